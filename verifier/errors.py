@@ -1,0 +1,119 @@
+"""Every way *we* can fail, and the exit code each failure ends in.
+
+Exceptions say that the verifier, the machine or the caller's request failed. Facts about a
+submission are never exceptions: they are `records.Finding`s and `records.ProtocolFault`s.
+
+::
+
+    VerifierError                      70  something of ours failed
+    ├── RequestError                   64  what the caller asked for or handed over cannot be used
+    │   ├── BadInput                   64  a file given to us is wrong; names file, place and remedy
+    │   │   ├── BadPolicy              64  a policy file: unknown, missing or impossible key
+    │   │   ├── BadSubmission          64  a submission folder cannot be read as one
+    │   │   └── BadData                64  shards, tokenizer or documents are corrupt
+    │   └── LedgerDamaged              64  a ledger is not what its hashes say; names the place
+    ├── MachineFault                   70  the machine cannot do what is needed
+    │   ├── EngineUnavailable          70  no container engine answers
+    │   ├── MissingTool                70  a program is absent; names the package that has it
+    │   ├── BoxNotAsAsked              70  the engine made another box than the one asked for
+    │   ├── BoxLost                    70  a box vanished or its engine died under it
+    │   └── StorageFault               70  disk full or folder not writable
+    ├── ImageFault                     70  a root file system cannot be built or is not the pinned one
+    └── BrokenInvariant                70  the verifier contradicts itself: a bug
+    Interrupted                       130  the user pressed Ctrl-C (not a VerifierError)
+
+The one place that turns these into process exit codes is `verifier.cli.main`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+
+class VerifierError(Exception):
+    """Something of ours failed. `exit_code` is what the command ends with."""
+
+    exit_code: ClassVar[int] = 70
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        """`message` is one sentence; `remedy` says what the reader can do about it."""
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.remedy})" if self.remedy else self.message
+
+
+class RequestError(VerifierError):
+    """The caller's request, or something handed over with it, cannot be used."""
+
+    exit_code = 64
+
+
+class BadInput(RequestError):
+    """A file is wrong. The message starts with `file:place:` so that editors can jump to it."""
+
+    def __init__(
+        self, message: str, *, file: Path | str, place: str | int = "", remedy: str = ""
+    ) -> None:
+        """`place` is a line number, byte offset or key within `file`."""
+        where = f"{file}:{place}" if place != "" else f"{file}"
+        super().__init__(f"{where}: {message}", remedy=remedy)
+        self.file = str(file)
+        self.place = str(place)
+
+
+class BadPolicy(BadInput):
+    """A policy file has an unknown, missing or impossible key."""
+
+
+class BadSubmission(BadInput):
+    """A submission folder cannot be read as one."""
+
+
+class BadData(BadInput):
+    """Shards, tokenizer or raw documents are corrupt or do not fit together."""
+
+
+class LedgerDamaged(BadInput):
+    """A ledger is not what its hashes say it is."""
+
+
+class MachineFault(VerifierError):
+    """The machine cannot do what is needed."""
+
+
+class EngineUnavailable(MachineFault):
+    """No container engine answers."""
+
+
+class MissingTool(MachineFault):
+    """A program is absent. `remedy` names the package that has it."""
+
+
+class BoxNotAsAsked(MachineFault):
+    """The engine's own description of the box differs from what was asked for."""
+
+
+class BoxLost(MachineFault):
+    """A box vanished, or its engine died under it: nothing is known about how it ended."""
+
+
+class StorageFault(MachineFault):
+    """The disk is full, or a folder that must be written cannot be."""
+
+
+class ImageFault(VerifierError):
+    """A root file system cannot be built, or is not the one that was pinned."""
+
+
+class BrokenInvariant(VerifierError):
+    """The verifier contradicts itself. Always a bug of ours."""
+
+
+class Interrupted(BaseException):
+    """The user pressed Ctrl-C; what was finished is kept and a re-run resumes from it."""
+
+    exit_code: ClassVar[int] = 130

@@ -1,0 +1,1 @@
+"""How did this command end, seen from outside? Knows no competitions, scores or secrets."""
