@@ -1,0 +1,245 @@
+"""Scorer boxes that are threads: the real wire, no walls, no torch.
+
+`FakeSandbox(make)` starts a thread per box that connects to the channel and answers with
+`make()`, a `FakeScorer` or any callable that takes over the socket.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from verifier import wire
+from verifier.records import (
+    Assurance,
+    BoxEnd,
+    BoxFacts,
+    BoxSpec,
+    EndedBy,
+    Limits,
+    Root,
+)
+from verifier.scoring.box import Setting
+from verifier.scoring.passing import Targets
+
+LIMITS = Limits(
+    wall_seconds=60,
+    memory_bytes=1 << 30,
+    pids=8,
+    threads=1,
+    temporary_bytes=1 << 20,
+    output_bytes=1 << 20,
+    output_files=10,
+    log_bytes=1 << 20,
+)
+
+
+class FakeScorer:
+    """An honest unigram that adapts per row: the whole contract in numpy."""
+
+    vocabulary = 8
+
+    def reset(self) -> None:
+        self.counts = np.ones((0, self.vocabulary))
+
+    def begin(self, documents: int) -> None:
+        self.counts = np.ones((documents, self.vocabulary))
+
+    def logs(self, prefix: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """Log-probabilities [B, V] after `lengths` tokens of the chunk."""
+        counts = self.counts.copy()
+        for row, length in enumerate(lengths):
+            np.add.at(counts[row], prefix[row, :length], 1)
+        return np.log(counts / counts.sum(axis=1, keepdims=True))
+
+    def score(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        rows = np.arange(len(ids))
+        columns = [
+            -self.logs(ids, np.minimum(lengths, k))[rows, ids[:, k]] for k in range(ids.shape[1])
+        ]
+        return np.stack(columns, axis=1)
+
+    def predict(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        return self.logs(ids, lengths)
+
+    def observe(self, ids: np.ndarray, lengths: np.ndarray) -> None:
+        for row, length in enumerate(lengths):
+            np.add.at(self.counts[row], ids[row, :length], 1)
+
+
+def serve(stream: socket.socket, scorer: Any) -> None:
+    """Answer requests as the guest harness does."""
+    rows = width = 0
+    while True:
+        kind, size = wire.receive_header(stream)
+        payload = bytes(wire.receive_exactly(stream, size))
+        if kind == wire.Kind.HELLO:
+            hello = json.loads(payload)
+            rows, width = hello["rows"], hello["chunk"]
+            scorer.reset()
+            wire.send(stream, wire.Kind.READY, b"{}")
+            continue
+        cells = payload[: 4 * rows * (width + 1)] if kind >= wire.Kind.SCORE else b""
+        numbers = np.frombuffer(cells, "<i4")
+        ids, lengths = numbers[: rows * width].reshape(-1, width), numbers[rows * width :]
+        body: bytes = b""
+        answer = wire.Kind.OK
+        match kind:
+            case wire.Kind.RESET:
+                scorer.reset()
+            case wire.Kind.BEGIN:
+                scorer.begin(struct.unpack("<I", payload)[0])
+            case wire.Kind.OBSERVE:
+                scorer.observe(ids, lengths)
+            case wire.Kind.SCORE:
+                answer = wire.Kind.COSTS
+                body = scorer.score(ids, lengths).astype("<f4").tobytes()
+            case wire.Kind.PREDICT:
+                answer = wire.Kind.LOGS
+                ask = np.frombuffer(payload[-rows:], np.uint8).astype(bool)
+                body = scorer.predict(ids, lengths)[ask].astype("<f4").tobytes()
+        wire.send(stream, answer, body)
+
+
+class FakeBox:
+    """A thread that pretends to be a box."""
+
+    def __init__(self, spec: BoxSpec, talk: Callable[[socket.socket], None]) -> None:
+        self.facts = BoxFacts(
+            label=spec.label,
+            backend="fake",
+            assurance=Assurance.NONE,
+            root_digest=spec.root.digest,
+            walls={},
+            lacking=(),
+        )
+        self.attempts: tuple[str, ...] = ()
+        assert spec.channel is not None
+        self.stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        path = str(spec.channel / "wire")
+        self.thread = threading.Thread(target=self._run, args=(path, talk), daemon=True)
+        self.thread.start()
+
+    def _run(self, path: str, talk: Callable[[socket.socket], None]) -> None:
+        try:
+            self.stream.connect(path)
+            talk(self.stream)
+        except (OSError, wire.WireClosed):
+            pass
+        finally:
+            self.stream.close()
+
+    def end(self) -> BoxEnd:
+        return BoxEnd(
+            ended_by=EndedBy.ITSELF,
+            exit_code=0,
+            wall_seconds=(0.0, 0.0),
+            cpu_seconds=None,
+            memory_peak_bytes=None,
+            log="last words",
+            attempts=self.attempts,
+        )
+
+    def poll(self) -> BoxEnd | None:
+        return None if self.thread.is_alive() else self.end()
+
+    def wait(self, timeout_seconds: float | None = None) -> BoxEnd | None:
+        self.thread.join(timeout_seconds)
+        return self.poll()
+
+    def kill(self, because: EndedBy = EndedBy.HOST) -> BoxEnd:
+        self.thread.join(0.2)
+        return self.end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.kill()
+
+
+class FakeSandbox:
+    """Starts `talk(stream)` threads; `make()` is called once per box."""
+
+    name = "fake"
+    level = Assurance.NONE
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self.make = make
+        self.started = 0
+
+    def prepare(self, root: Root) -> None: ...
+
+    def lacking(self) -> tuple[str, ...]:
+        return ()
+
+    def start(self, spec: BoxSpec) -> FakeBox:
+        self.started += 1
+        made = self.make()
+        if callable(made):
+            return FakeBox(spec, made)
+        return FakeBox(spec, lambda stream: serve(stream, made))
+
+
+def setting(make: Callable[[], Any], *, rows: int = 4, chunk: int = 8, **changes: Any) -> Setting:
+    """A Setting around a FakeSandbox, V = 8."""
+    spec = BoxSpec(
+        label="",
+        root=Root(digest="host", python="python3", pinned=False),
+        argv=(),
+        environment={},
+        inputs=(),
+        output=None,
+        channel=Path("/nonexistent"),
+        working_folder="/",
+        limits=LIMITS,
+    )
+    values: dict[str, Any] = {
+        "sandbox": FakeSandbox(make),
+        "spec": spec,
+        "rows": rows,
+        "chunk": chunk,
+        "vocabulary": FakeScorer.vocabulary,
+        "threads": 1,
+        "start_seconds": 5.0,
+        "answer_seconds": 5.0,
+        "seed": 1,
+        "starved": lambda since: False,
+        "opened": lambda facts: None,
+        "ended": lambda phase, attempts: None,
+    }
+    return Setting(**(values | changes))
+
+
+def documents(count: int = 12, seed: int = 0, longest: int = 40) -> Targets:
+    """Random documents over ids 2…7, each with END = 1."""
+    random = np.random.default_rng(seed)
+    rows = [
+        np.append(random.integers(2, 8, random.integers(5, longest)), 1).astype(np.int32)
+        for _ in range(count)
+    ]
+    offsets = np.concatenate(([0], np.cumsum([len(row) for row in rows]))).astype(np.int64)
+    return Targets(np.concatenate(rows), offsets)
+
+
+def stall(seconds: float) -> Callable[[socket.socket], None]:
+    """A box that connects and then says nothing."""
+
+    def talk(stream: socket.socket) -> None:
+        time.sleep(seconds)
+
+    return talk

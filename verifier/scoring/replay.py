@@ -1,0 +1,218 @@
+"""Blind replay: what does each drawn token cost when the box cannot have seen it? (PROTOCOL §4)
+
+Theory of operation. The pass told the scorer a chunk's tokens and asked what they cost: a cheat
+answers with their help. In the replay a *fresh* box gets the same documents, in the same rows,
+among other companions, and must commit the whole distribution at a position before the token at
+that position leaves the host. The host normalises it (float64) and reads the blind cost itself.
+Soundness does not rest on the box not knowing that it is audited: it cannot name a token it was
+not given. So a prefix frame never holds anything at or after the position asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from verifier.errors import BoxLost
+from verifier.records import ProtocolFault
+from verifier.scoring.box import ScorerBox, Setting
+from verifier.scoring.passing import Advance, Targets, work
+from verifier.scoring.plan import EMPTY, Batch, Frame, Ids, frames, shuffled
+
+LONE_BATCHES = 4
+EVERYWHERE_SHARE = 0.1
+
+Asked = Mapping[int, npt.NDArray[np.int64]]
+
+
+@dataclass(frozen=True, slots=True)
+class BlindRow:
+    """One row of a replayed batch: its targets and the positions asked, ascending."""
+
+    document: int
+    ids: Ids
+    asked: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayResult:
+    """Blind costs and log Σ of what was asked, by global target index; NaN where not asked."""
+
+    blind: npt.NDArray[np.float32]
+    log_sums: npt.NDArray[np.float32]
+    documents: int
+    busy_seconds: float
+    machine_faults: int
+    faults: tuple[ProtocolFault, ...]
+
+
+def asked_everywhere(targets: Targets) -> dict[int, npt.NDArray[np.int64]]:
+    """Every position of every document."""
+    lengths = np.diff(targets.offsets)
+    return {d: np.arange(n, dtype=np.int64) for d, n in enumerate(lengths)}
+
+
+def asked_at(
+    targets: Targets,
+    drawn: npt.NDArray[np.int64],
+    end_likelihood: npt.NDArray[np.float64],
+    decoys: int,
+) -> dict[int, npt.NDArray[np.int64]]:
+    """Positions by document for drawn global targets, decoys for drawn ends included.
+
+    Each drawn end, and each of `decoys` likeliest ends elsewhere, has its predecessor asked too, so
+    that being asked tells nothing. A document with over a tenth of its positions drawn is asked
+    everywhere: a token's cost then hardly grows and its pattern says nothing at all.
+    """
+    wanted = np.unique(drawn)
+    ends = targets.offsets[1:] - 1
+    if np.isin(wanted, ends).any():
+        likeliest = np.argsort(-end_likelihood, kind="stable")[: 8 * decoys]
+        false_ends = likeliest[~np.isin(likeliest, ends)][:decoys]
+        near = np.concatenate((wanted[np.isin(wanted, ends)], false_ends))
+        first = targets.offsets[np.searchsorted(targets.offsets, near, side="right") - 1]
+        wanted = np.unique(np.concatenate((wanted, near, np.maximum(near - 1, first))))
+    document = np.searchsorted(targets.offsets, wanted, side="right") - 1
+    asked = {}
+    for d in np.unique(document):
+        length = int(targets.offsets[d + 1] - targets.offsets[d])
+        positions = wanted[document == d] - targets.offsets[d]
+        everywhere = len(positions) > EVERYWHERE_SHARE * length
+        asked[int(d)] = np.arange(length, dtype=np.int64) if everywhere else positions
+    return asked
+
+
+def random_rows(
+    key: bytes, count: int, like: Sequence[int], training: Ids | None, vocabulary: int
+) -> list[Ids]:
+    """`count` rows of random ids seen in training, with lengths drawn from `like`."""
+    seed = np.frombuffer(key[:8].ljust(8, b"\0"), "<u8")[0]
+    random = np.random.default_rng(int(seed))
+    rows = []
+    for _ in range(count):
+        length = int(random.choice(np.asarray(like)))
+        if training is None or len(training) == 0:
+            ids = random.integers(0, vocabulary, length)
+        else:
+            ids = training[random.integers(0, len(training), length)]
+        rows.append(ids.astype(np.int32))
+    return rows
+
+
+def blind_batches(
+    key: bytes,
+    targets: Targets,
+    batches: Sequence[Batch],
+    asked: Asked,
+    filler: Sequence[Ids],
+) -> list[list[BlindRow]]:
+    """The replay's batches: each asked document once, in the row it had in the pass.
+
+    Rows are filled independently in an order drawn from `key`, so companions are random in length.
+    A few documents are taken out and replayed alone among `filler` rows (random ids).
+    """
+    width = len(batches[0].documents)
+    row_of = {d: row for batch in batches for row, d in batch.real()}
+    order = shuffled(key + b"/documents", sorted(asked))
+    lone = order[: min(LONE_BATCHES, -(-len(batches) // 2))]
+    nothing = np.zeros(0, dtype=np.int64)
+    empty = BlindRow(EMPTY, targets.row(EMPTY), nothing)
+
+    def row(d: int) -> BlindRow:
+        return BlindRow(d, targets.row(d), asked[d])
+
+    queues: list[list[BlindRow]] = [[] for _ in range(width)]
+    for d in order[len(lone) :]:
+        queues[row_of[d]].append(row(d))
+    depth = max((len(queue) for queue in queues), default=0)
+    result = [[q[i] if i < len(q) else empty for q in queues] for i in range(depth)]
+    for i, d in enumerate(lone):
+        start = i * width
+        extra = [BlindRow(EMPTY, ids, nothing) for ids in filler[start : start + width]]
+        extra += [empty] * (width - len(extra))
+        extra[row_of[d]] = row(d)
+        result.append(extra)
+    mixed = shuffled(key + b"/batches", list(range(len(result))))
+    return [result[i] for i in mixed]
+
+
+def ask_rows(
+    rows: Sequence[BlindRow], frame: Frame, width: int
+) -> Iterator[tuple[Frame, npt.NDArray[np.bool_], npt.NDArray[np.int64]]]:
+    """The PREDICTs of one chunk: the k-th asks each row's k-th position in it, ascending.
+
+    Yields (prefix frame, ask bool [B], position in the document int64 [B]).
+    """
+    first = frame.index * width
+    inside = [row.asked[(row.asked >= first) & (row.asked < first + width)] for row in rows]
+    columns = np.arange(width)[None, :]
+    for k in range(max((len(positions) for positions in inside), default=0)):
+        ask = np.array([k < len(positions) for positions in inside])
+        position = np.array([int(p[k]) if k < len(p) else first for p in inside], dtype=np.int64)
+        lengths = (position - first).astype(np.int32)
+        prefix = np.where(columns < lengths[:, None], frame.ids, 0).astype(np.int32)
+        yield Frame(frame.index, prefix, lengths), ask, position
+
+
+def blind_costs(
+    logs: npt.NDArray[np.float32], true_ids: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """(costs, log Σ), float32 [n] nats, of unnormalised logs [n, V], normalised in float64."""
+    wide = logs.astype(np.float64)
+    top = wide.max(axis=1)
+    log_sums = top + np.log(np.exp(wide - top[:, None]).sum(axis=1))
+    costs = log_sums - wide[np.arange(len(wide)), true_ids]
+    return costs.astype(np.float32), log_sums.astype(np.float32)
+
+
+def replay_batch(
+    box: ScorerBox,
+    targets: Targets,
+    rows: Sequence[BlindRow],
+    blind: npt.NDArray[np.float32],
+    log_sums: npt.NDArray[np.float32],
+    advance: Advance,
+) -> None:
+    """RESET BEGIN, then per chunk PREDICT… OBSERVE; results go to their global target index."""
+    width = box.setting.chunk
+    box.reset()
+    box.begin()
+    starts = np.array([targets.offsets[max(row.document, 0)] for row in rows])
+    for frame in frames([row.ids for row in rows], width):
+        for prefix, ask, position in ask_rows(rows, frame, width):
+            logs = box.predict(prefix, ask)
+            where = (starts + position)[ask]
+            costs, sums = blind_costs(logs, targets.ids[where].astype(np.int64))
+            blind[where], log_sums[where] = costs, sums
+            advance(float(ask.sum()))
+        box.observe(frame)
+
+
+def run_replay(
+    setting: Setting,
+    targets: Targets,
+    replayed: Sequence[Sequence[BlindRow]],
+    scorers: int,
+    advance: Advance,
+) -> ReplayResult:
+    """Replay every batch in fresh boxes. A box that the machine lost is replaced once."""
+    blind = np.full(len(targets.ids), np.nan, dtype=np.float32)
+    log_sums = np.full(len(targets.ids), np.nan, dtype=np.float32)
+
+    def job(box: ScorerBox, index: int) -> None:
+        replay_batch(box, targets, replayed[index], blind, log_sums, advance)
+
+    lost = 0
+    while True:
+        try:
+            busy, faults = work(setting, "replay", scorers, range(len(replayed)), job)
+            break
+        except BoxLost:
+            lost += 1
+            if lost == 2:
+                raise
+    documents = sum(row.document != EMPTY for rows in replayed for row in rows)
+    return ReplayResult(blind, log_sums, documents, busy, lost, faults)
