@@ -4,15 +4,15 @@ Each step repeats the worst deviating batch with one thing changed; the first st
 differently names the rule. Here the boxes are run and their answers recorded, no more: what a
 difference means is judged in `audits/`, from the arrays alone, so anyone can judge again.
 
-=================  ===========================================================  ===============
-step               what changes                                                 difference means
-=================  ===========================================================  ===============
-AGAIN, _TWICE      nothing: same batch, same calls, first in a fresh box        remembers batches
-OBSERVED_ONLY      earlier chunks are not scored, only observed                 `score` leaves traces
-OTHER_LENGTHS …    other companions: other documents, random ids, none          rows leak
-BLIND              asked by PREDICT before the token is there                   looks ahead
-EVERY_SYMBOL       the chunk is cut after t and each symbol scored in its place no distribution
-=================  ===========================================================  ===============
+=================  ======================================================  =====================
+step               what changes                                            a difference means
+=================  ======================================================  =====================
+AGAIN, _TWICE      nothing: same batch, same calls, first in a fresh box   remembers batches
+OBSERVED_ONLY      earlier chunks are not scored, only observed            `score` leaves traces
+OTHER_LENGTHS …    other companions: other documents, random ids, none     rows leak
+BLIND              asked by PREDICT before the token is there              looks ahead
+EVERY_SYMBOL       the chunk ends at t and each symbol is scored there     no distribution
+=================  ======================================================  =====================
 
 Batches are taken worst first, until the evidence of the deciding step is beyond doubt or the
 policy's `chain_documents` worst documents have been seen. A step that decides ends the chain.
@@ -29,8 +29,8 @@ import numpy.typing as npt
 from verifier.policy import ReplayRule
 from verifier.records import ChainStep, ProtocolFault, Step
 from verifier.sampling import BROKEN_P, shift
-from verifier.scoring.box import Floats, ScorerBox, Setting
-from verifier.scoring.passing import Advance, Targets, work
+from verifier.scoring.box import Floats, ScorerBox
+from verifier.scoring.passing import Scoring, work
 from verifier.scoring.plan import EMPTY, Batch, Frame, Ids, frames
 from verifier.scoring.replay import BlindRow, ReplayResult, replay_batch
 
@@ -71,19 +71,21 @@ class Chain:
 
     def __init__(
         self,
-        setting: Setting,
-        targets: Targets,
-        batches: Sequence[Batch],
+        scoring: Scoring,
         charges: Floats,
         replay: ReplayResult,
         rule: ReplayRule,
         filler: Sequence[Ids],
-        scorers: int,
-        advance: Advance,
     ) -> None:
-        self.setting, self.targets, self.batches = setting, targets, batches
+        """`filler`: rows of random ids seen in training, for companions."""
+        self.setting, self.targets, self.batches = (
+            scoring.setting,
+            scoring.targets,
+            scoring.batches,
+        )
+        self.scorers, self.advance = scoring.scorers, scoring.advance
         self.charges, self.replay, self.rule = charges, replay, rule
-        self.filler, self.scorers, self.advance = filler, scorers, advance
+        self.filler = filler
         self.answers: dict[Step, Answers] = {}
         self.faults: tuple[ProtocolFault, ...] = ()
         excess = np.nan_to_num(replay.blind - charges, nan=0.0, posinf=1e6)
@@ -168,7 +170,7 @@ class Chain:
 
     def differs(self, one: Floats, other: Floats) -> bool:
         """Any of the pairs apart by more than τ."""
-        return bool((np.abs(one - other) > self.rule.tau_nats).any())
+        return bool(np.any(np.abs(one - other) > self.rule.tau_nats))
 
     def beyond_doubt(self, later: Floats, earlier: Floats) -> bool:
         """Whether `later` costs more so surely that another batch would add nothing."""
@@ -379,7 +381,7 @@ class Chain:
     # ---------------------------------------------------------------- companions and records
 
     def fill(self, case: Case, rows: list[Ids]) -> list[Ids]:
-        """The kept rows as they are; the others replaced by `rows`, by nothing when they run out."""
+        """The kept rows as they are; the others replaced by `rows`, then by nothing."""
         empty = self.targets.row(EMPTY)
         spare = iter(rows)
         return [

@@ -53,6 +53,21 @@ class PassResult:
     faults: tuple[ProtocolFault, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """One seed's scoring: how boxes are opened, the secret, its plan, and who is told of progress.
+
+    `scorers` boxes run at a time; `advance` is called with the number of targets just answered.
+    """
+
+    setting: Setting
+    targets: Targets
+    batches: Sequence[Batch]
+    adaptation: Adaptation
+    scorers: int
+    advance: Advance
+
+
 def work(
     setting: Setting,
     phase: str,
@@ -63,7 +78,8 @@ def work(
 ) -> tuple[float, tuple[ProtocolFault, ...]]:
     """Do every job once in `scorers` fresh boxes at a time; the first fault stops all.
 
-    A box takes jobs until none is left, or `jobs_per_box` of them. Returns the busiest box's busy seconds and the faults. Raises what our own side raises.
+    A box takes jobs until none is left, or `jobs_per_box` of them. Returns the busiest thread's
+    busy seconds and the faults. Raises what our own side raises.
     """
     pending: queue.SimpleQueue[int] = queue.SimpleQueue()
     for item in jobs:
@@ -86,7 +102,7 @@ def work(
         except Broke as broke:
             faults.append(broke.fault)
         # a thread has no caller to raise to: handed on below, never swallowed
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001
             raised.append(error)
 
     threads = [threading.Thread(target=serve) for _ in range(min(scorers, max(1, len(jobs))))]
@@ -121,17 +137,11 @@ def _interruptible(raised: list[BaseException]) -> Iterator[None]:
         raise
 
 
-def run_pass(
-    setting: Setting,
-    targets: Targets,
-    batches: Sequence[Batch],
-    adaptation: Adaptation,
-    scorers: int,
-    advance: Advance,
-) -> PassResult:
+def run_pass(scoring: Scoring) -> PassResult:
     """Charge every target once. Faults end the pass and leave NaN where nothing was charged."""
+    setting, targets, batches = scoring.setting, scoring.targets, scoring.batches
     charges = np.full(len(targets.ids), np.nan, dtype=np.float32)
-    stream = adaptation is Adaptation.STREAM
+    stream = scoring.adaptation is Adaptation.STREAM
     began = time.monotonic()
 
     def charge(box: ScorerBox, index: int) -> None:
@@ -146,10 +156,10 @@ def run_pass(
                 first = int(targets.offsets[document]) + frame.index * setting.chunk
                 charges[first : first + length] = costs[row, :length]
             box.observe(frame)
-            advance(float(frame.lengths.sum()))
+            scoring.advance(float(frame.lengths.sum()))
 
-    order = range(len(batches))
-    busy, faults = work(setting, "pass", 1 if stream else scorers, order, charge)
+    scorers = 1 if stream else scoring.scorers
+    busy, faults = work(setting, "pass", scorers, range(len(batches)), charge)
     return PassResult(
         charges=charges,
         charged=int((~np.isnan(charges)).sum()),

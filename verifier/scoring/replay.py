@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from verifier.errors import BoxLost
 from verifier.records import ProtocolFault
-from verifier.scoring.box import ScorerBox, Setting
-from verifier.scoring.passing import Advance, Targets, work
+from verifier.scoring.box import ScorerBox
+from verifier.scoring.passing import Advance, Scoring, Targets, work
 from verifier.scoring.plan import EMPTY, Batch, Frame, Ids, frames, shuffled
 
 LONE_BATCHES = 4
@@ -76,10 +76,10 @@ def asked_at(
         first = targets.offsets[np.searchsorted(targets.offsets, near, side="right") - 1]
         wanted = np.unique(np.concatenate((wanted, near, np.maximum(near - 1, first))))
     document = np.searchsorted(targets.offsets, wanted, side="right") - 1
-    asked = {}
+    asked: dict[int, npt.NDArray[np.int64]] = {}
     for d in np.unique(document):
         length = int(targets.offsets[d + 1] - targets.offsets[d])
-        positions = wanted[document == d] - targets.offsets[d]
+        positions = (wanted[document == d] - targets.offsets[d]).astype(np.int64)
         everywhere = len(positions) > EVERYWHERE_SHARE * length
         asked[int(d)] = np.arange(length, dtype=np.int64) if everywhere else positions
     return asked
@@ -191,24 +191,24 @@ def replay_batch(
         box.observe(frame)
 
 
-def run_replay(
-    setting: Setting,
-    targets: Targets,
-    replayed: Sequence[Sequence[BlindRow]],
-    scorers: int,
-    advance: Advance,
-) -> ReplayResult:
-    """Replay every batch in fresh boxes. A box that the machine lost is replaced once."""
+def run_replay(scoring: Scoring, replayed: Sequence[Sequence[BlindRow]]) -> ReplayResult:
+    """Replay every batch in fresh boxes. Boxes that the machine lost are replaced once.
+
+    Raises BoxLost the second time.
+    """
+    targets = scoring.targets
     blind = np.full(len(targets.ids), np.nan, dtype=np.float32)
     log_sums = np.full(len(targets.ids), np.nan, dtype=np.float32)
 
     def job(box: ScorerBox, index: int) -> None:
-        replay_batch(box, targets, replayed[index], blind, log_sums, advance)
+        replay_batch(box, targets, replayed[index], blind, log_sums, scoring.advance)
 
     lost = 0
     while True:
         try:
-            busy, faults = work(setting, "replay", scorers, range(len(replayed)), job)
+            busy, faults = work(
+                scoring.setting, "replay", scoring.scorers, range(len(replayed)), job
+            )
             break
         except BoxLost:
             lost += 1
