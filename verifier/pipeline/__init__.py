@@ -1,0 +1,22 @@
+"""In what order, for one submission? The story of a verdict, and the smaller errands beside it.
+
+Must never contain a rule: what follows from what was observed is `verdict.decide`'s to say.
+"""
+
+from verifier.pipeline.errands import build_data, build_image, import_data
+from verifier.pipeline.evidence import recheck, report, sign, verify_signature
+from verifier.pipeline.request import Report, Request
+from verifier.pipeline.verify import verify
+
+__all__ = [
+    "Report",
+    "Request",
+    "build_data",
+    "build_image",
+    "import_data",
+    "recheck",
+    "report",
+    "sign",
+    "verify",
+    "verify_signature",
+]

@@ -1,0 +1,49 @@
+"""One submission, from reference to verdict."""
+
+from __future__ import annotations
+
+from verifier.pipeline.evidence import conclude
+from verifier.pipeline.preparation import Preparation, prepare
+from verifier.pipeline.request import Report, Request
+from verifier.pipeline.seed import replay_seed, score_seed, train_seed
+from verifier.records import NonceOpened, Pass, Verdict
+from verifier.watch import Watch
+
+
+def verify(request: Request, watch: Watch) -> Report:
+    """Verify one submission under one policy.
+
+    1. Prepare: pull, open the held-out data, build the image, pick the sandbox, commit a nonce.
+    2. Train every seed in a box of its own, freeze and weigh what it left.
+    3. Score every seed: commit, charge, reveal.
+    4. Open the nonce: from here on the positions are known.
+    5. Replay every seed blind in fresh boxes; where it deviates, ask which rule broke.
+    6. Decide from the ledger alone, sign, and write the reports.
+
+    Each step is an event in the ledger; a re-run with the same `out` resumes after the last one,
+    and a finished verdict is shown again, never drawn again (PROTOCOL §4.1).
+
+    Raises RequestError for what was asked, MachineFault or ImageFault for what failed here.
+    """
+    # 1. prepare
+    with prepare(request, watch) as preparation:
+        if not preparation.ledger.find(Verdict):
+            run_seeds(preparation)
+        # 6. decide, sign, report
+        return conclude(preparation)
+
+
+def run_seeds(preparation: Preparation) -> None:
+    """Steps 2 to 5 of `verify`, each skipped where the ledger already has it."""
+    ledger = preparation.ledger
+    for seed in preparation.seeds:
+        # 2. train, freeze, weigh
+        train_seed(preparation, seed)
+        # 3. commit, charge, reveal
+        score_seed(preparation, seed)
+    # 4. open the nonce, now that every charge is fixed
+    if ledger.find(Pass) and not ledger.find(NonceOpened):
+        ledger.append(preparation.opened_nonce())
+    for seed in preparation.seeds:
+        # 5. replay, and the chain where charges and blind costs differ
+        replay_seed(preparation, seed)
