@@ -1,0 +1,221 @@
+"""What does a submission say it is? Reads verify.yaml; `claims.py` reads submission.json.
+
+Must never execute, import or follow anything of the submission, and never guess: a key it does not
+know is an error with its line.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from verifier.errors import BadSubmission
+from verifier.records import Adaptation, SubmissionFacts
+from verifier.submission.claims import Claims, read_claims
+from verifier.submission.tokenizer import reserialised
+
+MANIFEST_NAME = "verify.yaml"
+MANIFEST_BYTES = 64 * 1024
+TOKENIZER_BYTES = 16_000_000
+CODE_SUFFIX = ".py"
+_EXAMPLE = "see `verifier init` for one that works"
+_SCORER = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$"
+
+Argument = Annotated[str, Field(min_length=1, max_length=4096)]
+Command = Annotated[tuple[Argument, ...], Field(min_length=1, max_length=256, strict=False)]
+
+
+class Manifest(BaseModel):
+    """verify.yaml of contract scorer/1 (PROTOCOL §2)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    contract: Literal["scorer/1"]
+    train: Command
+    pack: Command | None = None
+    scorer: Annotated[str, Field(pattern=_SCORER)]
+    tokenizer: Annotated[str, Field(min_length=1, max_length=240)]
+    adaptation: Annotated[Adaptation, Field(strict=False)]
+    rows: Annotated[int, Field(gt=0, le=65_536)]
+    chunk: Annotated[int, Field(gt=0, le=1_048_576)]
+    sealed_start: bool = False
+
+    @property
+    def own_tokenizer(self) -> str | None:
+        """The path of the submission's own tokenizer, None for the data's or bytes."""
+        return None if self.tokenizer in ("data", "bytes") else self.tokenizer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """One submission as frozen in the store; `folder` is read-only and `digest` names it."""
+
+    folder: Path
+    digest: str
+    manifest: Manifest
+    claims: Claims
+    code: tuple[str, ...]
+    ignored: tuple[str, ...] = ()
+
+    def facts(self) -> SubmissionFacts:
+        """What goes into the ledger."""
+        return SubmissionFacts(
+            name=self.claims.name,
+            author=self.claims.author,
+            digest=self.digest,
+            contract=self.manifest.contract,
+            adaptation=self.manifest.adaptation,
+            rows=self.manifest.rows,
+            chunk=self.manifest.chunk,
+            tokenizer=self.manifest.tokenizer,
+            sealed_start=self.manifest.sealed_start,
+            claim=self.claims.claim(),
+        )
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of verify.yaml."""
+    return Manifest.model_json_schema()
+
+
+def read_submission(
+    folder: Path, *, digest: str, files: tuple[str, ...], ignored: tuple[str, ...]
+) -> Submission:
+    """Read a frozen folder whose regular files are `files`.
+
+    Raises BadSubmission naming file and place when verify.yaml, submission.json or the named
+    tokenizer cannot be used.
+    """
+    if MANIFEST_NAME not in files:
+        raise BadSubmission(
+            "is missing, and without it a submission is contract script/1, which this version "
+            "does not run yet",
+            file=MANIFEST_NAME,
+            remedy=f"write one with `contract: scorer/1`; {_EXAMPLE}",
+        )
+    manifest = read_manifest((folder / MANIFEST_NAME).read_bytes())
+    submission = Submission(
+        folder=folder,
+        digest=digest,
+        manifest=manifest,
+        claims=read_claims(folder, files),
+        code=tuple(path for path in files if path.endswith(CODE_SUFFIX)),
+        ignored=ignored,
+    )
+    _check_files_named(submission, files)
+    return submission
+
+
+def read_manifest(content: bytes) -> Manifest:
+    """Read verify.yaml. Raises BadSubmission with the line of the first thing that is wrong."""
+    values, lines = _flat_yaml(content)
+    contract = values.get("contract")
+    if contract == "script/1":
+        raise BadSubmission(
+            "contract script/1 is not run yet by this version",
+            file=MANIFEST_NAME,
+            place=lines["contract"],
+            remedy=f"contract scorer/1 is; {_EXAMPLE}",
+        )
+    try:
+        return Manifest.model_validate(values)
+    except ValidationError as wrong:
+        first = wrong.errors(include_url=False)[0]
+        key = str(first["loc"][0])
+        raise BadSubmission(
+            _sentence(key, first["type"], first["msg"], values.get(key)),
+            file=MANIFEST_NAME,
+            place=lines.get(key, 1),
+        ) from None
+
+
+def _sentence(key: str, kind: str, message: str, value: object) -> str:
+    if kind == "extra_forbidden":
+        near = difflib.get_close_matches(key, Manifest.model_fields, n=1)
+        hint = f"; did you mean `{near[0]}`?" if near else ""
+        return f"unknown key {key!r}{hint}"
+    if kind == "missing":
+        return f"key {key!r} is missing"
+    if key in ("train", "pack"):
+        return f'{key} is a list of strings such as ["python", "train.py"]: {message.lower()}'
+    return f"{key}: {message} (found {str(value)[:80]!r})"
+
+
+def _flat_yaml(content: bytes) -> tuple[dict[str, Any], Mapping[str, int]]:
+    """Top-level keys with their values (scalars and lists of scalars) and their lines."""
+    if len(content) > MANIFEST_BYTES:
+        raise BadSubmission(f"is larger than {MANIFEST_BYTES} bytes", file=MANIFEST_NAME)
+    loader = yaml.SafeLoader(content.decode("utf-8", "replace"))
+    try:
+        root = loader.get_single_node()
+        return _keys_of(loader, root)
+    except yaml.MarkedYAMLError as wrong:
+        line = wrong.problem_mark.line + 1 if wrong.problem_mark else 1
+        raise BadSubmission(
+            f"not YAML: {wrong.problem or wrong.context}", file=MANIFEST_NAME, place=line
+        ) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as wrong:
+        detail = str(wrong).splitlines()[0][:200] if str(wrong) else type(wrong).__name__
+        raise BadSubmission(f"not YAML: {detail}", file=MANIFEST_NAME) from None
+    finally:
+        loader.dispose()
+
+
+def _keys_of(
+    loader: yaml.SafeLoader, root: yaml.Node | None
+) -> tuple[dict[str, Any], dict[str, int]]:
+    if not isinstance(root, yaml.MappingNode):
+        raise BadSubmission("is not a mapping of keys", file=MANIFEST_NAME, place=1)
+    values: dict[str, Any] = {}
+    lines: dict[str, int] = {}
+    for key_node, value_node in root.value:
+        line = key_node.start_mark.line + 1
+        key = key_node.value
+        if not isinstance(key, str):
+            raise BadSubmission("a key is not a word", file=MANIFEST_NAME, place=line)
+        if key in values:
+            raise BadSubmission(f"key {key!r} stands twice", file=MANIFEST_NAME, place=line)
+        lines[key] = line
+        values[key] = _value_of(loader, value_node, key)
+    return values, lines
+
+
+def _value_of(loader: yaml.SafeLoader, node: yaml.Node, key: str) -> Any:
+    if isinstance(node, yaml.ScalarNode):
+        return loader.construct_object(node)
+    if isinstance(node, yaml.SequenceNode) and all(
+        isinstance(child, yaml.ScalarNode) for child in node.value
+    ):
+        return [loader.construct_object(child) for child in node.value]
+    raise BadSubmission(
+        f"{key} holds neither a value nor a list of values",
+        file=MANIFEST_NAME,
+        place=node.start_mark.line + 1,
+    )
+
+
+def _check_files_named(submission: Submission, files: tuple[str, ...]) -> None:
+    module = submission.manifest.scorer.partition(":")[0].replace(".", "/")
+    if not {f"{module}.py", f"{module}/__init__.py"} & set(files):
+        raise BadSubmission(
+            f"scorer: there is no {module}.py in the submission", file=MANIFEST_NAME, place="scorer"
+        )
+    own = submission.manifest.own_tokenizer
+    if own is None:
+        return
+    if own not in files:
+        raise BadSubmission(
+            f"tokenizer: {own!r} is neither `data`, `bytes` nor a file of the submission",
+            file=MANIFEST_NAME,
+            place="tokenizer",
+        )
+    path = submission.folder / own
+    if path.stat().st_size > TOKENIZER_BYTES:
+        raise BadSubmission(f"a tokenizer larger than {TOKENIZER_BYTES} bytes", file=own)
+    reserialised(path.read_bytes(), own)
