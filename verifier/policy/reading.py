@@ -1,0 +1,197 @@
+"""What does a policy file say? Reads it, line by line accountable.
+
+Must never guess: an unknown or missing key, a key given twice, an alias or a tag is an error that
+names file and line.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from verifier import bundle
+from verifier.errors import BadPolicy, RequestError
+from verifier.policy.rules import AuditRule, Policy
+
+FILE_BYTES = 65_536
+
+_Place = tuple[int | str, ...]
+_PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool", "null")}
+_WORDS = {"tag:yaml.org,2002:str", "tag:yaml.org,2002:timestamp"}
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFile:
+    """A policy, the sha256 of the bytes it was read from, and those bytes."""
+
+    policy: Policy
+    digest: str
+    text: bytes
+
+
+def load(name_or_path: str) -> PolicyFile:
+    """The policy of that name, or in that file (anything with a `/` or ending in .yaml).
+
+    Raises BadPolicy naming file and line, RequestError when there is no such policy.
+    """
+    path = Path(name_or_path)
+    if "/" not in name_or_path and path.suffix != ".yaml":
+        if name_or_path not in names():
+            hint = _closest(name_or_path, names())
+            raise RequestError(
+                f"there is no policy '{name_or_path}'{hint}",
+                remedy=f"policies are {', '.join(names())}, or give a file's path",
+            )
+        path = bundle.path("policies") / f"{name_or_path}.yaml"
+    try:
+        with path.open("rb") as file:
+            text = file.read(FILE_BYTES + 1)
+    except OSError as fault:
+        raise BadPolicy(f"cannot be read: {fault.strerror}", file=path) from fault
+    return parse(text, path)
+
+
+def parse(text: bytes, file: Path | str) -> PolicyFile:
+    """The policy that `text` states; `file` is what errors call it.
+
+    Raises BadPolicy naming the line of the first thing that is wrong.
+    """
+    if len(text) > FILE_BYTES:
+        raise BadPolicy(f"is longer than {FILE_BYTES} bytes", file=file)
+    value, lines = _read(text, file)
+    try:
+        policy = Policy.model_validate(value)
+    except ValidationError as fault:
+        raise _first_wrong(fault, lines, file) from fault
+    return PolicyFile(policy, digest(text), text)
+
+
+def digest(text: bytes) -> str:
+    """What verdicts cite: the sha256 of a policy file's bytes."""
+    return hashlib.sha256(text).hexdigest()
+
+
+def names() -> tuple[str, ...]:
+    """The policies that ship with the verifier, in alphabetical order."""
+    return tuple(sorted(path.stem for path in bundle.path("policies").glob("*.yaml")))
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of a policy file; descriptions cite the rules."""
+    return Policy.model_json_schema()
+
+
+def _first_wrong(
+    fault: ValidationError, lines: Mapping[_Place, int], file: Path | str
+) -> BadPolicy:
+    """The earliest mistake in the file, in our words."""
+    errors = fault.errors(include_url=False)
+    error = min(errors, key=lambda error: _line(lines, error["loc"]))
+    place = _line(lines, error["loc"])
+    key = str(error["loc"][-1]) if error["loc"] else "policy"
+    inside = ".".join(str(part) for part in error["loc"][:-1])
+    within = f" in '{inside}'" if inside else ""
+    match error["type"]:
+        case "extra_forbidden":
+            hint = _closest(key, _keys(error["loc"][:-1]))
+            return BadPolicy(f"unknown key '{key}'{within}{hint}", file=file, place=place)
+        case "missing":
+            remedy = "a policy has no defaults: every key must be written"
+            return BadPolicy(f"missing key '{key}'{within}", file=file, place=place, remedy=remedy)
+        case _:
+            said = error["msg"].removeprefix("Value error, ")
+            return BadPolicy(f"'{key}'{within}: {said}", file=file, place=place)
+
+
+def _line(lines: Mapping[_Place, int], place: _Place) -> int:
+    """The line of `place`, or of the nearest group around it that stands in the file."""
+    while place not in lines:
+        place = place[:-1]
+    return lines[place]
+
+
+def _closest(word: str, words: Iterable[str]) -> str:
+    """ " – did you mean …?" when one of `words` is near, else ""."""
+    near = difflib.get_close_matches(word, list(words), n=1)
+    return f" – did you mean '{near[0]}'?" if near else ""
+
+
+def _read(text: bytes, file: Path | str) -> tuple[Any, dict[_Place, int]]:
+    """The plain value of a YAML file, and the line of each place in it."""
+    try:
+        node = yaml.compose(text.decode(), Loader=yaml.SafeLoader)
+    except UnicodeDecodeError as fault:
+        raise BadPolicy("is not UTF-8", file=file, place=f"byte {fault.start}") from fault
+    except yaml.MarkedYAMLError as fault:
+        line = fault.problem_mark.line + 1 if fault.problem_mark else 1
+        raise BadPolicy(f"is not YAML: {fault.problem}", file=file, place=line) from fault
+    except (yaml.YAMLError, RecursionError) as fault:
+        raise BadPolicy("is not YAML that can be read", file=file, place=1) from fault
+    reading = _Reading(file, {(): 1}, set())
+    return (None if node is None else reading.value(node, ())), reading.lines
+
+
+@dataclass(slots=True)
+class _Reading:
+    """Turns nodes into values, noting the line of each place."""
+
+    file: Path | str
+    lines: dict[_Place, int]
+    met: set[int]
+
+    def value(self, node: yaml.Node, place: _Place) -> Any:
+        line = node.start_mark.line + 1
+        self.lines.setdefault(place, line)
+        if id(node) in self.met:
+            raise BadPolicy("aliases are not allowed", file=self.file, place=line)
+        self.met.add(id(node))
+        match node:
+            case yaml.MappingNode():
+                return self.group(node, place)
+            case yaml.SequenceNode():
+                return [self.value(item, (*place, i)) for i, item in enumerate(node.value)]
+            case _:
+                return self.scalar(node, line)
+
+    def group(self, node: yaml.MappingNode, place: _Place) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise BadPolicy("a key must be a word", file=self.file, place=line)
+            key = str(key_node.value)
+            if key in found:
+                first = self.lines[(*place, key)]
+                raise BadPolicy(
+                    f"key '{key}' stands twice, first in line {first}", file=self.file, place=line
+                )
+            self.lines[(*place, key)] = line
+            found[key] = self.value(value_node, (*place, key))
+        return found
+
+    def scalar(self, node: yaml.Node, line: int) -> Any:
+        if node.tag in _WORDS:
+            return str(node.value)
+        if node.tag not in _PLAIN:
+            raise BadPolicy(f"the tag {node.tag} is not allowed", file=self.file, place=line)
+        try:
+            return yaml.constructor.SafeConstructor().construct_object(node)
+        except (ValueError, KeyError) as fault:
+            raise BadPolicy(f"{node.value!r} is not a value", file=self.file, place=line) from fault
+
+
+def _keys(place: _Place) -> tuple[str, ...]:
+    """The keys that may stand in the group at `place`: the file, a group of it, or a contract."""
+    group: type[BaseModel] = Policy
+    if place and place[0] == "audits":
+        group = AuditRule
+    elif place:
+        group = Policy.model_fields[str(place[0])].annotation  # type: ignore[assignment]
+    return tuple(group.model_fields)
