@@ -44,16 +44,22 @@ def root() -> Path:
 
 
 def count_attempt(
-    author: str, submission_digest: str, policy_digest: str, key: str, store: Path
+    store: Path,
+    *,
+    author: str,
+    submission_digest: str,
+    policy_digest: str,
+    root_digest: str,
+    key: str,
 ) -> int:
-    """The number, from 1, of this author's attempt at this submission, policy and key.
+    """The number, from 1, of this author's attempt at this submission, policy, image and key.
 
-    The same four always get the same number; a new submission, policy or key gets the next one.
+    The same five always get the same number; when any of the last four differs, it is the next.
     Authors are told apart without regard to case, blanks around the name, or Unicode form.
     Written to disk before it returns; safe among processes. Raises StorageFault when the record
     cannot be read or written.
     """
-    entry = [submission_digest, policy_digest, key]
+    entry = [submission_digest, policy_digest, root_digest, key]
     name = unicodedata.normalize("NFKC", author).strip().casefold()
     folder = store / "attempts"
     try:
@@ -85,7 +91,7 @@ def _read(path: Path) -> list[list[str]]:
     except (ValueError, KeyError, TypeError):
         attempts = None
     if not isinstance(attempts, list) or not all(
-        isinstance(entry, list) and len(entry) == 3 for entry in attempts
+        isinstance(entry, list) and len(entry) == 4 for entry in attempts
     ):
         # Counting anew would hand out attempt 1 again, which is what the count exists to prevent.
         raise StorageFault(f"{path}: the record of attempts is damaged", remedy="restore a copy")

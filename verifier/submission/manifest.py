@@ -7,6 +7,7 @@ know is an error with its line.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from verifier.errors import BadSubmission
-from verifier.records import Adaptation, SubmissionFacts
+from verifier.records import Adaptation, Claim, SubmissionFacts
 from verifier.submission.claims import Claims, read_claims
 from verifier.submission.tokenizer import reserialised
 
@@ -63,6 +64,21 @@ class Submission:
     code: tuple[str, ...]
     ignored: tuple[str, ...] = ()
 
+    @property
+    def author(self) -> str:
+        """Who attempts are counted for."""
+        return self.claims.author
+
+    @property
+    def claim(self) -> Claim:
+        """What is compared with the measurement."""
+        return self.claims.claim()
+
+    @property
+    def folder_name(self) -> str:
+        """The submission's name made fit for a folder's."""
+        return re.sub(r"[^A-Za-z0-9_-]+", "-", self.claims.name).strip("-")[:60] or "submission"
+
     def facts(self) -> SubmissionFacts:
         """What goes into the ledger."""
         return SubmissionFacts(
@@ -75,7 +91,7 @@ class Submission:
             chunk=self.manifest.chunk,
             tokenizer=self.manifest.tokenizer,
             sealed_start=self.manifest.sealed_start,
-            claim=self.claims.claim(),
+            claim=self.claim,
         )
 
 

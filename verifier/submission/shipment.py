@@ -61,10 +61,10 @@ class Shipment:
     objections: tuple[str, ...]
 
 
-def freeze(output_folder: Path, submission: Submission, store: Path, policy: Policy) -> Shipment:
+def freeze(output_folder: Path, submission: Submission, shelf: Path, policy: Policy) -> Shipment:
     """Freeze what training left in `output_folder`; call it only when its box is dead.
 
-    The tar and its extraction go to `store`/shipments/<digest>. Its layout: artifact/… is the
+    The tar and its extraction go to `shelf`/<digest>. Its layout: artifact/… is the
     output folder, code/… the submission's Python files, verify.yaml and its own tokenizer (as it
     is if the policy lists its digest as free, else re-serialised from its pieces).
 
@@ -72,7 +72,6 @@ def freeze(output_folder: Path, submission: Submission, store: Path, policy: Pol
     to raise.
     """
     bounds = Bounds(policy.train.artifact_files, policy.train.artifact_bytes, _PATH_BYTES, _DEPTH)
-    shelf = store / "shipments"
     try:
         shelf.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="freezing-", dir=shelf) as scratch:
@@ -97,6 +96,25 @@ def freeze(output_folder: Path, submission: Submission, store: Path, policy: Pol
         names=tuple(writing.names),
         objections=objections,
     )
+
+
+def extracted(shelf: Path, digest: str) -> Path:
+    """The read-only tree of a shipment that `freeze` put on `shelf`.
+
+    Raises StorageFault when it is not there, or its tar is no longer what its name says.
+    """
+    home = shelf / digest
+    try:
+        with (home / "shipment.tar").open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as fault:
+        raise StorageFault(f"{home}: the shipment is not there: {fault.strerror}") from fault
+    if found != digest or not (home / "tree").is_dir():
+        raise StorageFault(
+            f"{home}: the shipment is no longer what its name says",
+            remedy="delete that folder and run again",
+        )
+    return home / "tree"
 
 
 class _Writing:

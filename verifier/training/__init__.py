@@ -1,0 +1,8 @@
+"""Did it train, in time, isolated? Runs a submission's own commands in boxes, under our clock.
+
+Never reads the box's own clock or score, and never runs anything of a submission outside a box.
+"""
+
+from verifier.training.train import Trained, train
+
+__all__ = ["Trained", "train"]

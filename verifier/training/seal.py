@@ -1,0 +1,57 @@
+"""When does the data appear? Opens a sealed start (DESIGN §6) and nothing else.
+
+The box starts with an empty data folder. When it has created $OUT/.ready, or INIT's limit has
+passed, the host puts the data in and the training clock starts. Each file appears whole, under its
+final name; the last thing to appear is $DATA/.ready. Must never read what the box wrote: that the
+name exists is all that counts.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+from pathlib import Path
+
+READY = ".ready"
+
+
+def is_ready(out: Path) -> bool:
+    """Whether the box says that its INIT is over."""
+    return os.path.lexists(out / READY)
+
+
+def open_data(data_folder: Path, sealed: Path) -> None:
+    """Put the files of `data_folder` into `sealed`, by hard link where that works, else copied.
+
+    Raises OSError when the files cannot be put there.
+    """
+    for source in sorted(data_folder.rglob("*")):
+        target = sealed / source.relative_to(data_folder)
+        if source.is_dir():
+            target.mkdir(exist_ok=True)
+        else:
+            _put(source, target)
+    (sealed / READY).touch()
+
+
+def _put(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target, follow_symlinks=True)
+    except OSError as fault:
+        if fault.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK):
+            raise
+        partial = target.with_name(f".{target.name}.partial")
+        shutil.copyfile(source, partial)
+        partial.replace(target)
+
+
+def forget_ready(out: Path) -> None:
+    """Take the mark out of the artifact; a folder of that name stays and is weighed."""
+    mark = out / READY
+    try:
+        if not stat.S_ISDIR(mark.lstat().st_mode):
+            mark.unlink()
+    except FileNotFoundError:
+        return
