@@ -93,7 +93,8 @@ def _first_wrong(
 ) -> BadPolicy:
     """The earliest mistake in the file, in our words."""
     errors = fault.errors(include_url=False)
-    error = min(errors, key=lambda error: _line(lines, error["loc"]))
+    # a misspelt key is unknown and missing at once: the unknown one shows what was meant
+    error = min(errors, key=lambda e: (e["type"] == "missing", _line(lines, e["loc"])))
     place = _line(lines, error["loc"])
     key = str(error["loc"][-1]) if error["loc"] else "policy"
     inside = ".".join(str(part) for part in error["loc"][:-1])

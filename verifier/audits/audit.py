@@ -1,0 +1,103 @@
+"""What is an audit, and what follows over several seeds?
+
+An audit is an id, one sentence, the rule it enforces and a pure function with four answers
+(PROTOCOL §8). Must never take missing evidence for Kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from verifier.policy import Policy
+from verifier.records import Evidence, Finding, Outcome, SeedEvidence
+
+SEVERITY = (Outcome.KEPT, Outcome.NOT_RUN, Outcome.UNPROVEN, Outcome.BROKEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one seed's evidence says: a `Finding` without the audit's name."""
+
+    outcome: Outcome
+    reason: str
+    advice: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+Judge = Callable[[Evidence, Policy], Reading]
+SeedJudge = Callable[[Evidence, SeedEvidence, Policy], Reading]
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """One rule's audit. `sentence` says what holds when it is kept."""
+
+    id: str
+    sentence: str
+    rule: str
+    read: Judge
+
+    def judge(self, evidence: Evidence, policy: Policy) -> Finding:
+        """The audit's answer to this evidence under this policy."""
+        reading = self.read(evidence, policy)
+        return Finding(
+            audit=self.id,
+            outcome=reading.outcome,
+            reason=reading.reason,
+            rule=self.rule,
+            advice=reading.advice,
+            evidence=reading.evidence,
+        )
+
+
+def kept(reason: str, **evidence: Any) -> Reading:
+    """The rule was kept, on this evidence."""
+    return Reading(Outcome.KEPT, reason, evidence=evidence)
+
+
+def broken(reason: str, advice: str = "", **evidence: Any) -> Reading:
+    """The rule was broken, and it bought something."""
+    return Reading(Outcome.BROKEN, reason, advice, evidence)
+
+
+def unproven(reason: str, advice: str = "", **evidence: Any) -> Reading:
+    """Neither kept nor broken can be said."""
+    return Reading(Outcome.UNPROVEN, reason, advice, evidence)
+
+
+def not_run(reason: str, advice: str = "") -> Reading:
+    """Nobody looked."""
+    return Reading(Outcome.NOT_RUN, reason, advice)
+
+
+def worst(readings: Mapping[int, Reading]) -> Reading:
+    """Over seeds the worst answer wins: Broken, then Unproven, NotRun, Kept.
+
+    The evidence is the worst seed's, with every seed's answer under `seeds`.
+    """
+    if not readings:
+        return not_run("no seed was run")
+    seed = max(readings, key=lambda s: SEVERITY.index(readings[s].outcome))
+    found = readings[seed]
+    reason = found.reason if len(readings) == 1 else f"seed {seed}: {found.reason}"
+    answers = {str(s): reading.outcome.value for s, reading in readings.items()}
+    return Reading(found.outcome, reason, found.advice, {**found.evidence, "seeds": answers})
+
+
+def each_seed(judge: SeedJudge) -> Judge:
+    """An audit that asks `judge` about every seed of the opening; absent ones are NotRun."""
+
+    def read(evidence: Evidence, policy: Policy) -> Reading:
+        by_seed = {seed.seed: seed for seed in evidence.seeds}
+        return worst(
+            {
+                seed: judge(evidence, by_seed[seed], policy)
+                if seed in by_seed
+                else not_run("this seed was not run")
+                for seed in evidence.opening.seeds
+            }
+        )
+
+    return read

@@ -1,0 +1,134 @@
+"""What does blind replay say about the five rules on how charges come about? (PROTOCOL §4)
+
+`lookahead`, `normalization`, `reset`, `purity` and `determinism` rest on one comparison: what a
+target cost in the pass, and what it cost when the box could not have seen it. Where they agree at
+every replayed target all five are kept; where they do not, the chain (`chain.py`) names one.
+
+Must never let an incomplete replay pass, nor let it hide a rule that was seen broken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from verifier.audits.audit import Judge, Reading, each_seed, kept, not_run, unproven
+from verifier.audits.chain import SUM_TO_ONE, differ, try_rules
+from verifier.policy import Policy
+from verifier.records import Adaptation, Evidence, Outcome, Pass, Replay, SeedEvidence
+
+ASKED = ("determinism", "reset", "purity", "normalization", "lookahead")
+FAULTS_AT_MOST = 1
+
+
+def judge_of(audit: str) -> Judge:
+    """The judge of one of the five, from what the replay says about all of them."""
+
+    def judge(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
+        return read_replay(evidence, seed, policy)[audit]
+
+    return each_seed(judge)
+
+
+def read_replay(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> dict[str, Reading]:
+    """All five readings of one seed."""
+    scoring, replay = seed.scoring, seed.replay
+    if scoring is None:
+        return dict.fromkeys(ASKED, not_run("no scoring pass was finished"))
+    if replay is None:
+        return dict.fromkeys(ASKED, not_run(_why_no_replay(evidence)))
+    if wrong := _contradiction(evidence, seed, scoring, replay):
+        return dict.fromkeys(ASKED, unproven(wrong))
+    if differ(replay.blind, scoring.charges[replay.targets], policy.replay.tau_nats):
+        found = _deviating(evidence, seed, scoring, replay, policy)
+    else:
+        found = _agreeing(replay, policy)
+    doubt = _doubt(scoring, replay, policy)
+    if not doubt:
+        return found
+    return {
+        audit: reading if reading.outcome is Outcome.BROKEN else unproven(doubt, reading.advice)
+        for audit, reading in found.items()
+    }
+
+
+def _why_no_replay(evidence: Evidence) -> str:
+    if evidence.opening.submission.adaptation is Adaptation.STREAM:
+        return "a scorer that adapts over the stream cannot be replayed yet"
+    return "the replay was not finished"
+
+
+def _contradiction(
+    evidence: Evidence, seed: SeedEvidence, scoring: Pass, replay: Replay
+) -> str:
+    """Why these arrays cannot be compared, or ""."""
+    total = len(scoring.charges)
+    if total != int(np.sum(evidence.held_out.target_counts)) or total == 0:
+        return "the pass did not charge every target, so there is nothing whole to replay"
+    arrays = [("replay", replay.targets, (replay.blind, replay.log_sums))]
+    arrays += [(f"step {s.step.value}", s.targets, (s.costs,)) for s in seed.chain.values()]
+    for name, targets, answers in arrays:
+        if any(answer.shape != targets.shape for answer in answers) or targets.ndim != 1:
+            return f"{name}: as many answers as targets were expected"
+        if len(targets) and not 0 <= int(targets.min()) <= int(targets.max()) < total:
+            return f"{name}: a target is outside the held-out data"
+    if np.any(np.diff(replay.targets) <= 0):
+        return "replay: targets are not ascending and unique"
+    return ""
+
+
+def _doubt(scoring: Pass, replay: Replay, policy: Policy) -> str:
+    """Why a replay in which nothing was seen proves nothing, or ""."""
+    rule = policy.replay
+    if replay.faults > FAULTS_AT_MOST:
+        return f"the replay failed {replay.faults} times"
+    if not replay.busy_seconds <= rule.busy_multiple * scoring.busy_seconds:
+        return (
+            f"the replay took {replay.busy_seconds:.1f} s, more than {rule.busy_multiple:g} times"
+            f" the pass's {scoring.busy_seconds:.1f} s"
+        )
+    if replay.everything:
+        missing = len(scoring.charges) - len(replay.targets)
+        return f"{missing} targets were not replayed" if missing else ""
+    if rule.mode == "all":
+        return "the policy asks every target, the replay only a sample"
+    if len(replay.draws) < rule.draws:
+        return f"{len(replay.draws)} positions were drawn, the policy asks {rule.draws}"
+    missing = int(np.sum(~np.isin(replay.draws, replay.targets)))
+    return f"{missing} drawn positions were not replayed" if missing else ""
+
+
+def _agreeing(replay: Replay, policy: Policy) -> dict[str, Reading]:
+    """Every replayed target cost what it cost in the pass."""
+    whole = "every target" if replay.everything else f"{len(replay.targets)} targets"
+    found = dict.fromkeys(
+        ASKED, kept(f"{whole} cost the same blind as in the pass", replayed=len(replay.targets))
+    )
+    off = np.abs(np.expm1(replay.log_sums.astype(np.float64)))
+    if not np.all(off <= 2 * policy.replay.tau_nats):
+        reason = "predict's probabilities do not sum to 1, though normalised they fit the charges"
+        count = int(np.sum(~(off <= 2 * policy.replay.tau_nats)))
+        found["normalization"] = unproven(reason, SUM_TO_ONE, positions=count)
+    return found
+
+
+def _deviating(
+    evidence: Evidence, seed: SeedEvidence, scoring: Pass, replay: Replay, policy: Policy
+) -> dict[str, Reading]:
+    """The chain's word, and for what it did not reach that it did not."""
+    tau = policy.replay.tau_nats
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(replay.blind.astype(np.float64) - scoring.charges[replay.targets])
+    count = int(np.sum(~(apart <= tau)))
+    seen = {"deviating": count, "replayed": len(replay.targets)}
+    if not seed.chain:
+        reason = f"{count} blind costs differ from the pass and no chain tells why"
+        return dict.fromkeys(ASKED, unproven(reason, **seen))
+    found = try_rules(evidence, seed, scoring, replay, tau)
+    named = [audit for audit in ASKED if audit in found and found[audit].outcome != "kept"]
+    beyond = not_run(f"not reached: {named[-1]} was named first")
+    return {
+        audit: replace(reading, evidence={**seen, **reading.evidence})
+        for audit, reading in ((audit, found.get(audit, beyond)) for audit in ASKED)
+    }
