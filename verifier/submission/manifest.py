@@ -142,7 +142,10 @@ def read_manifest(content: bytes) -> Manifest:
     try:
         return Manifest.model_validate(values)
     except ValidationError as wrong:
-        first = wrong.errors(include_url=False)[0]
+        # A misspelt key is also a missing one; the misspelling is what the author wants to see.
+        first = min(
+            wrong.errors(include_url=False), key=lambda error: error["type"] != "extra_forbidden"
+        )
         key = str(first["loc"][0])
         raise BadSubmission(
             _sentence(key, first["type"], first["msg"], values.get(key)),
@@ -167,10 +170,9 @@ def _flat_yaml(content: bytes) -> tuple[dict[str, Any], Mapping[str, int]]:
     """Top-level keys with their values (scalars and lists of scalars) and their lines."""
     if len(content) > MANIFEST_BYTES:
         raise BadSubmission(f"is larger than {MANIFEST_BYTES} bytes", file=MANIFEST_NAME)
-    loader = yaml.SafeLoader(content.decode("utf-8", "replace"))
     try:
-        root = loader.get_single_node()
-        return _keys_of(loader, root)
+        loader = yaml.SafeLoader(content.decode("utf-8", "replace"))
+        return _keys_of(loader, loader.get_single_node())
     except yaml.MarkedYAMLError as wrong:
         line = wrong.problem_mark.line + 1 if wrong.problem_mark else 1
         raise BadSubmission(
@@ -179,8 +181,6 @@ def _flat_yaml(content: bytes) -> tuple[dict[str, Any], Mapping[str, int]]:
     except (yaml.YAMLError, ValueError, RecursionError) as wrong:
         detail = str(wrong).splitlines()[0][:200] if str(wrong) else type(wrong).__name__
         raise BadSubmission(f"not YAML: {detail}", file=MANIFEST_NAME) from None
-    finally:
-        loader.dispose()
 
 
 def _keys_of(

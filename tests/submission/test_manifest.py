@@ -1,0 +1,141 @@
+"""verify.yaml and submission.json: complete, known and possible, or an error with its line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.submission.folders import CLAIMS, MANIFEST, submission_folder
+from verifier.errors import BadSubmission
+from verifier.submission import pull, schema
+from verifier.submission.claims import parse_claims
+from verifier.submission.manifest import read_manifest
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "why"),
+    [
+        (("rows: 16", "rowz: 16"), "6", "did you mean `rows`"),
+        (("rows: 16\n", ""), "1", "'rows' is missing"),
+        (("rows: 16", "rows: many"), "6", "rows"),
+        (("rows: 16", "rows: 0"), "6", "rows"),
+        (("rows: 16", "rows: true"), "6", "rows"),
+        (("rows: 16", "rows: 16\nrows: 17"), "7", "stands twice"),
+        (("adaptation: none", "adaptation: all"), "5", "adaptation"),
+        (("scorer/1", "script/1"), "1", "not run yet"),
+        (("scorer/1", "scorer/2"), "1", "contract"),
+        (('[python3, train.py, "{seed}"]', "python3 train.py"), "2", "list of strings"),
+        (('[python3, train.py, "{seed}"]', "[python3, 3]"), "2", "list of strings"),
+        (('[python3, train.py, "{seed}"]', "[]"), "2", "list of strings"),
+        (('[python3, train.py, "{seed}"]', "{a: b}"), "2", "neither a value nor"),
+        (("model:Model", "model.py"), "3", "scorer"),
+        (("rows: 16", "rows: !!python/object:os.system 16"), "6", "not YAML"),
+        (("rows: 16", "rows: ["), "8", "not YAML"),
+        ((MANIFEST, "[" * 5000), "", "not YAML"),
+        ((MANIFEST, ""), "1", "not a mapping"),
+        ((MANIFEST, "? [a]\n: b"), "1", "not a word"),
+        ((MANIFEST, "#" * 70_000), "", "larger than"),
+    ],
+)
+def test_what_is_wrong_in_verify_yaml_is_named_with_its_line(
+    change: tuple[str, str], line: str, why: str
+) -> None:
+    """Promise: an author can jump to the mistake; no key is skipped or guessed."""
+    with pytest.raises(BadSubmission, match=why) as refused:
+        read_manifest(MANIFEST.replace(*change).encode())
+    assert refused.value.file == "verify.yaml"
+    assert refused.value.place == line
+
+
+@given(st.one_of(st.text(max_size=60).map(str.encode), st.binary(max_size=60)))
+def test_any_bytes_are_no_manifest_or_a_named_error(content: bytes) -> None:
+    """Promise: hostile YAML ends in our own error."""
+    with pytest.raises(BadSubmission):
+        read_manifest(content)
+
+
+def test_the_schema_lists_every_key() -> None:
+    """Promise: the exported schema is that of the manifest that is read."""
+    exported = schema()
+    assert set(exported["required"]) == {
+        "contract", "train", "scorer", "tokenizer", "adaptation", "rows", "chunk",
+    }  # fmt: skip
+    assert {"pack", "sealed_start"} < set(exported["properties"])
+    assert exported["additionalProperties"] is False
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (("model:Model", "other:Model"), "no other.py"),
+        (("tokenizer: data", "tokenizer: own.model"), "neither `data`, `bytes` nor a file"),
+        (("tokenizer: data", "tokenizer: README.md"), "not a SentencePiece model"),
+    ],
+)
+def test_files_that_the_manifest_names_must_be_there(
+    tmp_path: Path, change: tuple[str, str], why: str
+) -> None:
+    """Promise: found before anything is built or trained."""
+    folder = submission_folder(tmp_path / "given", manifest=MANIFEST.replace(*change))
+    with pytest.raises(BadSubmission, match=why):
+        pull(str(folder), tmp_path / "store")
+
+
+@pytest.mark.parametrize("name", ["verify.yaml", "submission.json"])
+def test_a_missing_file_is_named_with_what_to_write(tmp_path: Path, name: str) -> None:
+    """Promise: without verify.yaml it is script/1, which is said to come later."""
+    folder = submission_folder(tmp_path / "given")
+    (folder / name).unlink()
+    with pytest.raises(BadSubmission, match=r"is missing.*write") as refused:
+        pull(str(folder), tmp_path / "store")
+    assert refused.value.file == name
+
+
+def claims(**changed: object) -> bytes:
+    return json.dumps({**CLAIMS, **changed}, indent=1).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "place", "why"),
+    [
+        (claims(val_bpb="1.8"), "5", "must be a number"),
+        (claims(val_bpb=True), "5", "must be a number"),
+        (claims(val_bpb=0), "5", "above 0"),
+        (claims(val_bpb=-1.0), "5", "above 0"),
+        (claims(val_bpb=10**400), "5", "above 0"),
+        (claims(val_bpb=float("nan")), "", "NaN is not a number"),
+        (claims(author=["Ada"]), "2", "must be a string"),
+        (claims(author="  "), "2", "is empty"),
+        (claims(author=None), "2", "is missing"),
+        (claims(name="a\nb"), "4", "printable"),
+        (claims(name="a\ud800"), "4", "printable"),
+        (claims(seeds=3), "6", "must be a list"),
+        (claims(seeds=[1, -1]), "6", "integers from 0"),
+        (b'{"author": "Ada",\n "author": "Eve"}', "2", "stands twice"),
+        (b'{\n"author": }', "2", "not JSON"),
+        (b"[]", "1", "not a JSON object"),
+        (b"\xff", "byte 0", "not UTF-8"),
+        (b"[" * 100_000, "", "not JSON"),
+        (b'{"val_bpb": ' + b"1" * 5000 + b"}", "", "not JSON"),
+    ],
+)
+def test_what_is_wrong_in_submission_json_is_named_with_its_line(
+    content: bytes, place: str, why: str
+) -> None:
+    """Promise: impossible claims are refused by key and line before anything runs."""
+    with pytest.raises(BadSubmission, match=why) as refused:
+        parse_claims(content)
+    assert refused.value.file == "submission.json"
+    assert refused.value.place == place
+
+
+def test_keys_that_are_not_read_here_are_kept() -> None:
+    """Promise: what the competition adds to submission.json is no error."""
+    read = parse_claims(claims(blurb="ours", seeds=[1, 2], val_bpb=2))
+    assert read.others == {"blurb": "ours"}
+    assert read.claim().seeds == (1, 2)
+    assert read.val_bpb == 2.0
