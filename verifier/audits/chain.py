@@ -175,7 +175,9 @@ def blind(trial: Trial) -> bool:
 # ---------------------------------------------------------------- what a difference is
 
 
-def off_one(trial: Trial, symbols: ChainStep, gained: tuple[bool, dict[str, Any]]) -> Reading | None:
+def off_one(
+    trial: Trial, symbols: ChainStep, gained: tuple[bool, dict[str, Any]]
+) -> Reading | None:
     """`normalization`, when the sums over all symbols are off 1; else None."""
     sums = np.asarray(symbols.log_sums, dtype=np.float64)
     off = np.abs(np.expm1(np.minimum(sums, INFINITE_NATS / 2)))
@@ -284,4 +286,3 @@ def lookup(known: Array, costs: Array, targets: Array) -> tuple[Array, Array]:
 def finite(costs: Array) -> Array:
     """Costs for a mean: an infinite one counts as `INFINITE_NATS`, more would drown the rest."""
     return np.minimum(np.asarray(costs, dtype=np.float64), INFINITE_NATS)
-

@@ -8,4 +8,9 @@ from __future__ import annotations
 from verifier.audits.audit import Audit
 from verifier.audits.replayed import judge_of
 
-AUDIT = Audit("normalization", "Scores are the logarithms of one distribution over all symbols.", "C2, PROTOCOL §4.5d", judge_of("normalization"))
+AUDIT = Audit(
+    "normalization",
+    "Scores are the logarithms of one distribution over all symbols.",
+    "C2, PROTOCOL §4.5d",
+    judge_of("normalization"),
+)

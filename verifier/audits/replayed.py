@@ -18,7 +18,7 @@ from verifier.audits.chain import SUM_TO_ONE, differ, try_rules
 from verifier.policy import Policy
 from verifier.records import Adaptation, Evidence, Outcome, Pass, Replay, SeedEvidence
 
-ASKED = ("determinism", "reset", "purity", "normalization", "lookahead")
+ASKED = ("determinism", "purity", "reset", "normalization", "lookahead")
 FAULTS_AT_MOST = 1
 
 
@@ -59,9 +59,7 @@ def _why_no_replay(evidence: Evidence) -> str:
     return "the replay was not finished"
 
 
-def _contradiction(
-    evidence: Evidence, seed: SeedEvidence, scoring: Pass, replay: Replay
-) -> str:
+def _contradiction(evidence: Evidence, seed: SeedEvidence, scoring: Pass, replay: Replay) -> str:
     """Why these arrays cannot be compared, or ""."""
     total = len(scoring.charges)
     if total != int(np.sum(evidence.held_out.target_counts)) or total == 0:

@@ -8,4 +8,9 @@ from __future__ import annotations
 from verifier.audits.audit import Audit
 from verifier.audits.replayed import judge_of
 
-AUDIT = Audit("reset", "What was learned from one batch or row is gone before the next.", "R5, PROTOCOL §4.5", judge_of("reset"))
+AUDIT = Audit(
+    "reset",
+    "What was learned from one batch or row is gone before the next.",
+    "R5, PROTOCOL §4.5",
+    judge_of("reset"),
+)

@@ -1,0 +1,97 @@
+"""Was each held-out target charged exactly once, for each seed that was to run? (R6, R10, C4)
+
+The score root is taken again over the ledger's own parts, so that no charge can have been
+exchanged since it was fixed. Must never read a number out of an incomplete pass.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from verifier import sampling
+from verifier.audits.audit import Audit, Reading, each_seed, kept, not_run, unproven
+from verifier.audits.nonce import opened
+from verifier.ledger import score_root
+from verifier.policy import Policy
+from verifier.records import Evidence, Pass, SeedEvidence, Weighing
+
+
+def read(evidence: Evidence, policy: Policy) -> Reading:
+    """The data and the seeds are the policy's, and each seed's pass is whole."""
+    for wrong in (_data(evidence, policy), _seeds(evidence, policy)):
+        if wrong is not None:
+            return wrong
+    return each_seed(_pass)(evidence, policy)
+
+
+def root_parts(evidence: Evidence, weighing: Weighing, scoring: Pass) -> list[tuple[str, bytes]]:
+    """What the score root is taken over, in PROTOCOL §5's order."""
+    opening, held_out = evidence.opening, evidence.held_out
+    named = {
+        "format": opening.format,
+        "submission": opening.submission.digest,
+        "artifact": weighing.shipment_digest,
+        "policy": opening.policy_digest,
+        "root": opening.image.root_digest,
+        "harness": opening.harness_digest,
+        "tokenizer": held_out.tokenizer_digest,
+        "held-out": held_out.manifest_digest,
+        "plan": scoring.plan_digest,
+        "verifier": opening.verifier_version,
+    }
+    parts = [(name, value.encode()) for name, value in named.items()]
+    return [*parts, ("charges", np.asarray(scoring.charges, dtype="<f4").tobytes())]
+
+
+def _data(evidence: Evidence, policy: Policy) -> Reading | None:
+    held_out, rule = evidence.held_out, policy.data
+    documents = len(held_out.target_counts)
+    if rule.manifest is not None and held_out.manifest_digest != rule.manifest:
+        return unproven("the held-out data is not the policy's", data=held_out.manifest_digest)
+    if rule.documents is not None and documents != rule.documents:
+        return unproven(f"{documents} documents; the policy scores {rule.documents}")
+    if held_out.targets <= 0 or int(np.sum(held_out.target_counts)) != held_out.targets:
+        return unproven("the documents' targets do not add up to the total")
+    return None
+
+
+def _seeds(evidence: Evidence, policy: Policy) -> Reading | None:
+    seeds, rule = evidence.opening.seeds, policy.seeds
+    if not seeds:
+        return not_run("no seed was run")
+    if len(set(seeds)) != len(seeds):
+        return unproven("a seed stands twice")
+    claimed = evidence.opening.submission.claim.seeds
+    if rule.chosen_by == "submission" and len(claimed) >= len(seeds):
+        same = seeds == claimed[: len(seeds)]
+        return None if same else unproven("the seeds are not the submission's first ones")
+    nonce = opened(evidence)
+    if isinstance(nonce, str):
+        return unproven(f"the seeds' choice cannot be checked: {nonce}")
+    if tuple(sampling.chosen_seeds(nonce, len(seeds))) != seeds:
+        return unproven("the seeds are not those that the nonce gives")
+    return None
+
+
+def _pass(evidence: Evidence, seed: SeedEvidence, _: Policy) -> Reading:
+    scoring, weighing, total = seed.scoring, seed.weighing, evidence.held_out.targets
+    if scoring is None:
+        return not_run("no scoring pass was finished")
+    if not scoring.charged == len(scoring.charges) == total == len(scoring.reference):
+        return unproven(f"{scoring.charged} of {total} targets were charged")
+    charges = np.asarray(scoring.charges)
+    if not np.all(np.isfinite(charges)) or np.any(np.signbit(charges)):
+        return unproven("a charge in the ledger is negative or not a number")
+    if weighing is None:
+        return unproven("the artifact that was scored was not weighed")
+    if score_root(root_parts(evidence, weighing, scoring)) != scoring.score_root:
+        return unproven("the score root is not that of the ledger's parts")
+    return kept(f"each of {total} targets was charged exactly once", targets=total)
+
+
+AUDIT = Audit(
+    "coverage",
+    "Each held-out target is charged exactly once.",
+    "R6, R10, C4, PROTOCOL §5",
+    read,
+)

@@ -1,0 +1,22 @@
+"""Can a time measured here be held against the limit? (R2, DESIGN §6)
+
+Must never turn our machine's weakness into a submission's fault.
+"""
+
+from __future__ import annotations
+
+from verifier.policy import Policy
+from verifier.records import Evidence
+
+
+def other_hardware(evidence: Evidence, policy: Policy) -> str:
+    """Why this machine's clock says nothing about the policy's limits, or ""."""
+    if policy.rehearsal:
+        return "a rehearsal: the limits are meant for other hardware"
+    wanted, machine = policy.hardware, evidence.opening.hardware
+    if wanted.gpus == 0:
+        return ""
+    gpus, model = machine.get("gpus", "0"), machine.get("gpu", "none")
+    if gpus != str(wanted.gpus) or wanted.model.lower() not in model.lower():
+        return f"the limits are meant for {wanted.gpus} {wanted.model}, this has {gpus} ({model})"
+    return ""

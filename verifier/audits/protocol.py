@@ -1,0 +1,76 @@
+"""Did the scorer keep to the wire: one request, one well-formed answer, in time? (PROTOCOL §2)
+
+A malformed answer breaks the wire and is broken without further proof of gain. A scorer that says
+ERROR, or dies, made an honest mistake until shown otherwise; a late one is excused only by a host
+that was starved. Must never read a sound wire out of a pass that did not end.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from verifier.audits.audit import Audit, Reading, broken, each_seed, kept, not_run, unproven, worst
+from verifier.policy import Policy
+from verifier.records import Evidence, FaultKind, ProtocolFault, SeedEvidence
+
+
+def judge(_: Evidence, seed: SeedEvidence, __: Policy) -> Reading:
+    """The worst fault, or a wire that held to the end."""
+    if seed.faults:
+        return worst_fault(seed.faults)
+    if seed.scoring is None:
+        return not_run("no scoring pass was finished")
+    if seed.replay is None:
+        return not_run("the pass kept to the wire; no replay was finished")
+    return kept("every request had one well-formed answer in time")
+
+
+def worst_fault(faults: tuple[ProtocolFault, ...]) -> Reading:
+    """The first of the gravest faults; evidence says how many there were."""
+    found = worst({i: weigh(fault) for i, fault in enumerate(faults)})
+    first = next(fault for fault in faults if weigh(fault).outcome is found.outcome)
+    reading = weigh(first)
+    return Reading(
+        reading.outcome,
+        reading.reason,
+        reading.advice,
+        {
+            "faults": len(faults),
+            "kind": first.kind.value,
+            "phase": first.phase,
+            "request": first.request,
+            "document": first.document,
+            "message": first.message,
+        },
+    )
+
+
+def weigh(fault: ProtocolFault) -> Reading:
+    """What one fault is."""
+    where = f"{fault.kind.value} in answer to {fault.request} ({fault.phase})"
+    match fault.kind:
+        case (
+            FaultKind.NAN
+            | FaultKind.INFINITE
+            | FaultKind.NEGATIVE
+            | FaultKind.SHAPE
+            | FaultKind.UNREQUESTED
+            | FaultKind.UNKNOWN_KIND
+        ):
+            return broken(where, "answer each request once, with finite costs of its shape")
+        case FaultKind.LATE:
+            if fault.host_starved:
+                return unproven(f"{where}, while this machine was starved", "run it again")
+            return broken(where, "answer within the policy's answer_seconds")
+        case FaultKind.DIED | FaultKind.ERROR:
+            return unproven(where, "the scorer's own message and log say where it failed")
+        case _:
+            assert_never(fault.kind)
+
+
+AUDIT = Audit(
+    "protocol",
+    "Every request has one well-formed answer in time.",
+    "PROTOCOL §2",
+    each_seed(judge),
+)

@@ -1,0 +1,63 @@
+"""Is it a record? A line of its own, never part of the verdict. (R7)
+
+Compared at bpb + δ, so that what the replay may have missed counts against the newcomer. The
+margin is in nats per byte, as the rule states nats and rows are listed in bits per byte.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy import stats
+
+from verifier.audits.audit import Audit, Reading, broken, kept, not_run, unproven
+from verifier.audits.number import mean_of, scores
+from verifier.policy import Policy
+from verifier.records import Evidence
+
+
+def read(evidence: Evidence, policy: Policy) -> Reading:
+    """Margin and one-sided Welch test against the previous row."""
+    previous, found = evidence.previous, scores(evidence, policy)
+    if previous is None or not previous.bpb:
+        return not_run("no previous row was given")
+    if policy.rehearsal:
+        return not_run("a rehearsal sets no record")
+    mean = mean_of(evidence, found)
+    if mean is None or mean.delta_bpb is None:
+        return not_run("there is no number with a bound to compare")
+    if len(found) < policy.seeds.count:
+        return unproven(f"{len(found)} of {policy.seeds.count} seeds: a spot check")
+    ours = np.array([score.bpb for score in found])
+    theirs = np.array(previous.bpb)
+    margin = (float(theirs.mean()) - mean.bpb) * math.log(2)
+    sure_margin = margin - mean.delta_bpb * math.log(2)
+    p = _welch(ours + mean.delta_bpb, theirs)
+    rule = policy.record
+    shown = {
+        "previous": previous.name,
+        "margin_nats_per_byte": margin,
+        "margin_at_bound": sure_margin,
+        "needed_nats_per_byte": rule.margin_nats,
+        "p": p,
+    }
+    if margin < rule.margin_nats:
+        return broken(f"better by {margin:.4f} nats per byte, not {rule.margin_nats:g}", **shown)
+    if sure_margin < rule.margin_nats:
+        return unproven("better by enough, but not beyond the replay's bound", **shown)
+    if math.isnan(p):
+        return unproven("too few seeds on either side for the test", **shown)
+    if not p < rule.p_value:
+        return broken(f"p = {p:.3f}, not below {rule.p_value:g}", **shown)
+    return kept(f"better than {previous.name} by {sure_margin:.4f} nats per byte", **shown)
+
+
+def _welch(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """p of 'ours is lower', one-sided Welch; NaN where a side has one seed or nothing varies."""
+    if min(len(ours), len(theirs)) < 2 or ours.std() + theirs.std() == 0:
+        return math.nan
+    return float(stats.ttest_ind(ours, theirs, equal_var=False, alternative="less").pvalue)
+
+
+AUDIT = Audit("record", "It beats the row before it, by enough and surely enough.", "R7", read)

@@ -1,0 +1,41 @@
+"""Did scoring stay within its budget of box-busy time? (R2, PROTOCOL §2)
+
+Counted by the host from request sent to answer read. Must never blame a submission for a machine
+that failed or starved meanwhile.
+"""
+
+from __future__ import annotations
+
+from verifier.audits.audit import Audit, Reading, broken, each_seed, kept, not_run, unproven
+from verifier.audits.fairness import other_hardware
+from verifier.policy import Policy
+from verifier.records import Evidence, SeedEvidence
+
+
+def judge(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
+    """Busy seconds against the limit."""
+    scoring, limit = seed.scoring, policy.score.limit_seconds
+    if scoring is None:
+        return not_run("no scoring pass was finished")
+    busy = scoring.busy_seconds
+    shown = {"busy_seconds": busy, "limit_seconds": limit, "wall_seconds": scoring.wall_seconds}
+    unfit = other_hardware(evidence, policy)
+    faults = [f.reason for f in seed.environment if f.phase == "score"]
+    if faults:
+        return unproven(f"the machine was at fault meanwhile: {faults[0]}", **shown)
+    if not busy <= limit:
+        reason = f"scoring took {busy:.1f} of {limit:g} s"
+        if unfit:
+            return unproven(f"{reason}; {unfit}", **shown)
+        return broken(reason, "score faster: adapt less often or in larger chunks", **shown)
+    if unfit and not policy.rehearsal:
+        return unproven(unfit, **shown)
+    return kept(f"{busy:.1f} of {limit:g} s", **shown)
+
+
+AUDIT = Audit(
+    "score-budget",
+    "Scoring stays within its budget of box-busy time.",
+    "R2, PROTOCOL §2",
+    each_seed(judge),
+)

@@ -1,0 +1,73 @@
+"""Did training end in time, on the host's clock? (R2, PROTOCOL §2, DESIGN §6)
+
+An interval [lo, hi] holds the true time: kept if hi is within the limit, broken if lo is beyond it
+or the run had to be stopped at it. Must never read the box's own clock, nor blame a submission
+for a machine that was unfair.
+"""
+
+from __future__ import annotations
+
+from verifier.audits.audit import Audit, Reading, broken, each_seed, kept, not_run, unproven
+from verifier.audits.fairness import other_hardware
+from verifier.policy import Policy
+from verifier.records import EndedBy, Evidence, SeedEvidence, Training
+
+FINISH_EARLIER = "take fewer steps, or watch the time: everything between data and exit counts"
+
+
+def judge(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
+    """The interval against the limit, if the run ended well on a fair machine."""
+    training = seed.training
+    if training is None:
+        return not_run("no training run was finished")
+    low, high = training.wall_seconds
+    shown = {
+        "seconds_at_least": low,
+        "seconds_at_most": high,
+        "limit_seconds": policy.train.limit_seconds,
+        "init_seconds": training.init_seconds,
+        "pack_seconds": training.pack_seconds,
+        "ended_by": training.ended_by.value,
+        "exit_code": training.exit_code,
+    }
+    if training.unfair:
+        return unproven(f"the machine was unfair: {training.unfair}", **shown)
+    if training.limit_seconds != policy.train.limit_seconds:
+        return unproven("the run had another limit than the policy's", **shown)
+    unfit = other_hardware(evidence, policy)
+    if over := _over(training, policy):
+        if unfit:
+            return unproven(f"{over}; {unfit}", FINISH_EARLIER, **shown)
+        return broken(over, FINISH_EARLIER, **shown)
+    if training.ended_by is not EndedBy.ITSELF or training.exit_code != 0:
+        code = f", exit code {training.exit_code}" if training.exit_code is not None else ""
+        reason = f"training was ended by {training.ended_by.value}{code}"
+        return unproven(reason, "see the end of its log in the report", **shown)
+    if not high <= policy.train.limit_seconds:
+        return unproven(f"between {low:.1f} and {high:.1f} s: too near the limit", **shown)
+    if unfit and not policy.rehearsal:
+        return unproven(unfit, **shown)
+    if training.init_seconds is not None and policy.train.sealed_start == "forbidden":
+        return unproven("a sealed start, which the policy forbids", **shown)
+    return kept(f"at most {high:.1f} of {policy.train.limit_seconds:g} s", **shown)
+
+
+def _over(training: Training, policy: Policy) -> str:
+    """Which limit was passed for certain, or ""."""
+    rule = policy.train
+    low = training.wall_seconds[0]
+    if training.ended_by is EndedBy.WALL_CLOCK:
+        return f"training was stopped at its limit of {rule.limit_seconds:g} s"
+    if low > rule.limit_seconds:
+        return f"training took at least {low:.1f} of {rule.limit_seconds:g} s"
+    if training.pack_seconds is not None and training.pack_seconds > rule.pack_seconds:
+        return f"packing took {training.pack_seconds:.1f} of {rule.pack_seconds:g} s"
+    return ""
+
+
+AUDIT = Audit(
+    "train-budget",
+    "Training ends within its limit on the host's clock.",
+    "R2, PROTOCOL §2",
+    each_seed(judge),
+)

@@ -1,0 +1,149 @@
+"""What follows from ledger and policy? VERIFIED, REFUTED or INCONCLUSIVE. (PROTOCOL §8)
+
+Pure: the same evidence and policy give the same verdict on every machine. Acceptance is the one
+guarded branch; everything that was not proven falls through to INCONCLUSIVE. Must never read
+anything but its arguments, nor default to yes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from verifier.audits import REGISTRY
+from verifier.audits.isolation import attempts
+from verifier.audits.number import Mean, alpha_of_attempt, mean_of, scores
+from verifier.errors import BrokenInvariant
+from verifier.policy import AuditRule, Policy
+from verifier.records import Answer, EnvironmentFault, Evidence, Finding, Outcome, Verdict
+
+KEY_SHOWN = 8
+
+
+def decide(evidence: Evidence, policy: Policy) -> Verdict:
+    """Run every audit and draw the conclusion.
+
+    1. Every audit of the registry answers; one that a policy names and nobody has is NotRun.
+    2. The number is taken from the ledger's charges.
+    3. The required answers, and the machine's own faults, decide.
+
+    Raises BrokenInvariant when the ledger was opened under another policy's name, or counts
+    attempts from less than 1.
+    """
+    if evidence.opening.policy_name != policy.name:
+        raise BrokenInvariant(
+            f"opened under policy {evidence.opening.policy_name}, decided under {policy.name}"
+        )
+    if evidence.opening.attempt < 1:
+        raise BrokenInvariant(f"attempt {evidence.opening.attempt}: attempts count from 1")
+    rule = policy.audits.get(evidence.opening.submission.contract)  # type: ignore[call-overload]
+    # 1.
+    findings = judge_all(evidence, policy, rule)
+    # 2.
+    found = scores(evidence, policy)
+    mean = mean_of(evidence, found)
+    # 3.
+    answer = conclude(evidence, findings, rule, mean)
+    return Verdict(
+        answer=answer,
+        line=line(answer, evidence, policy, mean),
+        bpb=None if mean is None else mean.bpb,
+        bpb_std=None if mean is None else mean.std,
+        delta_bpb=None if mean is None else mean.delta_bpb,
+        seeds=found,
+        findings=findings,
+        required=() if rule is None else rule.required,
+        disclosed=() if rule is None else rule.disclosed,
+        policy=policy.name,
+        assurance=evidence.opening.assurance,
+        notes=notes(evidence, policy, findings, rule),
+    )
+
+
+def judge_all(evidence: Evidence, policy: Policy, rule: AuditRule | None) -> tuple[Finding, ...]:
+    """Every audit's finding, in the registry's order, then the names that no audit has."""
+    findings = [audit.judge(evidence, policy) for audit in REGISTRY]
+    known = {audit.id for audit in REGISTRY}
+    listed = () if rule is None else (*rule.required, *rule.disclosed)
+    unknown = [name for name in listed if name not in known]
+    findings += [
+        Finding(audit=name, outcome=Outcome.NOT_RUN, reason="this verifier has no such audit")
+        for name in unknown
+    ]
+    return tuple(findings)
+
+
+def conclude(
+    evidence: Evidence,
+    findings: Sequence[Finding],
+    rule: AuditRule | None,
+    mean: Mean | None,
+) -> Answer:
+    """Required: any Broken refutes; all Kept, a number and a fair machine verify; else open."""
+    if rule is None or machine_faults(evidence):
+        return Answer.INCONCLUSIVE
+    required = [finding.outcome for finding in findings if finding.audit in rule.required]
+    if Outcome.BROKEN in required:
+        return Answer.REFUTED
+    complete = len(required) == len(rule.required) > 0
+    if complete and mean is not None and all(outcome is Outcome.KEPT for outcome in required):
+        return Answer.VERIFIED
+    return Answer.INCONCLUSIVE
+
+
+def machine_faults(evidence: Evidence) -> tuple[EnvironmentFault, ...]:
+    """Faults of the machine before any replay: the run says nothing, and another is free."""
+    return tuple(
+        fault
+        for seed in evidence.seeds
+        for fault in seed.environment
+        if fault.phase not in {"replay", "chain"}
+    )
+
+
+# ---------------------------------------------------------------- in words
+
+
+def line(answer: Answer, evidence: Evidence, policy: Policy, mean: Mean | None) -> str:
+    """The one line shown everywhere: answer · policy · level · seeds · bpb ± · δ · key."""
+    opening = evidence.opening
+    count, wanted = len(opening.seeds), policy.seeds.count
+    seeds = f"{count} seed{'' if count == 1 else 's'}"
+    if count < wanted:
+        seeds += f" of {wanted} (spot check, not a record verdict)"
+    if mean is None:
+        number, delta = "no number", "δ –"
+    else:
+        spread = "" if mean.std is None else f" ± {mean.std:.4f}"
+        number = f"bpb {mean.bpb:.4f}{spread}"
+        delta = "δ –" if mean.delta_bpb is None else f"δ {mean.delta_bpb:.4f}"
+    key = f"{'self-run, ' if opening.self_run else ''}key {opening.public_key[:KEY_SHOWN]}"
+    name = f"{policy.name} (a rehearsal)" if policy.rehearsal else policy.name
+    return " · ".join((answer.value, name, opening.assurance.name, seeds, number, delta, key))
+
+
+def notes(
+    evidence: Evidence, policy: Policy, findings: Sequence[Finding], rule: AuditRule | None
+) -> tuple[str, ...]:
+    """What a reader must know beside the answer: faults of ours, gaps, and what was disclosed."""
+    opening = evidence.opening
+    said = [
+        f"the machine was at fault ({fault.phase}: {fault.reason}); a re-run is free"
+        for fault in machine_faults(evidence)
+    ]
+    if rule is None:
+        said.append(f"the policy says nothing about contract {opening.submission.contract}")
+    unchecked = [f.audit for f in findings if f.outcome is Outcome.NOT_RUN]
+    if unchecked:
+        said.append(f"not checked: {', '.join(unchecked)}")
+    alpha = alpha_of_attempt(policy.replay.alpha, opening.attempt)
+    said.append(f"attempt {opening.attempt} of this author, decided at α = {alpha:g}")
+    if opening.self_run:
+        said.append("self-run: the key is the user's own, so this is a claim to others")
+    if not opening.image.pinned:
+        said.append("the image was not pinned")
+    if policy.rehearsal:
+        said.append("a rehearsal: times and numbers on this machine are not the track's")
+    lacking = sorted({wall for box in evidence.boxes for wall in box.lacking})
+    said += [f"a wall was lacking: {wall}" for wall in lacking]
+    said += [f"a wall stopped: {what}" for what in attempts(evidence)]
+    return tuple(said)
