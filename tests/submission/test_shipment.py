@@ -167,17 +167,33 @@ def test_attributes_are_objected_to_and_do_not_ship(submission: Submission, tmp_
     assert shipment.objections == ("weights.bin: extended attributes (user.hidden)",)
 
 
-def test_too_many_files_are_objected_to_once_counted(
-    submission: Submission, tmp_path: Path
-) -> None:
-    """Promise: the list of objections stays short however many there are."""
+def test_too_many_files_stop_the_walk(submission: Submission, tmp_path: Path) -> None:
+    """Promise: a flood of files costs us no more than the policy's bound."""
     out = output_folder(tmp_path)
     for index in range(200):
         (out / f"f{index}").write_bytes(b"")
     shipment = frozen(submission, out, tmp_path, artifact_files=10)
     assert len(shipment.artifact) <= 10
+    (objection,) = shipment.objections
+    assert "more than 10 files and folders; the walk stopped here" in objection
+
+
+def test_many_objections_are_few_sentences(submission: Submission, tmp_path: Path) -> None:
+    """Promise: a flood of links makes neither a long report nor a long walk."""
+    out = output_folder(tmp_path)
+    for index in range(1200):
+        (out / f"l{index}").symlink_to("/etc/passwd")
+    shipment = frozen(submission, out, tmp_path)
     assert len(shipment.objections) == 51
-    assert shipment.objections[-1].startswith("and ")
+    assert shipment.objections[-1] == "and 951 more"
+
+
+def test_a_pulled_link_to_a_folder_is_that_folder(tmp_path: Path) -> None:
+    """Promise: only links *inside* a submission are refused."""
+    folder = submission_folder(tmp_path / "given")
+    (tmp_path / "short").symlink_to(folder)
+    store = tmp_path / "store"
+    assert pull(str(tmp_path / "short"), store).digest == pull(str(folder), store).digest
 
 
 def test_an_own_tokenizer_ships_as_its_pieces_and_a_listed_one_as_it_is(tmp_path: Path) -> None:

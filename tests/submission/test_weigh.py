@@ -25,13 +25,17 @@ REAL_SOURCE = Path(tokenize.__file__).read_bytes()
 
 
 def weighed(
-    tmp_path: Path, *, manifest: str = MANIFEST, own: bytes = b"", **out: bytes
+    tmp_path: Path,
+    *,
+    manifest: str = MANIFEST,
+    own: bytes = b"",
+    out: dict[str, bytes] | None = None,
 ) -> Weighing:
     files = {"own__model": own} if own else {}
     folder = submission_folder(tmp_path / "given", manifest=manifest, **files)
     submission = pull(str(folder), tmp_path / "store")
     (tmp_path / "out").mkdir()
-    for name, content in out.items():
+    for name, content in (out or {}).items():
         (tmp_path / "out" / name).write_bytes(content)
     rules = policy()
     shipment = freeze(tmp_path / "out", submission, tmp_path / "shipments", rules)
@@ -40,7 +44,7 @@ def weighed(
 
 def test_every_way_of_counting_is_reported(tmp_path: Path) -> None:
     """Promise: artifact, names, code raw and packed, tokenizer and tar, each by itself (R1)."""
-    weighing = weighed(tmp_path, weights=b"w" * 1000, table=b"t" * 10)
+    weighing = weighed(tmp_path, out={"weights": b"w" * 1000, "table": b"t" * 10})
     code = [tmp_path / "given" / name for name in ("model.py", "train.py", "verify.yaml")]
     assert weighing.seed == 7
     assert weighing.artifact_bytes == 1010
@@ -61,9 +65,9 @@ def test_every_way_of_counting_is_reported(tmp_path: Path) -> None:
 
 def test_bytes_hidden_in_names_count(tmp_path: Path) -> None:
     """Promise: empty files with long names, and empty folders, weigh what they can carry (R1)."""
-    plain = weighed(tmp_path / "a", w=b"1")
+    plain = weighed(tmp_path / "a", out={"w": b"1"})
     names = {f"{'x' * 110}{index:03}": b"" for index in range(50)}
-    hidden = weighed(tmp_path / "b", w=b"1", **names)
+    hidden = weighed(tmp_path / "b", out={"w": b"1", **names})
     assert hidden.artifact_bytes == plain.artifact_bytes
     rule = policy().size
     gained = size.counted_bytes(hidden, rule) - size.counted_bytes(plain, rule)
@@ -169,6 +173,6 @@ def visible(text: str) -> list[str]:
 
 def test_only_the_bytes_of_the_shipment_decide(tmp_path: Path) -> None:
     """Promise: trained and weighed twice, one weighing."""
-    first = weighed(tmp_path / "a", weights=b"w")
-    second = weighed(tmp_path / "b", weights=b"w")
+    first = weighed(tmp_path / "a", out={"weights": b"w"})
+    second = weighed(tmp_path / "b", out={"weights": b"w"})
     assert first == second

@@ -46,7 +46,7 @@ def pull(reference: str, store: Path) -> Submission:
     Raises RequestError when there is no such folder or tarball, BadSubmission naming the path when
     it holds what a submission may not hold, StorageFault when the store cannot be written.
     """
-    given = Path(reference)
+    given = Path(reference).resolve()
     shelf = store / "submissions"
     try:
         shelf.mkdir(parents=True, exist_ok=True)

@@ -22,6 +22,7 @@ from typing import IO, BinaryIO
 from verifier.errors import StorageFault
 
 ENTRIES_AT_MOST = 1_000_000
+OBJECTIONS_AT_MOST = 1000
 BLOCK_BYTES = 1 << 20
 SHOWN_CHARACTERS = 120
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -93,9 +94,25 @@ class _Walk:
     seen: int = 0
     files: int = 0
     total_bytes: int = 0
+    stopped: bool = False
 
     def object_to(self, path: str, reason: str) -> None:
         self.objections.append(Objection(shown(path), reason))
+        if len(self.objections) >= OBJECTIONS_AT_MOST:
+            self.stop(path, "too much to object to")
+
+    def stop(self, path: str, reason: str) -> None:
+        """Look at nothing more: what is already found settles it."""
+        if not self.stopped:
+            self.stopped = True
+            self.objections.append(Objection(shown(path), f"{reason}; the walk stopped here"))
+
+    def count_file(self, path: str) -> bool:
+        """Count one more file or folder; False when that is one too many."""
+        self.files += 1
+        if self.files > self.bounds.files:
+            self.stop(path, f"more than {self.bounds.files} files and folders")
+        return not self.stopped
 
 
 def shown(path: str) -> str:
@@ -131,7 +148,8 @@ def _list_folder(walk: _Walk, descriptor: int, prefix: str, depth: int) -> None:
         for name in names:
             walk.seen += 1
             if walk.seen > ENTRIES_AT_MOST:
-                walk.object_to(prefix or ".", f"more than {ENTRIES_AT_MOST} names; walk stopped")
+                walk.stop(prefix or ".", f"more than {ENTRIES_AT_MOST} names")
+            if walk.stopped:
                 return
             _list_name(walk, descriptor, prefix, name.name, depth)
 
@@ -169,9 +187,7 @@ def _enter(walk: _Walk, parent: int, path: str, name: str, depth: int) -> None:
         return
     try:
         # Folders carry names as files do, so they count as files towards the bound.
-        walk.files += 1
-        if walk.files > walk.bounds.files:
-            walk.object_to(path, f"more than {walk.bounds.files} files and folders")
+        if not walk.count_file(path):
             return
         walk.entries.append(Entry(path, True, 0))
         _list_folder(walk, descriptor, f"{path}/", depth)
@@ -183,9 +199,7 @@ def _list_file(walk: _Walk, parent: int, path: str, name: str, found: os.stat_re
     if found.st_nlink > 1:
         walk.object_to(path, f"a hard link ({found.st_nlink} names for one file)")
         return
-    walk.files += 1
-    if walk.files > walk.bounds.files:
-        walk.object_to(path, f"more than {walk.bounds.files} files and folders")
+    if not walk.count_file(path):
         return
     try:
         descriptor = os.open(name, _FILE_FLAGS, dir_fd=parent)
