@@ -458,6 +458,7 @@ class Secrecy:
     """*event* · PROTOCOL §7's windows: the held-out share found in what a box could read.
 
     `worst_share` is of the worst document's windows, with `worst_document` and `worst_file`.
+    `unread` names what no bound let us read (an archive that unpacks to too much), and why.
     """
 
     seed: int
@@ -468,6 +469,7 @@ class Secrecy:
     worst_share: float
     worst_document: int | None
     worst_file: str
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
