@@ -18,7 +18,7 @@ from verifier.heldout.cutting import Cut
 from verifier.heldout.data import DOCUMENTS, MODEL, SECRET, TRAINING, HeldOut, open_folder
 from verifier.heldout.manifest import Manifest
 from verifier.heldout.tokenizer import Tokenizer, train
-from verifier.heldout.watch import Watch, phase
+from verifier.watch import Unwatched, Watch
 
 NAME = "django-5.2"
 MANIFEST = "1bf54b82605f2a389248e068a6d5c08e433f4d14041db3e1a62ea033a25e502a"
@@ -43,12 +43,13 @@ def build(store: Path, watch: Watch | None = None) -> HeldOut:
     cannot be written, MachineFault when the result is not the pinned one, BadData when what lies
     there is damaged.
     """
+    watch = watch or Unwatched()
     folder = place(store)
     with folders.locked(folder.parent):
         if not (folder / manifest.FILE).is_file():
-            with phase(watch, "fetch the documentation of Django 5.2"):
+            with watch.phase("fetch the documentation of Django 5.2", None):
                 archive = django.fetch(store / "downloads")
-            with phase(watch, "cut, choose and tokenize"), folders.making(folder) as scratch:
+            with watch.phase("cut, choose and tokenize", None), folders.making(folder) as scratch:
                 source = {django.ARCHIVE: django.ARCHIVE_SHA256}
                 _check(make(django.texts(archive), scratch, source))
     return open_embedded(store)
