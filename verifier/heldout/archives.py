@@ -21,9 +21,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, cast
 
-BLOCK_BYTES = 4 << 20
+BLOCK_BYTES = 1 << 18
 _MEMORY_BYTES = 32 << 20
 _HEAD_BYTES = 512
+_NAME_CHARACTERS = 200
 _TAR_MAGIC = (257, b"ustar")
 _STREAMS = ((b"\x1f\x8b\x08", "gz"), (b"\xfd7zXZ\x00", "xz"), (b"BZh", "bz2"))
 _ZIP_MAGIC = b"PK\x03\x04"
@@ -122,7 +123,9 @@ class Reader:
         try:
             for inner, stream in _members(file, form, spent):
                 with stream:
-                    yield from self._member(stream, f"{name}!{inner}", spent, depth)
+                    yield from self._member(
+                        stream, f"{name}!{inner[:_NAME_CHARACTERS]}", spent, depth
+                    )
         except _DAMAGE:
             return
 

@@ -96,6 +96,8 @@ class Index:
             hashes[keep], return_index=True, return_inverse=True
         )
         self.places = starts[keep][first]
+        self.slots = np.zeros(1 << _BITS, np.bool_)
+        self.slots[_slot(self.hashes)] = True
         self.grams = np.zeros(1 << _BITS, np.bool_)
         self.grams[_slot(_gram_hashes(self.text))] = True
 
@@ -120,7 +122,8 @@ class Index:
         row = np.arange(len(spots))[:, None] * reach + np.arange(self.stride)
         whole = inside[:, : self.stride] & inside[:, self.width - 1 :]
         starts = row[whole]
-        if not len(starts) or not len(self.hashes):
+        starts = starts[self.slots[_slot(hashes[starts])]]
+        if not len(starts):
             return np.zeros(0, np.int64)
         sought = hashes[starts]
         place = np.minimum(np.searchsorted(self.hashes, sought), len(self.hashes) - 1)
@@ -131,6 +134,12 @@ class Index:
         ours = self.text[self.places[place][:, None] + span]
         confirmed: npt.NDArray[np.int64] = place[(theirs == ours).all(axis=1)]
         return confirmed
+
+    def count(self, hits: npt.NDArray[np.int64], document: int) -> int:
+        """How many windows of one document are among the `hits`, indices into `hashes`."""
+        found = np.zeros(len(self.hashes), np.bool_)
+        found[hits] = True
+        return int((found[self.group] & (self.owners == document)).sum())
 
     def shares(self, found: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
         """Each document's share of its windows among the `found` [len(hashes)]: [D]."""
@@ -204,7 +213,7 @@ def scan(folders: Sequence[Path], held_out: HeldOut, rule: SecrecyRule) -> Scan:
 def look(index: Index, folders: Sequence[Path], reader: Reader) -> Scan:
     """Look for the windows of `index` in what `reader` can read below `folders`."""
     found = np.zeros(len(index.hashes), np.bool_)
-    by_file: dict[str, npt.NDArray[np.bool_]] = {}
+    by_file: dict[str, npt.NDArray[np.int64]] = {}
     files = scanned = 0
     for name, blocks in reader.streams(folders):
         files += 1
@@ -213,10 +222,10 @@ def look(index: Index, folders: Sequence[Path], reader: Reader) -> Scan:
             hits = index.find(block)
             if len(hits):
                 found[hits] = True
-                by_file.setdefault(name, np.zeros(len(found), np.bool_))[hits] = True
+                by_file[name] = np.union1d(by_file.get(name, hits), hits)
     shares = index.shares(found)
     worst = int(shares.argmax()) if len(shares) and shares.max() > 0 else None
-    blamed = {name: float(index.shares(hits)[worst or 0]) for name, hits in by_file.items()}
+    blamed = {name: index.count(hits, worst) for name, hits in by_file.items() if worst is not None}
     return Scan(
         files=files,
         scanned_bytes=scanned,

@@ -1,0 +1,1 @@
+"""Held-out data: cutting, shards, tokens, import and secrecy."""
