@@ -9,10 +9,33 @@ import pytest
 
 from verifier.heldout import tokenizer
 
-WORDS = (
-    "model query field admin template view middleware session cache form widget migration signal"
-    " transaction database index router static settings request response filter manager naïve 漢字"
-).split()
+WORDS = [
+    "model",
+    "query",
+    "field",
+    "admin",
+    "template",
+    "view",
+    "middleware",
+    "session",
+    "cache",
+    "form",
+    "widget",
+    "migration",
+    "signal",
+    "transaction",
+    "database",
+    "index",
+    "router",
+    "static",
+    "settings",
+    "request",
+    "response",
+    "filter",
+    "manager",
+    "naïve",
+    "漢字",
+]
 
 
 def prose(seed: int, words: int = 400) -> str:

@@ -16,7 +16,9 @@ from verifier.heldout.tokenizer import Tokenizer, train
 from verifier.heldout.tokens import Tokens
 
 TEXTS = st.lists(
-    st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="▁\0"), min_size=1),
+    st.text(
+        alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="▁\0"), min_size=1
+    ),
     min_size=1,
     max_size=5,
 )

@@ -8,10 +8,12 @@ unpacking: its strings lie in it as they are.
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import lzma
 import os
 import stat
+import struct
 import tarfile
 import tempfile
 import zipfile
@@ -31,11 +33,16 @@ _ZIP_MAGIC = b"PK\x03\x04"
 # What a damaged or unsupported archive raises; its raw bytes were read all the same.
 _DAMAGE = (
     EOFError,
+    IndexError,
+    KeyError,
+    MemoryError,
     OSError,
+    OverflowError,
     NotImplementedError,
     RuntimeError,
     ValueError,
     lzma.LZMAError,
+    struct.error,
     tarfile.TarError,
     zipfile.BadZipFile,
     zlib.error,
@@ -46,7 +53,7 @@ _DAMAGE = (
 class Bounds:
     """How far one file is unpacked: bytes and members in all, archives within archives."""
 
-    unpacked_bytes: int = 8 << 30
+    unpacked_bytes: int = 2 << 30
     members: int = 200_000
     depth: int = 4
 
@@ -132,16 +139,25 @@ class Reader:
     def _member(
         self, stream: IO[bytes], name: str, spent: Unpacking, depth: int
     ) -> Iterator[tuple[str, Iterator[bytes]]]:
-        """A member is copied aside, within bounds, so that an archive in it can be sought in."""
+        """A member is copied aside, within bounds, so that an archive in it can be sought in.
+
+        What came out before damage or a bound is read like the rest.
+        """
+        passed: BoundPassed | None = None
         with tempfile.SpooledTemporaryFile(_MEMORY_BYTES) as copy:
             try:
                 for block in _blocks(stream):
                     spent.spend(len(block))
                     copy.write(block)
-            finally:
-                # What came out before damage or a bound counts as readable.
-                copy.seek(0)
+            except BoundPassed as reached:
+                passed = reached
+            except _DAMAGE:
+                # Its neighbours may be sound: one bad member must not hide them.
+                pass
+            copy.seek(0)
             yield from self._seekable(copy, name, spent, depth + 1)
+        if passed is not None:
+            raise passed
 
 
 def _walk(folder: Path, names: list[bytes]) -> Iterator[tuple[Path, str]]:
@@ -187,11 +203,12 @@ def _members(file: IO[bytes], form: str, spent: Unpacking) -> Iterator[tuple[str
             with zipfile.ZipFile(file) as archive:
                 for entry in archive.infolist():
                     spent.enter()
-                    yield entry.filename, archive.open(entry)
+                    with contextlib.suppress(*_DAMAGE), archive.open(entry) as content:
+                        yield entry.filename, content
         case _:
             with tarfile.open(fileobj=file, mode="r:") as tar:
                 for member in tar:
                     spent.enter()
-                    content = tar.extractfile(member) if member.isreg() else None
-                    if content is not None:
-                        yield member.name, content
+                    plain = tar.extractfile(member) if member.isreg() else None
+                    if plain is not None:
+                        yield member.name, plain
