@@ -7,6 +7,8 @@ not: no tool leaves them by accident, and they hold bytes that no file's size sh
 
 from __future__ import annotations
 
+from typing import Any
+
 from verifier.audits.audit import Audit, Reading, broken, each_seed, kept, not_run, unproven
 from verifier.policy import Policy
 from verifier.records import Evidence, SeedEvidence
@@ -22,7 +24,7 @@ def judge(_: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
     if weighing is None:
         return not_run("nothing was weighed")
     counted = counted_bytes(weighing, rule)
-    shown = {
+    shown: dict[str, Any] = {
         "counted_bytes": counted,
         "cap_bytes": rule.cap_bytes,
         "weigh": rule.weigh.value,

@@ -5,6 +5,8 @@ Must never trust a table of token lengths: the competition's own is only reporte
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from verifier.audits.audit import Audit, Reading, kept, unproven
@@ -17,7 +19,7 @@ SPELL = "make the pieces of a document's tokens spell the document, byte by byte
 def read(evidence: Evidence, _: Policy) -> Reading:
     """Every document is spelled by its tokens, and the byte counts add up."""
     held_out = evidence.held_out
-    shown = {
+    shown: dict[str, Any] = {
         "document_bytes": held_out.document_bytes,
         "table_bytes": held_out.table_bytes,
         "unspelled": held_out.unspelled,

@@ -75,9 +75,8 @@ def try_rules(
         evidence.opening.submission.rows,
         np.cumsum(evidence.held_out.target_counts),
     )
-    for compare in (again, observed_only, companions, blind):
-        if compare(trial):
-            break
+    # the last one always ends the chain
+    next(compare for compare in (again, observed_only, companions, blind) if compare(trial))
     return trial.found
 
 
@@ -221,7 +220,7 @@ def bought(trial: Trial, blind_costs: Array, charged: Array) -> tuple[bool, dict
     return enough, figures(trial, replay.blind, charges)
 
 
-def by_gain(  # noqa: PLR0913 - one comparison, in words
+def by_gain(
     trial: Trial, reason: str, advice: str, later: Array, earlier: Array, chosen: float
 ) -> Reading:
     """Broken if `later` costs more by enough and surely enough, else Unproven with advice."""

@@ -7,6 +7,7 @@ theirs is wider by the root of the ratio. Must never use the claim for anything 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from verifier.audits.audit import Audit, Reading, broken, kept, not_run, unproven
 from verifier.audits.fairness import other_hardware
@@ -25,7 +26,11 @@ def read(evidence: Evidence, policy: Policy) -> Reading:
         return not_run("there is no measured number to compare with")
     seeds = min(len(evidence.opening.seeds), policy.seeds.count)
     tolerance = policy.claim.tolerance_bpb * math.sqrt(policy.seeds.count / seeds)
-    shown = {"claimed_bpb": claimed, "measured_bpb": mean.bpb, "tolerance_bpb": tolerance}
+    shown: dict[str, Any] = {
+        "claimed_bpb": claimed,
+        "measured_bpb": mean.bpb,
+        "tolerance_bpb": tolerance,
+    }
     if not math.isfinite(claimed):
         return unproven("the claim is not a number", "write val_bpb into submission.json", **shown)
     if mean.bpb <= claimed + tolerance:

@@ -7,6 +7,8 @@ read back.
 
 from __future__ import annotations
 
+from typing import Any
+
 from verifier.audits.audit import Audit, Reading, kept, not_run, unproven
 from verifier.policy import Policy
 from verifier.records import Assurance, Evidence
@@ -20,7 +22,7 @@ def read(evidence: Evidence, policy: Policy) -> Reading:
         return not_run("no box was read back")
     least = Assurance[policy.isolation.least_assurance]
     weakest = min(evidence.boxes, key=lambda box: box.assurance)
-    shown = {
+    shown: dict[str, Any] = {
         "weakest": weakest.assurance.name,
         "least": least.name,
         "backend": weakest.backend,

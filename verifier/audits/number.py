@@ -72,7 +72,7 @@ def mean_of(evidence: Evidence, found: tuple[SeedScore, ...]) -> Mean | None:
 def _delta_nats(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> float | None:
     """Nats per target; None where the replay cannot give one."""
     scoring, replay = seed.scoring, seed.replay
-    if scoring is None or replay is None or not replay.blind.shape == replay.targets.shape:
+    if scoring is None or replay is None or replay.blind.shape != replay.targets.shape:
         return None
     total = len(scoring.charges)
     rule = policy.replay

@@ -64,7 +64,7 @@ def weigh(fault: ProtocolFault) -> Reading:
             return broken(where, "answer within the policy's answer_seconds")
         case FaultKind.DIED | FaultKind.ERROR:
             return unproven(where, "the scorer's own message and log say where it failed")
-        case _:
+        case _:  # pragma: no cover - a closed enumeration
             assert_never(fault.kind)
 
 

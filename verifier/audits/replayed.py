@@ -10,13 +10,14 @@ Must never let an incomplete replay pass, nor let it hide a rule that was seen b
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from verifier.audits.audit import Judge, Reading, each_seed, kept, not_run, unproven
 from verifier.audits.chain import SUM_TO_ONE, differ, try_rules
 from verifier.policy import Policy
-from verifier.records import Adaptation, Evidence, Outcome, Pass, Replay, SeedEvidence
+from verifier.records import Adaptation, Array, Evidence, Outcome, Pass, Replay, SeedEvidence
 
 ASKED = ("determinism", "purity", "reset", "normalization", "lookahead")
 FAULTS_AT_MOST = 1
@@ -64,7 +65,9 @@ def _contradiction(evidence: Evidence, seed: SeedEvidence, scoring: Pass, replay
     total = len(scoring.charges)
     if total != int(np.sum(evidence.held_out.target_counts)) or total == 0:
         return "the pass did not charge every target, so there is nothing whole to replay"
-    arrays = [("replay", replay.targets, (replay.blind, replay.log_sums))]
+    arrays: list[tuple[str, Array, tuple[Array, ...]]] = [
+        ("replay", replay.targets, (replay.blind, replay.log_sums))
+    ]
     arrays += [(f"step {s.step.value}", s.targets, (s.costs,)) for s in seed.chain.values()]
     for name, targets, answers in arrays:
         if any(answer.shape != targets.shape for answer in answers) or targets.ndim != 1:
@@ -119,7 +122,7 @@ def _deviating(
     with np.errstate(invalid="ignore"):
         apart = np.abs(replay.blind.astype(np.float64) - scoring.charges[replay.targets])
     count = int(np.sum(~(apart <= tau)))
-    seen = {"deviating": count, "replayed": len(replay.targets)}
+    seen: dict[str, Any] = {"deviating": count, "replayed": len(replay.targets)}
     if not seed.chain:
         reason = f"{count} blind costs differ from the pass and no chain tells why"
         return dict.fromkeys(ASKED, unproven(reason, **seen))

@@ -6,6 +6,9 @@ that failed or starved meanwhile.
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 from verifier.audits.audit import Audit, Reading, broken, each_seed, kept, not_run, unproven
 from verifier.audits.fairness import other_hardware
 from verifier.policy import Policy
@@ -18,16 +21,22 @@ def judge(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
     if scoring is None:
         return not_run("no scoring pass was finished")
     busy = scoring.busy_seconds
-    shown = {"busy_seconds": busy, "limit_seconds": limit, "wall_seconds": scoring.wall_seconds}
+    shown: dict[str, Any] = {
+        "busy_seconds": busy,
+        "limit_seconds": limit,
+        "wall_seconds": scoring.wall_seconds,
+    }
     unfit = other_hardware(evidence, policy)
     faults = [f.reason for f in seed.environment if f.phase == "score"]
     if faults:
         return unproven(f"the machine was at fault meanwhile: {faults[0]}", **shown)
-    if not busy <= limit:
+    if busy > limit:
         reason = f"scoring took {busy:.1f} of {limit:g} s"
         if unfit:
             return unproven(f"{reason}; {unfit}", **shown)
         return broken(reason, "score faster: adapt less often or in larger chunks", **shown)
+    if math.isnan(busy):
+        return unproven("scoring was not timed", **shown)
     if unfit and not policy.rehearsal:
         return unproven(unfit, **shown)
     return kept(f"{busy:.1f} of {limit:g} s", **shown)

@@ -6,6 +6,9 @@ our mistake. Must never pass a part that nobody scanned.
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 from verifier.audits.audit import Audit, Reading, broken, each_seed, kept, not_run, unproven
 from verifier.policy import Policy
 from verifier.records import Evidence, Secrecy, SeedEvidence
@@ -33,7 +36,10 @@ def judge(_: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
     missing = [part for part in PARTS if not any(part in scan.scanned for scan in seed.secrecy)]
     if missing:
         return not_run(f"not scanned: {', '.join(missing)}")
-    if any(scan.windows <= 0 or scan.files <= 0 for scan in seed.secrecy):
+    if any(
+        scan.windows <= 0 or scan.files <= 0 or math.isnan(scan.worst_share)
+        for scan in seed.secrecy
+    ):
         return unproven("a scan had no windows to look for, or no files to look in")
     worst = max(seed.secrecy, key=lambda scan: scan.worst_share)
     reason = f"at most {worst.worst_share:.1%} of any held-out document in any file"
@@ -41,12 +47,12 @@ def judge(_: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
 
 
 def _worst(scans: list[Secrecy], limit: float) -> Secrecy | None:
-    """The scan that found most, if that is more than `limit` (NaN is)."""
-    over = [scan for scan in scans if not scan.worst_share <= limit]
+    """The scan that found most, if that is more than `limit`."""
+    over = [scan for scan in scans if scan.worst_share > limit]
     return max(over, key=lambda scan: scan.worst_share, default=None)
 
 
-def _shown(scan: Secrecy) -> dict[str, object]:
+def _shown(scan: Secrecy) -> dict[str, Any]:
     return {
         "scanned": scan.scanned,
         "files": scan.files,

@@ -7,6 +7,8 @@ for a machine that was unfair.
 
 from __future__ import annotations
 
+from typing import Any
+
 from verifier.audits.audit import Audit, Reading, broken, each_seed, kept, not_run, unproven
 from verifier.audits.fairness import other_hardware
 from verifier.policy import Policy
@@ -21,7 +23,7 @@ def judge(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
     if training is None:
         return not_run("no training run was finished")
     low, high = training.wall_seconds
-    shown = {
+    shown: dict[str, Any] = {
         "seconds_at_least": low,
         "seconds_at_most": high,
         "limit_seconds": policy.train.limit_seconds,
@@ -30,26 +32,33 @@ def judge(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
         "ended_by": training.ended_by.value,
         "exit_code": training.exit_code,
     }
-    if training.unfair:
-        return unproven(f"the machine was unfair: {training.unfair}", **shown)
-    if training.limit_seconds != policy.train.limit_seconds:
-        return unproven("the run had another limit than the policy's", **shown)
+    if unusable := _unusable(training, policy):
+        return unproven(unusable, **shown)
     unfit = other_hardware(evidence, policy)
     if over := _over(training, policy):
         if unfit:
             return unproven(f"{over}; {unfit}", FINISH_EARLIER, **shown)
         return broken(over, FINISH_EARLIER, **shown)
     if training.ended_by is not EndedBy.ITSELF or training.exit_code != 0:
-        code = f", exit code {training.exit_code}" if training.exit_code is not None else ""
+        code = "" if training.exit_code is None else f", exit code {training.exit_code}"
         reason = f"training was ended by {training.ended_by.value}{code}"
         return unproven(reason, "see the end of its log in the report", **shown)
     if not high <= policy.train.limit_seconds:
         return unproven(f"between {low:.1f} and {high:.1f} s: too near the limit", **shown)
     if unfit and not policy.rehearsal:
         return unproven(unfit, **shown)
-    if training.init_seconds is not None and policy.train.sealed_start == "forbidden":
-        return unproven("a sealed start, which the policy forbids", **shown)
     return kept(f"at most {high:.1f} of {policy.train.limit_seconds:g} s", **shown)
+
+
+def _unusable(training: Training, policy: Policy) -> str:
+    """Why this measurement cannot be held against the limit at all, or ""."""
+    if training.unfair:
+        return f"the machine was unfair: {training.unfair}"
+    if training.limit_seconds != policy.train.limit_seconds:
+        return "the run had another limit than the policy's"
+    if training.init_seconds is not None and policy.train.sealed_start == "forbidden":
+        return "a sealed start, which the policy forbids"
+    return ""
 
 
 def _over(training: Training, policy: Policy) -> str:

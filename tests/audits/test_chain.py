@@ -1,0 +1,289 @@
+"""The chain names the broken rule, refutes only what bought something, and never guesses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.audits import evidence as make
+from tests.audits.evidence import CHUNK, EVERYWHERE, HONEST, N
+from verifier.audits.replayed import ASKED, read_replay
+from verifier.records import Array, ChainStep, Evidence, Outcome, Step
+
+GAINED = np.arange(0, N, 3)
+NOISE = np.random.default_rng(9).normal(0, 0.2, N).astype(np.float32)
+
+
+def lower(costs: Array, by: float = 0.4) -> Array:
+    """`costs`, cheaper at every third target."""
+    cheaper = costs.copy()
+    cheaper[GAINED] -= np.float32(by)
+    return cheaper
+
+
+CHEAT = lower(HONEST)
+
+
+def tried(
+    charges: Array, steps: dict[Step, ChainStep], blind: Array = HONEST
+) -> dict[str, Outcome]:
+    """Every audit's answer when the pass charged `charges` and the chain answered `steps`."""
+    found = make.with_seed(make.evidence(charges), chain=steps)
+    return answers(make.with_part(found, "replay", blind=blind))
+
+
+def answers(found: Evidence) -> dict[str, Outcome]:
+    readings = read_replay(found, found.seeds[0], make.local())
+    assert set(readings) == set(ASKED)
+    return {audit: reading.outcome for audit, reading in readings.items()}
+
+
+def without(steps: dict[Step, ChainStep], *gone: Step) -> dict[Step, ChainStep]:
+    return {which: made for which, made in steps.items() if which not in gone}
+
+
+def only(answered: dict[str, Outcome], outcome: Outcome) -> set[str]:
+    return {audit for audit, given in answered.items() if given is outcome}
+
+
+def test_a_scorer_that_needs_what_follows_is_caught_as_lookahead() -> None:
+    """§4.5d: sums are right, and without its followers the token costs what it costs blind."""
+    answered = tried(CHEAT, make.chain(CHEAT, GAINED, {Step.EVERY_SYMBOL: HONEST}))
+    assert answered == dict.fromkeys(ASKED, Outcome.KEPT) | {"lookahead": Outcome.BROKEN}
+
+
+def test_a_predict_with_less_context_than_score_is_never_refuted() -> None:
+    """§4.5d: where the cut chunk costs what the pass charged, predict is what differs."""
+    answered = tried(CHEAT, make.chain(CHEAT, GAINED))
+    assert answered["lookahead"] is Outcome.UNPROVEN
+    assert not only(answered, Outcome.BROKEN)
+
+
+def test_rounding_in_score_does_not_turn_a_weak_predict_into_lookahead() -> None:
+    """An honest bfloat16 score moves a little when cut: nearer to the pass than to blind."""
+    cut = (CHEAT + 0.01).astype(np.float32)
+    answered = tried(CHEAT, make.chain(CHEAT, GAINED, {Step.EVERY_SYMBOL: cut}))
+    assert answered["lookahead"] is Outcome.UNPROVEN
+
+
+def test_lookahead_that_buys_nothing_is_unproven() -> None:
+    """Law 8: broken needs gain."""
+    charges = (HONEST + NOISE - NOISE.mean()).astype(np.float32)
+    worst = np.argsort(charges - HONEST)
+    answered = tried(charges, make.chain(charges, worst, {Step.EVERY_SYMBOL: HONEST}))
+    assert answered["lookahead"] is Outcome.UNPROVEN
+    assert not only(answered, Outcome.BROKEN)
+
+
+@pytest.mark.parametrize("log_sum", [0.5, 1.5e-4, -0.5, np.nan])
+def test_scores_that_are_no_distribution_are_caught_as_normalization(log_sum: float) -> None:
+    """§4.5d: Σ off 1 by more than 2τ, or log Σ above 0 on average."""
+    steps = make.chain(CHEAT, GAINED)
+    steps[Step.EVERY_SYMBOL] = make.symbols(CHEAT, GAINED, log_sum)
+    answered = tried(CHEAT, steps)
+    assert only(answered, Outcome.BROKEN) == {"normalization"}
+    assert answered["lookahead"] is Outcome.NOT_RUN
+
+
+def test_sums_that_are_off_and_buy_nothing_are_unproven() -> None:
+    """An honest softmax in bfloat16 is not refuted."""
+    dearer = lower(HONEST, -0.4)
+    steps = make.chain(dearer, GAINED)
+    steps[Step.EVERY_SYMBOL] = make.symbols(dearer, GAINED, 0.01)
+    assert tried(dearer, steps)["normalization"] is Outcome.UNPROVEN
+
+
+def remembering(fresh: Array, charges: Array) -> dict[str, Outcome]:
+    steps = make.chain(charges, GAINED, {Step.AGAIN: fresh, Step.AGAIN_TWICE: fresh})
+    return tried(charges, steps, fresh)
+
+
+def test_a_scorer_that_remembers_earlier_batches_is_caught_as_reset() -> None:
+    """§4.5a: fresh boxes agree with each other and cost more than the pass."""
+    answered = remembering(HONEST, CHEAT)
+    assert answered["determinism"] is Outcome.KEPT
+    assert answered["reset"] is Outcome.BROKEN
+    assert only(answered, Outcome.NOT_RUN) == {"purity", "normalization", "lookahead"}
+
+
+def test_remembering_that_buys_nothing_is_unproven() -> None:
+    """A statistic that survives reset and only moves costs about is an honest mistake."""
+    assert remembering(CHEAT, HONEST)["reset"] is Outcome.UNPROVEN
+
+
+@pytest.mark.parametrize(("moved", "outcome"), [(22, Outcome.UNPROVEN), (23, Outcome.BROKEN)])
+def test_a_gain_must_be_surer_than_choosing_the_worst_explains(
+    moved: int, outcome: Outcome
+) -> None:
+    """Chosen by outcome: 22 of 22 tokens are sure enough for one batch, not for one of three."""
+    fresh = HONEST.copy()
+    fresh[:moved] += np.float32(0.001)
+    fresh[0] += np.float32(3)
+    first = np.arange(30, dtype=np.int64)
+    steps = {s: make.step(s, fresh, first) for s in (Step.AGAIN, Step.AGAIN_TWICE)}
+    assert tried(HONEST, steps, fresh)["reset"] is outcome
+
+
+def leaking(alone: Array, **by_step: Array) -> dict[str, Outcome]:
+    moved = (CHEAT + NOISE).astype(np.float32)
+    steps = {Step.OTHER_LENGTHS: moved, Step.RANDOM_COMPANIONS: moved}
+    return tried(CHEAT, make.chain(CHEAT, GAINED, steps | {Step.EMPTY_COMPANIONS: alone}))
+
+
+def test_rows_that_learn_from_each_other_are_caught_as_reset() -> None:
+    """§4.5c: other companions change the costs, and without any they are higher."""
+    answered = leaking(HONEST)
+    assert answered["reset"] is Outcome.BROKEN
+    assert only(answered, Outcome.KEPT) == {"determinism", "purity"}
+
+
+def test_rows_that_disturb_each_other_without_gain_are_unproven() -> None:
+    """A dynamic int8 scale or clipping over all rows gains nothing against empty rows."""
+    answered = leaking(CHEAT)
+    assert answered["reset"] is Outcome.UNPROVEN
+    assert not only(answered, Outcome.BROKEN)
+
+
+def test_random_companions_alone_can_show_a_leak() -> None:
+    """§4.5c: again with random ids."""
+    changed = {Step.RANDOM_COMPANIONS: HONEST, Step.EMPTY_COMPANIONS: HONEST}
+    assert tried(CHEAT, make.chain(CHEAT, GAINED, changed))["reset"] is Outcome.BROKEN
+
+
+def test_a_score_that_leaves_traces_is_unproven_and_hides_nothing_else() -> None:
+    """§4.5b: after it the yardstick is what was only observed."""
+    blind_like = dict.fromkeys(
+        (Step.OBSERVED_ONLY, Step.OTHER_LENGTHS, Step.RANDOM_COMPANIONS, Step.EMPTY_COMPANIONS),
+        HONEST,
+    )
+    answered = tried(CHEAT, make.chain(CHEAT, GAINED, blind_like))
+    assert answered["purity"] is Outcome.UNPROVEN
+    assert answered["reset"] is Outcome.KEPT
+    assert not only(answered, Outcome.BROKEN)
+
+
+def test_a_later_broken_rule_wins_over_traces() -> None:
+    """A cheat cannot hide behind a `score` that leaves traces as well."""
+    traced = (CHEAT + np.float32(0.01)).astype(np.float32)
+    observed = dict.fromkeys(
+        (Step.OBSERVED_ONLY, Step.OTHER_LENGTHS, Step.RANDOM_COMPANIONS), traced
+    )
+    steps = make.chain(CHEAT, GAINED, observed | {Step.EVERY_SYMBOL: HONEST})
+    inside = GAINED[np.isin(GAINED, CHUNK)]
+    steps[Step.EVERY_SYMBOL] = make.symbols(HONEST, np.resize(inside, 8))
+    answered = tried(CHEAT, steps)
+    assert answered["purity"] is Outcome.UNPROVEN
+    assert answered["lookahead"] is Outcome.BROKEN
+
+
+def test_traces_alone_are_not_the_gain_of_another_rule() -> None:
+    """Where the chain is tainted the gain must show within the chain too."""
+    observed = dict.fromkeys(
+        (Step.OBSERVED_ONLY, Step.OTHER_LENGTHS, Step.RANDOM_COMPANIONS), HONEST
+    )
+    wobbling = (HONEST + NOISE / 100).astype(np.float32)
+    steps = make.chain(CHEAT, GAINED, observed | {Step.BLIND: wobbling})
+    steps[Step.EVERY_SYMBOL] = make.symbols(HONEST, GAINED, 0.01)
+    answered = tried(CHEAT, steps)
+    assert answered["normalization"] is Outcome.UNPROVEN
+    assert not only(answered, Outcome.BROKEN)
+
+
+def noisy(seed: int) -> Array:
+    drawn = np.random.default_rng(seed).normal(0, 0.1, N)
+    return (HONEST + drawn).astype(np.float32)
+
+
+def test_dropout_left_on_is_unproven_as_determinism_and_never_refuted() -> None:
+    """§4.5a: two fresh boxes disagree; what follows differs by noise alone."""
+    for seed in range(20):
+        steps = make.chain(
+            noisy(seed), GAINED, {s: noisy(100 * seed + i) for i, s in enumerate(Step, 1)}
+        )
+        answered = tried(noisy(seed), steps, noisy(seed + 7_000))
+        assert answered["determinism"] is Outcome.UNPROVEN
+        assert not only(answered, Outcome.BROKEN)
+
+
+def test_noise_does_not_hide_rows_that_learn_from_each_other() -> None:
+    """A determinism difference does not end the chain."""
+    jitter = {s: (CHEAT + NOISE * i / 50).astype(np.float32) for i, s in enumerate(Step, 1)}
+    steps = make.chain(CHEAT, GAINED, jitter | {Step.EMPTY_COMPANIONS: HONEST + np.float32(1)})
+    answered = tried(CHEAT, steps)
+    assert answered["determinism"] is Outcome.UNPROVEN
+    assert answered["reset"] is Outcome.BROKEN
+
+
+def test_a_deviation_that_does_not_come_back_is_unproven() -> None:
+    """Every box of the chain agrees: nothing is named, nothing is kept that was not seen."""
+    answered = tried(CHEAT, make.chain(CHEAT, GAINED, {Step.BLIND: CHEAT}))
+    assert only(answered, Outcome.UNPROVEN) == {"determinism", "normalization", "lookahead"}
+
+
+@pytest.mark.parametrize(
+    ("gone", "audit"),
+    [
+        (Step.AGAIN, "determinism"),
+        (Step.AGAIN_TWICE, "determinism"),
+        (Step.OBSERVED_ONLY, "purity"),
+        (Step.OTHER_LENGTHS, "reset"),
+        (Step.RANDOM_COMPANIONS, "reset"),
+        (Step.BLIND, "lookahead"),
+        (Step.EVERY_SYMBOL, "lookahead"),
+    ],
+)
+def test_a_chain_that_broke_off_proves_nothing(gone: Step, audit: str) -> None:
+    """Missing evidence is never kept and never broken."""
+    steps = make.chain(CHEAT, GAINED, {Step.EVERY_SYMBOL: HONEST})
+    answered = tried(CHEAT, without(steps, gone))
+    assert answered[audit] is Outcome.UNPROVEN
+    assert not only(answered, Outcome.BROKEN)
+
+
+def test_a_leak_without_the_empty_companions_is_unproven() -> None:
+    """§4.5c: the gain is measured against empty rows or not at all."""
+    steps = make.chain(CHEAT, GAINED, {Step.OTHER_LENGTHS: HONEST})
+    assert tried(CHEAT, without(steps, Step.EMPTY_COMPANIONS))["reset"] is Outcome.UNPROVEN
+
+
+def test_steps_that_share_no_target_cannot_be_compared() -> None:
+    """Two boxes asked about different documents say nothing about each other."""
+    steps = make.chain(CHEAT, GAINED)
+    steps[Step.AGAIN] = make.step(Step.AGAIN, CHEAT, EVERYWHERE[:10])
+    steps[Step.AGAIN_TWICE] = make.step(Step.AGAIN_TWICE, CHEAT, EVERYWHERE[10:])
+    assert tried(CHEAT, steps)["determinism"] is Outcome.UNPROVEN
+
+
+def test_symbols_away_from_the_yardstick_prove_no_lookahead() -> None:
+    """Worst positions that the step to compare with did not score are no evidence."""
+    early = {
+        which: make.step(which, CHEAT, EVERYWHERE[:30])
+        for which in Step
+        if which not in {Step.EVERY_SYMBOL, Step.BLIND}
+    }
+    steps = make.chain(CHEAT, GAINED) | early
+    steps[Step.EVERY_SYMBOL] = make.symbols(HONEST, np.arange(90, 98))
+    answered = tried(CHEAT, steps)
+    assert answered["lookahead"] is Outcome.UNPROVEN
+
+
+def test_an_infinite_blind_cost_is_a_difference_and_no_number() -> None:
+    """§2: −∞ in a PREDICT costs +∞ at the true symbol; one such token is no sure gain."""
+    blind = HONEST.copy()
+    blind[7] = np.inf
+    steps = make.chain(HONEST, np.arange(8), {Step.BLIND: blind})
+    answered = tried(HONEST, steps, blind)
+    assert answered["lookahead"] is Outcome.UNPROVEN
+    assert not only(answered, Outcome.BROKEN)
+
+
+def test_equal_infinities_agree() -> None:
+    """The same impossible symbol in two boxes is no difference between them."""
+    blind = HONEST.copy()
+    blind[7] = np.inf
+    steps = make.chain(HONEST, np.arange(8), {Step.BLIND: blind, Step.OTHER_LENGTHS: blind})
+    steps[Step.OTHER_LENGTHS] = replace(steps[Step.OTHER_LENGTHS], costs=blind)
+    answered = tried(HONEST, without(steps, Step.EMPTY_COMPANIONS), blind)
+    assert answered["reset"] is Outcome.UNPROVEN

@@ -1,0 +1,175 @@
+"""The replay must be whole, sound and in time before anything it did not see is kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.audits import evidence as make
+from tests.audits.evidence import EVERYWHERE, HONEST, N
+from tests.audits.test_chain import CHEAT, GAINED
+from verifier.audits import determinism, lookahead, normalization, purity, reset
+from verifier.audits.replayed import ASKED, read_replay
+from verifier.policy import Policy
+from verifier.records import Adaptation, Evidence, NonceOpened, Outcome, Step
+
+FIVE = (lookahead.AUDIT, normalization.AUDIT, reset.AUDIT, purity.AUDIT, determinism.AUDIT)
+
+
+def outcomes(found: Evidence, policy: Policy | None = None) -> set[Outcome]:
+    return {audit.judge(found, policy or make.local()).outcome for audit in FIVE}
+
+
+def test_charges_that_equal_the_blind_costs_everywhere_keep_all_five() -> None:
+    """§4.3: `all` leaves nothing to miss."""
+    assert outcomes(make.evidence()) == {Outcome.KEPT}
+
+
+def test_deviations_within_tau_are_kept() -> None:
+    """§4.4: what two honest answers may differ by."""
+    near = (HONEST - np.float32(5e-5)).astype(np.float32)
+    assert outcomes(make.evidence(near)) == {Outcome.KEPT}
+
+
+def test_a_deviation_without_a_chain_is_unproven() -> None:
+    """§4.5: no chain, no name."""
+    assert outcomes(make.evidence(CHEAT)) == {Outcome.UNPROVEN}
+
+
+def test_one_deviating_token_is_enough() -> None:
+    """§4.5: any token beyond τ."""
+    charges = HONEST.copy()
+    charges[100] -= np.float32(0.01)
+    assert outcomes(make.evidence(charges)) == {Outcome.UNPROVEN}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"targets": EVERYWHERE[:-1], "blind": HONEST[:-1], "log_sums": np.zeros(N - 1)},
+        {"faults": 2},
+        {"busy_seconds": 201.0},
+        {"busy_seconds": float("nan")},
+        {"blind": HONEST[:-1]},
+        {"log_sums": np.zeros(3)},
+        {"targets": EVERYWHERE + 1},
+        {"targets": EVERYWHERE - 1},
+        {"targets": EVERYWHERE[::-1]},
+        {"targets": EVERYWHERE.reshape(2, -1), "blind": HONEST.reshape(2, -1)},
+        {"blind": np.full(N, np.nan, dtype=np.float32)},
+        {"everything": False},
+    ],
+)
+def test_a_replay_that_is_not_whole_keeps_nothing(changes: dict[str, Any]) -> None:
+    """§4.1, §4.3: targets left out, two faults, too slow, or arrays that contradict each other."""
+    found = make.with_part(make.evidence(), "replay", **changes)
+    assert outcomes(found) == {Outcome.UNPROVEN}
+
+
+def test_one_fault_of_the_machine_is_forgiven() -> None:
+    """§4.1: a replay that dies is repeated once."""
+    assert outcomes(make.with_part(make.evidence(), "replay", faults=1)) == {Outcome.KEPT}
+
+
+def test_a_slow_replay_does_not_hide_a_broken_rule() -> None:
+    """Whoever is caught cannot buy doubt by answering slowly."""
+    steps = make.chain(CHEAT, GAINED, {Step.EVERY_SYMBOL: HONEST})
+    found = make.with_seed(make.evidence(CHEAT), chain=steps)
+    slow = make.with_part(found, "replay", busy_seconds=1e6)
+    answers = read_replay(slow, slow.seeds[0], make.local())
+    assert answers["lookahead"].outcome is Outcome.BROKEN
+    assert {answers[audit].outcome for audit in ASKED[:-1]} == {Outcome.UNPROVEN}
+
+
+def test_a_chain_that_contradicts_itself_is_unproven() -> None:
+    """A step with targets outside the data, or fewer answers than targets, is no evidence."""
+    steps = make.chain(CHEAT, GAINED, {Step.EVERY_SYMBOL: HONEST})
+    steps[Step.AGAIN] = replace(steps[Step.AGAIN], costs=CHEAT[:-1])
+    assert outcomes(make.with_seed(make.evidence(CHEAT), chain=steps)) == {Outcome.UNPROVEN}
+
+
+def test_no_pass_and_no_replay_are_not_run() -> None:
+    """Law 4: missing evidence is never a pass."""
+    assert outcomes(make.with_seed(make.evidence(), scoring=None)) == {Outcome.NOT_RUN}
+    assert outcomes(make.with_seed(make.evidence(), replay=None)) == {Outcome.NOT_RUN}
+
+
+def test_a_stream_scorer_is_said_to_be_beyond_the_replay() -> None:
+    """§1: `adaptation: stream` is not promised until built."""
+    facts = replace(make.opening().submission, adaptation=Adaptation.STREAM)
+    found = make.with_opening(make.with_seed(make.evidence(), replay=None), submission=facts)
+    finding = lookahead.AUDIT.judge(found, make.local())
+    assert finding.outcome is Outcome.NOT_RUN
+    assert "stream" in finding.reason
+
+
+def test_a_pass_over_other_targets_cannot_be_held_against_a_replay() -> None:
+    """Arrays of another length are refused before they are compared."""
+    short = make.with_part(make.evidence(), "scoring", charges=HONEST[:-1])
+    assert outcomes(short) == {Outcome.UNPROVEN}
+
+
+def test_a_predict_that_is_no_distribution_is_unproven_as_normalization() -> None:
+    """The host normalises, so this bought nothing; an author should know all the same."""
+    sums = np.full(N, 0.01, dtype=np.float32)
+    found = make.with_part(make.evidence(), "replay", log_sums=sums)
+    assert normalization.AUDIT.judge(found, make.local()).outcome is Outcome.UNPROVEN
+    assert lookahead.AUDIT.judge(found, make.local()).outcome is Outcome.KEPT
+
+
+def test_a_sampled_replay_of_the_drawn_positions_is_kept() -> None:
+    """§4.6: everyone draws the same positions from nonce and score root."""
+    assert outcomes(make.with_draws(make.evidence()), make.sampled()) == {Outcome.KEPT}
+
+
+def test_more_than_was_asked_is_kept() -> None:
+    """A policy that samples is content with every position."""
+    assert outcomes(make.evidence(), make.sampled()) == {Outcome.KEPT}
+
+
+def test_a_sample_that_lacks_draws_is_unproven() -> None:
+    """§4.3: each draw must be replayed, and as many as the policy asks."""
+    found = make.with_draws(make.evidence())
+    assert outcomes(found, make.sampled(41)) == {Outcome.UNPROVEN}
+    replay = found.seeds[0].replay
+    assert replay is not None
+    left = {name: getattr(replay, name)[1:] for name in ("targets", "blind", "log_sums")}
+    assert outcomes(make.with_part(found, "replay", **left), make.sampled()) == {Outcome.UNPROVEN}
+
+
+def test_positions_that_the_nonce_did_not_draw_prove_nothing() -> None:
+    """§4.1: nobody may choose where to look."""
+    found = make.with_draws(make.evidence())
+    replay = found.seeds[0].replay
+    assert replay is not None
+    chosen = make.with_part(found, "replay", draws=np.full(40, replay.targets[0]))
+    finding = lookahead.AUDIT.judge(chosen, make.sampled())
+    assert finding.outcome is Outcome.UNPROVEN
+    assert "nonce" in finding.reason
+
+
+@pytest.mark.parametrize(
+    ("nonce", "signature", "said"),
+    [
+        (None, None, "never opened"),
+        ("zz", None, "hexadecimal"),
+        ("00" * 32, None, "committed"),
+        (None, "00" * 64, "signed"),
+    ],
+)
+def test_a_nonce_that_was_not_committed_and_signed_proves_nothing(
+    nonce: str | None, signature: str | None, said: str
+) -> None:
+    """§4.1: sha256 of the key's signature, committed before the pass."""
+    found = make.with_draws(make.evidence())
+    assert found.nonce is not None
+    other = NonceOpened(
+        nonce=nonce or found.nonce.nonce, signature=signature or found.nonce.signature
+    )
+    opened = None if nonce is None and signature is None else other
+    finding = lookahead.AUDIT.judge(replace(found, nonce=opened), make.sampled())
+    assert finding.outcome is Outcome.UNPROVEN
+    assert said in finding.reason

@@ -1,0 +1,468 @@
+"""Each rule that stands by itself: one changed fact turns its answer, an honest one does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.audits import evidence as make
+from tests.audits.evidence import HONEST, N
+from verifier.audits import REGISTRY
+from verifier.policy import Policy, Weigh
+from verifier.records import (
+    Assurance,
+    Claim,
+    EndedBy,
+    EnvironmentFault,
+    Evidence,
+    FaultKind,
+    Finding,
+    Outcome,
+    PreviousRow,
+    WallHits,
+)
+
+KEPT, BROKEN, UNPROVEN, NOT_RUN = (
+    Outcome.KEPT,
+    Outcome.BROKEN,
+    Outcome.UNPROVEN,
+    Outcome.NOT_RUN,
+)
+AUDITS = {audit.id: audit for audit in REGISTRY}
+TRACK = make.changed(make.local(), hardware={"gpus": 8, "model": "H100"}, data={"documents": None})
+REHEARSAL = TRACK.model_copy(update={"rehearsal": True})
+
+
+def judge(audit: str, found: Evidence, policy: Policy | None = None) -> Finding:
+    return AUDITS[audit].judge(found, policy or make.local())
+
+
+def answer(audit: str, found: Evidence, policy: Policy | None = None) -> Outcome:
+    return judge(audit, found, policy).outcome
+
+
+def part(name: str, **changes: Any) -> Evidence:
+    return make.with_part(make.evidence(), name, **changes)
+
+
+# ---------------------------------------------------------------- seeds
+
+
+def test_the_worst_seed_is_the_answer_and_every_seed_is_listed() -> None:
+    """§8: every seed is trained, weighed, scored and replayed."""
+    found = make.with_part(make.evidence(count=3), "weighing", artifact_bytes=20_000_000)
+    finding = judge("artifact-size", found)
+    assert finding.outcome is BROKEN
+    assert f"seed {found.opening.seeds[0]}" in finding.reason
+    assert sorted(finding.evidence["seeds"].values()) == ["broken", "kept", "kept"]
+
+
+def test_a_seed_that_was_not_run_is_not_run() -> None:
+    """A lucky seed alone is no verdict on three."""
+    found = make.evidence(count=2)
+    assert answer("artifact-size", replace(found, seeds=found.seeds[:1])) is NOT_RUN
+    assert answer("artifact-size", make.with_opening(found, seeds=())) is NOT_RUN
+
+
+# ---------------------------------------------------------------- coverage
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"charged": N - 1},
+        {"charges": HONEST[:-1]},
+        {"reference": HONEST[:-1]},
+        {"score_root": "0" * 64},
+        {"plan_digest": "0" * 64},
+    ],
+)
+def test_a_pass_that_is_not_whole_is_not_covered(changes: dict[str, Any]) -> None:
+    """R6: every token counts once; the score root binds what was counted."""
+    assert answer("coverage", part("scoring", **changes)) is UNPROVEN
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -0.5, -0.0])
+def test_a_charge_that_is_no_cost_is_not_covered(value: float) -> None:
+    """§2: negative zero too became +0.0 before it was hashed."""
+    charges = HONEST.copy()
+    charges[3] = value
+    assert answer("coverage", make.evidence(charges)) is UNPROVEN
+
+
+def test_other_data_than_the_policys_is_not_covered() -> None:
+    """R6: the fixed documents, all of them."""
+    assert answer("coverage", make.evidence()) is KEPT
+    other = make.with_held_out(make.evidence(), manifest_digest="0" * 64)
+    assert answer("coverage", other) is UNPROVEN
+    unpinned = make.changed(make.local(), data={"manifest": None, "documents": 6})
+    assert answer("coverage", other, unpinned) is KEPT
+    seven = make.changed(make.local(), data={"documents": 7})
+    assert answer("coverage", make.evidence(), seven) is UNPROVEN
+    wrong = make.with_held_out(make.evidence(), targets=N + 1)
+    assert answer("coverage", wrong) is UNPROVEN
+
+
+def test_seeds_that_nobody_drew_are_not_covered() -> None:
+    """R10: no seed is searched for."""
+    for seeds in ((5,), make.opening(2).seeds[:1] * 2):
+        made = make.with_opening(make.evidence(), seeds=seeds)
+        assert answer("coverage", made) is UNPROVEN
+    assert answer("coverage", make.with_opening(make.evidence(), seeds=())) is NOT_RUN
+    assert answer("coverage", replace(make.evidence(), nonce=None)) is UNPROVEN
+
+
+def test_a_submissions_own_seeds_are_its_first_ones() -> None:
+    """§8: or the submission's, where the policy says so."""
+    policy = make.changed(make.local(), seeds={"chosen_by": "submission"})
+    made = make.evidence()
+    drawn = made.opening.seeds
+    for claimed, outcome in ((drawn, KEPT), ((drawn[0] + 1,), UNPROVEN), ((), KEPT)):
+        facts = replace(made.opening.submission, claim=Claim(val_bpb=2.0, seeds=claimed))
+        assert answer("coverage", make.with_opening(made, submission=facts), policy) is outcome
+
+
+def test_a_pass_that_did_not_end_or_was_not_weighed_is_not_covered() -> None:
+    """Law 4: missing evidence."""
+    assert answer("coverage", make.with_seed(make.evidence(), scoring=None)) is NOT_RUN
+    assert answer("coverage", make.with_seed(make.evidence(), weighing=None)) is UNPROVEN
+
+
+# ---------------------------------------------------------------- artifact-size
+
+
+def test_the_cap_is_the_last_byte_that_fits() -> None:
+    """R1: 16,000,000 fit, 16,000,001 do not."""
+    fits = 16_000_000 - 100 - 2_000
+    assert answer("artifact-size", part("weighing", artifact_bytes=fits)) is KEPT
+    assert answer("artifact-size", part("weighing", artifact_bytes=fits + 1)) is BROKEN
+
+
+def test_a_tar_counts_what_names_carry() -> None:
+    """§6: `tar` weighs the one file that ships."""
+    heavy = part("weighing", tar_bytes=16_000_001)
+    assert answer("artifact-size", heavy) is KEPT
+    strict = make.changed(make.local(), size={"weigh": Weigh.TAR})
+    assert answer("artifact-size", heavy, strict) is BROKEN
+
+
+def test_source_text_is_bounded() -> None:
+    """§6: source that can be read as data."""
+    assert answer("artifact-size", part("weighing", code_raw_bytes=200_000)) is KEPT
+    assert answer("artifact-size", part("weighing", code_raw_bytes=200_001)) is BROKEN
+
+
+@pytest.mark.parametrize(
+    ("objection", "outcome"),
+    [
+        ("a: extended attributes (user.weights)", BROKEN),
+        ("a: a sparse file of 9 bytes goes beyond 5 in all", BROKEN),
+        ("latest: a symbolic link", UNPROVEN),
+        ("b: a hard link (2 names for one file)", UNPROVEN),
+    ],
+)
+def test_what_cannot_ship_is_a_finding(objection: str, outcome: Outcome) -> None:
+    """§6: hidden bytes are broken, an honest link is advice."""
+    assert answer("artifact-size", part("weighing", objections=(objection,))) is outcome
+
+
+def test_what_was_not_weighed_is_not_run() -> None:
+    """Law 4."""
+    assert answer("artifact-size", make.with_seed(make.evidence(), weighing=None)) is NOT_RUN
+
+
+# ---------------------------------------------------------------- train-budget
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome"),
+    [
+        ({"wall_seconds": (299.0, 300.0)}, KEPT),
+        ({"wall_seconds": (299.9, 300.1)}, UNPROVEN),
+        ({"wall_seconds": (300.1, 300.2)}, BROKEN),
+        ({"wall_seconds": (1.0, float("nan"))}, UNPROVEN),
+        ({"wall_seconds": (299.9, 300.1), "ended_by": EndedBy.WALL_CLOCK}, BROKEN),
+        ({"wall_seconds": (301.0, 302.0), "unfair": "the machine slept"}, UNPROVEN),
+        ({"exit_code": 1}, UNPROVEN),
+        ({"ended_by": EndedBy.MEMORY, "exit_code": None}, UNPROVEN),
+        ({"pack_seconds": 60.0}, KEPT),
+        ({"pack_seconds": 60.5}, BROKEN),
+        ({"limit_seconds": 600.0}, UNPROVEN),
+    ],
+)
+def test_training_is_timed_from_outside(changes: dict[str, Any], outcome: Outcome) -> None:
+    """R2: kept if hi is within the limit, broken if lo is beyond or the run was stopped."""
+    assert answer("train-budget", part("training", **changes)) is outcome
+
+
+def test_training_on_other_hardware_is_neither_kept_nor_broken() -> None:
+    """R2: the limits are meant for eight H100; a rehearsal says so and refutes nobody."""
+    late = part("training", wall_seconds=(301.0, 302.0))
+    assert answer("train-budget", make.evidence(), TRACK) is UNPROVEN
+    assert answer("train-budget", late, TRACK) is UNPROVEN
+    assert answer("train-budget", late, REHEARSAL) is UNPROVEN
+    assert answer("train-budget", make.evidence(), REHEARSAL) is KEPT
+    right = {"gpus": "8", "gpu": "NVIDIA H100 80GB HBM3"}
+    assert answer("train-budget", make.with_opening(late, hardware=right), TRACK) is BROKEN
+    wrong = {"gpus": "8", "gpu": "NVIDIA L4"}
+    assert answer("train-budget", make.with_opening(late, hardware=wrong), TRACK) is UNPROVEN
+
+
+def test_a_forbidden_sealed_start_is_unproven() -> None:
+    """§2: only where the policy allows it is warm-up free."""
+    policy = make.changed(make.local(), train={"sealed_start": "forbidden"})
+    assert answer("train-budget", part("training", init_seconds=5.0)) is KEPT
+    assert answer("train-budget", part("training", init_seconds=5.0), policy) is UNPROVEN
+
+
+def test_training_that_was_not_seen_is_not_run() -> None:
+    """Law 4."""
+    assert answer("train-budget", make.with_seed(make.evidence(), training=None)) is NOT_RUN
+
+
+# ---------------------------------------------------------------- score-budget
+
+
+@pytest.mark.parametrize(
+    ("busy", "outcome"), [(300.0, KEPT), (300.1, BROKEN), (float("nan"), UNPROVEN)]
+)
+def test_scoring_has_a_budget_of_busy_time(busy: float, outcome: Outcome) -> None:
+    """R2, §2: from request sent to answer read."""
+    assert answer("score-budget", part("scoring", busy_seconds=busy)) is outcome
+
+
+def test_a_scoring_time_that_the_machine_spoiled_is_unproven() -> None:
+    """DESIGN §6: an environment fault is never a refutation."""
+    slow = part("scoring", busy_seconds=301.0)
+    fault = EnvironmentFault(seed=1, phase="score", reason="throttled")
+    assert answer("score-budget", make.with_seed(slow, environment=(fault,))) is UNPROVEN
+    assert answer("score-budget", slow, REHEARSAL) is UNPROVEN
+    assert answer("score-budget", make.evidence(), REHEARSAL) is KEPT
+    assert answer("score-budget", make.evidence(), TRACK) is UNPROVEN
+    assert answer("score-budget", make.with_seed(make.evidence(), scoring=None)) is NOT_RUN
+
+
+# ---------------------------------------------------------------- claim
+
+
+def claiming(bpb: float | None, count: int = 1) -> Evidence:
+    made = make.evidence(count=count)
+    facts = replace(made.opening.submission, claim=Claim(val_bpb=bpb))
+    return make.with_opening(made, submission=facts)
+
+
+def test_a_claim_may_be_modest_but_not_better_than_measured() -> None:
+    """§8: one-sided, beyond the policy's tolerance."""
+    measured = make.bpb(HONEST)
+    assert answer("claim", claiming(measured + 1)) is KEPT
+    assert answer("claim", claiming(measured - 0.0199)) is KEPT
+    assert answer("claim", claiming(measured - 0.0201)) is BROKEN
+    assert answer("claim", claiming(measured - 0.0201), REHEARSAL) is UNPROVEN
+
+
+def test_fewer_seeds_than_the_policys_have_a_wider_tolerance() -> None:
+    """§8: the tolerance is for that many seeds."""
+    four = make.changed(make.local(), seeds={"count": 4})
+    below = make.bpb(HONEST) - 0.03
+    assert answer("claim", claiming(below, count=1), four) is KEPT
+    assert answer("claim", claiming(below, count=4), four) is BROKEN
+
+
+def test_a_claim_without_number_and_a_number_without_claim_are_not_kept() -> None:
+    """Law 4; NaN loses."""
+    assert answer("claim", claiming(None)) is NOT_RUN
+    assert answer("claim", claiming(float("nan"))) is UNPROVEN
+    assert answer("claim", make.with_seed(make.evidence(), scoring=None)) is NOT_RUN
+    assert answer("claim", make.with_opening(make.evidence(), seeds=())) is NOT_RUN
+
+
+# ---------------------------------------------------------------- record
+
+
+def against(previous: tuple[float, ...], shifts: tuple[float, ...] = (0.0, 0.01, 0.02)) -> Evidence:
+    made = make.evidence(count=3)
+    seeds = []
+    for seed, by in zip(made.seeds, shifts, strict=True):
+        charges = (HONEST + np.float32(by)).astype(np.float32)
+        assert seed.scoring is not None and seed.replay is not None
+        scoring = replace(seed.scoring, charges=charges)
+        seeds.append(replace(seed, scoring=scoring, replay=replace(seed.replay, blind=charges)))
+    row = PreviousRow(name="the row before", bpb=previous)
+    return replace(made, seeds=tuple(seeds), previous=row)
+
+
+THREE = make.changed(make.local(), seeds={"count": 3})
+
+
+def test_a_record_is_better_by_enough_and_surely_enough() -> None:
+    """R7: margin in nats, one-sided Welch."""
+    bpb = make.bpb(HONEST)
+    assert answer("record", against((bpb + 0.1, bpb + 0.11, bpb + 0.12)), THREE) is KEPT
+    assert answer("record", against((bpb, bpb + 0.01, bpb + 0.02)), THREE) is BROKEN
+    assert answer("record", against((bpb - 2, bpb + 0.1, bpb + 2.2)), THREE) is BROKEN
+
+
+def test_a_record_must_stand_at_the_replays_bound() -> None:
+    """R7 at bpb + δ: what the replay may have missed counts against the newcomer."""
+    bpb = make.bpb(HONEST)
+    made = against((bpb + 0.03, bpb + 0.031, bpb + 0.032), (0.0, 0.001, 0.002))
+    dearer = tuple(
+        replace(seed, replay=replace(seed.replay, blind=seed.replay.blind + np.float32(0.05)))
+        for seed in made.seeds
+        if seed.replay is not None
+    )
+    assert answer("record", made, THREE) is KEPT
+    assert answer("record", replace(made, seeds=dearer), THREE) is UNPROVEN
+
+
+def test_a_record_needs_a_row_seeds_and_a_bound() -> None:
+    """A spot check, one seed, a rehearsal or no row: not a record."""
+    bpb = make.bpb(HONEST)
+    row = PreviousRow(name="row", bpb=(bpb + 1,))
+    one = replace(make.evidence(), previous=row)
+    assert answer("record", one) is UNPROVEN
+    assert answer("record", one, THREE) is UNPROVEN
+    assert answer("record", replace(one, previous=replace(row, bpb=()))) is NOT_RUN
+    assert answer("record", one, REHEARSAL) is NOT_RUN
+    assert answer("record", make.with_seed(one, replay=None)) is NOT_RUN
+    same = against((bpb + 1,) * 3, (0.0, 0.0, 0.0))
+    assert answer("record", same, THREE) is UNPROVEN
+
+
+# ---------------------------------------------------------------- bytes
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome"),
+    [
+        ({"table_bytes": None}, KEPT),
+        ({"table_bytes": 600}, KEPT),
+        ({"unspelled": 1, "first_unspelled": 4}, UNPROVEN),
+        ({"document_bytes": 586}, UNPROVEN),
+        ({"document_bytes": 0}, UNPROVEN),
+        ({"byte_counts": np.array([585], dtype=np.int32)}, UNPROVEN),
+    ],
+)
+def test_the_denominator_is_the_documents_own_bytes(
+    changes: dict[str, Any], outcome: Outcome
+) -> None:
+    """R8: a tokenizer that does not spell its documents proves no byte count."""
+    assert answer("bytes", make.with_held_out(make.evidence(), **changes)) is outcome
+
+
+def test_the_competitions_table_is_reported_beside_the_count() -> None:
+    """§5: any difference is said."""
+    found = make.with_held_out(make.evidence(), table_bytes=600)
+    assert "+15" in judge("bytes", found).reason
+
+
+# ---------------------------------------------------------------- secrecy
+
+
+def scanned(*scans: Any) -> Evidence:
+    return make.with_seed(make.evidence(), secrecy=scans)
+
+
+def test_held_out_text_in_what_was_brought_is_broken() -> None:
+    """R4: a paid prefix; a tenth of a document's windows is the limit."""
+    image, brought = make.scan("image"), "submission and artifact"
+    assert answer("secrecy", scanned(image, make.scan(brought, 0.1))) is KEPT
+    assert answer("secrecy", scanned(image, make.scan(brought, 0.11))) is BROKEN
+    assert answer("secrecy", scanned(image, make.scan(brought, float("nan")))) is UNPROVEN
+
+
+def test_held_out_text_in_our_image_is_ours() -> None:
+    """Our fault and theirs never share a channel."""
+    found = scanned(make.scan("image", 0.5), make.scan("submission and artifact"))
+    assert answer("secrecy", found) is UNPROVEN
+
+
+def test_what_nobody_scanned_is_not_kept() -> None:
+    """§7: image, submission and artifact, with windows to look for."""
+    assert answer("secrecy", scanned()) is NOT_RUN
+    assert answer("secrecy", scanned(make.scan("submission and artifact"))) is NOT_RUN
+    both = make.scan("image"), make.scan("submission and artifact")
+    for nothing in ({"windows": 0}, {"files": 0}):
+        assert answer("secrecy", scanned(both[0], replace(both[1], **nothing))) is UNPROVEN
+
+
+# ---------------------------------------------------------------- protocol
+
+
+@pytest.mark.parametrize("kind", FaultKind)
+def test_a_broken_wire_is_broken_and_a_crash_is_not(kind: FaultKind) -> None:
+    """§2: ERROR and death are the author's to mend."""
+    crash = kind in {FaultKind.DIED, FaultKind.ERROR}
+    found = make.with_seed(make.evidence(), faults=(make.fault(kind),))
+    assert answer("protocol", found) is (UNPROVEN if crash else BROKEN)
+
+
+def test_a_late_answer_of_a_starved_machine_is_unproven() -> None:
+    """§2: late is a finding only if the host was not starved."""
+    late = make.fault(FaultKind.LATE, host_starved=True)
+    assert answer("protocol", make.with_seed(make.evidence(), faults=(late,))) is UNPROVEN
+
+
+def test_the_gravest_fault_is_named() -> None:
+    """A crash does not hide the NaN that came after it."""
+    faults = (make.fault(FaultKind.DIED), make.fault(FaultKind.NAN, request="PREDICT"))
+    finding = judge("protocol", make.with_seed(make.evidence(), faults=faults))
+    assert finding.outcome is BROKEN
+    assert finding.evidence["request"] == "PREDICT"
+    assert finding.evidence["faults"] == 2
+
+
+def test_a_wire_that_was_not_used_to_the_end_is_not_kept() -> None:
+    """Law 4."""
+    assert answer("protocol", make.with_seed(make.evidence(), scoring=None)) is NOT_RUN
+    assert answer("protocol", make.with_seed(make.evidence(), replay=None)) is NOT_RUN
+
+
+# ---------------------------------------------------------------- isolation
+
+
+@pytest.mark.parametrize(
+    ("box", "outcome"),
+    [
+        ({"assurance": Assurance.L0}, UNPROVEN),
+        ({"assurance": Assurance.L1}, KEPT),
+        ({"root_digest": "0" * 64}, UNPROVEN),
+        ({"lacking": ("memory limit",)}, KEPT),
+    ],
+)
+def test_the_weakest_box_decides(box: dict[str, Any], outcome: Outcome) -> None:
+    """R3, DESIGN §6: the policy names the least level it accepts."""
+    policy = make.changed(make.local(), isolation={"least_assurance": "L1"})
+    found = replace(make.evidence(), boxes=(make.box(), make.box(**box)))
+    assert answer("isolation", found, policy) is outcome
+
+
+def test_no_walls_at_all_are_unproven_under_every_policy() -> None:
+    """DESIGN §6: where not even L0 can be had."""
+    found = make.with_opening(make.evidence(), assurance=Assurance.NONE)
+    assert answer("isolation", found) is UNPROVEN
+
+
+def test_an_image_that_was_not_pinned_is_unproven_where_the_policy_asks() -> None:
+    """Part of what ran is unknown."""
+    image = replace(make.opening().image, pinned=False)
+    found = make.with_opening(make.evidence(), image=image)
+    assert answer("isolation", found) is UNPROVEN
+    lenient = make.changed(make.local(), isolation={"pinned_image": False})
+    assert answer("isolation", found, lenient) is KEPT
+
+
+def test_attempts_that_a_wall_stopped_are_disclosed_and_change_nothing() -> None:
+    """§8: the wall held."""
+    hit = WallHits(seed=1, phase="train", attempts=("connect 1.1.1.1:53",))
+    finding = judge("isolation", replace(make.evidence(), wall_hits=(hit,)))
+    assert finding.outcome is KEPT
+    assert finding.evidence["stopped_attempts"] == ["train: connect 1.1.1.1:53"]
+
+
+def test_boxes_that_nobody_read_back_are_not_run() -> None:
+    """Law 4."""
+    assert answer("isolation", replace(make.evidence(), boxes=())) is NOT_RUN

@@ -1,0 +1,197 @@
+"""Policies are complete or refused, and every refusal names file and line."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from verifier import bundle
+from verifier import policy as policies
+from verifier.errors import BadPolicy, RequestError
+from verifier.policy import Weigh
+from verifier.records import Adaptation
+
+TEXT = (bundle.path("policies") / "local_cpu.yaml").read_bytes()
+
+
+def refusal(old: str, new: str) -> str:
+    """What is said when `old` in the default policy is replaced by `new`."""
+    assert old.encode() in TEXT
+    with pytest.raises(BadPolicy) as caught:
+        policies.parse(TEXT.replace(old.encode(), new.encode(), 1), "rules.yaml")
+    return str(caught.value)
+
+
+def line_of(text: str) -> int:
+    return TEXT.decode().split(text)[0].count("\n") + 1
+
+
+def test_the_six_policies_ship() -> None:
+    """The embedded default, the rehearsal, the tracks."""
+    assert policies.names() == (
+        "local_cpu",
+        "rehearsal",
+        "strict_tar",
+        "track_10min_16mb",
+        "track_10min_16mb_as_ruled",
+        "track_non_record_16mb",
+    )
+
+
+@pytest.mark.parametrize("name", policies.names())
+def test_every_shipped_policy_loads_under_its_own_name(name: str) -> None:
+    """Law 7: dated data, cited by the digest of its bytes."""
+    found = policies.load(name)
+    assert found.policy.name == name
+    assert found.digest == hashlib.sha256(found.text).hexdigest()
+    assert policies.parse(found.text, "again") == found
+    assert found.policy.size.cap_bytes == 16_000_000
+
+
+def test_the_policies_encode_what_was_ruled() -> None:
+    """R1, R2, R5, R6, R7: the facts that tell them apart."""
+    local, track, ruled, tar, rehearsal = (
+        policies.load(name).policy
+        for name in (
+            "local_cpu",
+            "track_10min_16mb",
+            "track_10min_16mb_as_ruled",
+            "strict_tar",
+            "rehearsal",
+        )
+    )
+    assert (local.train.limit_seconds, local.claim.tolerance_bpb) == (300, 0.02)
+    assert (local.replay.mode, local.replay.tau_nats) == ("all", 1e-4)
+    assert (track.hardware.gpus, track.hardware.model) == (8, "H100")
+    assert (track.train.limit_seconds, track.score.limit_seconds) == (600, 600)
+    assert (track.data.documents, track.seeds.count) == (50_000, 3)
+    assert Adaptation.STREAM not in track.score.adaptation
+    assert Adaptation.STREAM in ruled.score.adaptation
+    assert "reset" in ruled.audits["scorer/1"].disclosed
+    assert tar.size.weigh is Weigh.TAR
+    assert rehearsal.rehearsal
+    assert rehearsal.size == track.size
+    assert rehearsal.train == track.train
+
+
+def test_a_misspelt_key_is_refused_with_what_was_meant() -> None:
+    """An unknown key is never skipped."""
+    said = refusal("cap_bytes:", "cap_byte:")
+    assert said.startswith(f"rules.yaml:{line_of('cap_bytes:')}: unknown key 'cap_byte' in 'size'")
+    assert "did you mean 'cap_bytes'?" in said
+    assert "did you mean 'format'?" in refusal("format: policy/1", "formt: policy/1")
+    assert "did you mean 'required'?" in refusal("    required:", "    requird:")
+    assert "did you mean" not in refusal("format: policy/1", "format: policy/1\nzzz: 1")
+
+
+def test_a_missing_key_is_named_with_its_group() -> None:
+    """A policy has no defaults."""
+    said = refusal("  cap_bytes: 16_000_000\n", "")
+    assert "missing key 'cap_bytes' in 'size'" in said
+    assert said.startswith(f"rules.yaml:{line_of('size:')}:")
+    assert "missing key 'date'" in refusal('date: "2026-11-24"\n', "")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("gpus: 0", "gpus: -1", "'gpus' in 'hardware'"),
+        ("gpus: 0", "gpus: true", "'gpus' in 'hardware'"),
+        ("alpha: 0.001", "alpha: 1.5", "'alpha' in 'replay'"),
+        ("alpha: 0.001", "alpha: .nan", "'alpha' in 'replay'"),
+        ("limit_seconds: 300", "limit_seconds: .inf", "'limit_seconds' in 'train'"),
+        ("mode: all", "mode: some", "'mode' in 'replay'"),
+        ("mode: all", "mode: sampled", "a sampled replay needs draws"),
+        ("decoys: 20", "decoys: 19", "'decoys' in 'replay'"),
+        ("weigh: as_ruled", "weigh: kindly", "'weigh' in 'size'"),
+        ("- lookahead", "- record", "never required"),
+        ("- twin", "- claim", "listed twice: claim"),
+        ("  scorer/1:", "  scorer/9:", "scorer/9"),
+        ("name: local_cpu", "name: ../local", "'name'"),
+        ('date: "2026-11-24"', "date: yesterday", "'date'"),
+        ("adaptation: [none, document]", "adaptation: []", "'adaptation' in 'score'"),
+    ],
+)
+def test_an_impossible_value_is_refused_at_its_place(old: str, new: str, said: str) -> None:
+    """Limits are data with units, complete or refused."""
+    assert said in refusal(old, new)
+
+
+def test_a_required_list_without_audits_is_refused() -> None:
+    """Empty evidence is refused: a policy that requires nothing would verify anything."""
+    head, tail = TEXT.decode().split("    required:\n", 1)
+    rest = tail.split("    disclosed:\n", 1)[1]
+    with pytest.raises(BadPolicy, match="'required' in"):
+        policies.parse(f"{head}    required: []\n    disclosed:\n{rest}".encode(), "rules.yaml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("draws: 0", "draws: 0\n  draws: 1", "key 'draws' stands twice"),
+        ("  draws: 0", "  draws: &d 0\n  decoys: *d", "aliases are not allowed"),
+        ("gpus: 0", "gpus: !!python/name:os.system x", "is not allowed"),
+        ("gpus: 0", "gpus: !!int zero", "'zero' is not a value"),
+        ("gpus: 0", "[1, 2]: 0", "a key must be a word"),
+        ("gpus: 0", "gpus: [", "is not YAML"),
+        ("gpus: 0", "gpus: *nobody", "is not YAML"),
+        ("gpus: 0", "gpus: \x00", "is not YAML"),
+    ],
+)
+def test_yaml_that_could_hide_something_is_refused(old: str, new: str, said: str) -> None:
+    """Keys given twice, aliases and tags are errors with their line."""
+    answer = refusal(old, new)
+    assert said in answer
+    assert answer.startswith("rules.yaml:")
+
+
+def test_files_that_are_no_policies_are_refused(tmp_path: Path) -> None:
+    """Too long, not UTF-8, empty, nested without end, absent: each with its reason."""
+    for content, said in (
+        (b"#" * 70_000, "longer than"),
+        (b"\xff", "not UTF-8"),
+        (b"", "policy"),
+        (b"[" * 20_000, "is not YAML"),
+        (b"- 1", "policy"),
+    ):
+        file = tmp_path / "rules.yaml"
+        file.write_bytes(content)
+        with pytest.raises(BadPolicy, match=said):
+            policies.load(str(file))
+    with pytest.raises(BadPolicy, match="cannot be read"):
+        policies.load(str(tmp_path / "absent.yaml"))
+
+
+def test_a_policy_that_does_not_ship_is_refused_with_what_was_meant() -> None:
+    """The caller's mistake, with the names there are."""
+    with pytest.raises(RequestError, match=r"did you mean 'local_cpu'\?.*rehearsal"):
+        policies.load("local_cpus")
+
+
+def test_a_file_is_read_by_its_path(tmp_path: Path) -> None:
+    """Anything with a slash or ending in .yaml."""
+    file = tmp_path / "mine.yaml"
+    file.write_bytes(TEXT)
+    assert policies.load(str(file)).digest == policies.load("local_cpu").digest
+
+
+def test_the_schema_cites_the_rule_of_every_key() -> None:
+    """`verifier policy schema`: R1 … R10, § of the protocol, or a law of the design."""
+    schema = policies.schema()
+    groups = [schema, *(g for g in schema["$defs"].values() if "properties" in g)]
+    for group in groups:
+        for key, described in group["properties"].items():
+            assert described.get("description"), key
+    cap = schema["$defs"]["SizeRule"]["properties"]["cap_bytes"]
+    assert cap["description"].startswith("R1")
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_do_anything_but_parse_or_be_refused(text: bytes) -> None:
+    """A ledger's policy file is as hostile as the ledger."""
+    with pytest.raises(BadPolicy):
+        policies.parse(text, "rules.yaml")

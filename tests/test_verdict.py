@@ -1,0 +1,245 @@
+"""VERIFIED is the one guarded branch; everything else falls through or is refuted with a reason."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.audits import evidence as make
+from tests.audits.evidence import HONEST
+from tests.audits.test_chain import CHEAT, GAINED
+from verifier.audits.number import alpha_of_attempt
+from verifier.errors import BrokenInvariant
+from verifier.policy import AuditRule, Policy
+from verifier.records import (
+    Answer,
+    Assurance,
+    EnvironmentFault,
+    Evidence,
+    FaultKind,
+    Finding,
+    Outcome,
+    Step,
+    WallHits,
+)
+from verifier.verdict import decide
+
+REQUIRED = make.local().audits["scorer/1"].required
+
+
+def answer(found: Evidence, policy: Policy | None = None) -> Answer:
+    return decide(found, policy or make.local()).answer
+
+
+def requiring(*names: str) -> Policy:
+    rule = AuditRule(required=names, disclosed=())
+    return make.local().model_copy(update={"audits": {"scorer/1": rule}})
+
+
+def test_an_honest_run_is_verified_with_its_number() -> None:
+    """§8: every required audit Kept."""
+    verdict = decide(make.evidence(), make.local())
+    assert verdict.answer is Answer.VERIFIED
+    assert verdict.bpb == pytest.approx(make.bpb(HONEST), abs=1e-6)
+    assert verdict.delta_bpb == 0.0
+    assert verdict.bpb_std is None
+    assert verdict.required == REQUIRED
+    assert verdict.disclosed == ("provenance", "twin")
+    assert [score.seed for score in verdict.seeds] == list(make.opening().seeds)
+
+
+def test_a_broken_required_rule_refutes() -> None:
+    """§8: any Broken."""
+    steps = make.chain(CHEAT, GAINED, {Step.EVERY_SYMBOL: HONEST})
+    assert answer(make.with_seed(make.evidence(CHEAT), chain=steps)) is Answer.REFUTED
+    heavy = make.with_part(make.evidence(), "weighing", artifact_bytes=16_000_001)
+    assert answer(heavy) is Answer.REFUTED
+
+
+def test_an_open_required_rule_is_inconclusive() -> None:
+    """§8: else any Unproven or NotRun."""
+    assert answer(make.evidence(CHEAT)) is Answer.INCONCLUSIVE
+    assert answer(make.with_seed(make.evidence(), secrecy=())) is Answer.INCONCLUSIVE
+
+
+def test_broken_wins_over_open_rules() -> None:
+    """A NaN ends the pass: most is not run, and it is refuted all the same."""
+    found = make.with_seed(
+        make.evidence(), scoring=None, replay=None, faults=(make.fault(FaultKind.NAN),)
+    )
+    verdict = decide(found, make.local())
+    assert verdict.answer is Answer.REFUTED
+    assert verdict.bpb is None
+    assert verdict.seeds == ()
+    assert "no number" in verdict.line
+
+
+def test_a_run_that_left_nothing_is_never_verified() -> None:
+    """Law 4."""
+    made = make.evidence()
+    empty = replace(made, seeds=(), boxes=(), nonce=None)
+    assert answer(empty) is Answer.INCONCLUSIVE
+    assert answer(empty, requiring("bytes")) is Answer.INCONCLUSIVE
+    assert answer(made, requiring("bytes")) is Answer.VERIFIED
+
+
+def test_a_disclosed_broken_rule_changes_nothing() -> None:
+    """§8: printed, never deciding."""
+    heavy = make.with_part(make.evidence(), "weighing", artifact_bytes=16_000_001)
+    verdict = decide(heavy, requiring("coverage"))
+    assert verdict.answer is Answer.VERIFIED
+    assert {f.audit: f.outcome for f in verdict.findings}["artifact-size"] is Outcome.BROKEN
+
+
+def test_an_audit_that_nobody_has_is_not_run_and_never_skipped() -> None:
+    """Unknown check names are not skipped in silence."""
+    verdict = decide(make.evidence(), requiring("coverage", "telepathy"))
+    assert verdict.answer is Answer.INCONCLUSIVE
+    missing = Finding(
+        audit="telepathy", outcome=Outcome.NOT_RUN, reason="this verifier has no such audit"
+    )
+    assert missing in verdict.findings
+
+
+def test_a_contract_that_the_policy_does_not_know_is_inconclusive() -> None:
+    """A policy lists audits per contract."""
+    facts = replace(make.opening().submission, contract="script/2")
+    verdict = decide(make.with_opening(make.evidence(), submission=facts), make.local())
+    assert verdict.answer is Answer.INCONCLUSIVE
+    assert verdict.required == ()
+    assert any("script/2" in note for note in verdict.notes)
+
+
+def test_a_machine_fault_before_the_replay_is_a_free_re_run() -> None:
+    """DESIGN §6: never a refutation, never a pass; after it the replay's own rule stands."""
+    heavy = make.with_part(make.evidence(), "weighing", artifact_bytes=16_000_001)
+    fault = EnvironmentFault(seed=1, phase="train", reason="a foreign process on the GPU")
+    for made in (heavy, make.evidence()):
+        verdict = decide(make.with_seed(made, environment=(fault,)), make.local())
+        assert verdict.answer is Answer.INCONCLUSIVE
+        assert any("re-run is free" in note for note in verdict.notes)
+    later = replace(fault, phase="replay")
+    assert answer(make.with_seed(heavy, environment=(later,))) is Answer.REFUTED
+
+
+def test_the_number_is_the_mean_with_each_seed_beside_it() -> None:
+    """§8: several seeds."""
+    made = make.evidence(count=3)
+    verdict = decide(made, make.changed(make.local(), seeds={"count": 3}))
+    assert verdict.answer is Answer.VERIFIED
+    assert len(verdict.seeds) == 3
+    assert verdict.bpb_std == 0.0
+    assert "3 seeds · bpb" in verdict.line
+    lost = replace(made, seeds=made.seeds[:2])
+    assert decide(lost, make.local()).bpb is None
+
+
+def test_fewer_seeds_than_the_policys_are_called_a_spot_check() -> None:
+    """R7: not a record verdict."""
+    verdict = decide(make.evidence(), make.changed(make.local(), seeds={"count": 3}))
+    assert verdict.answer is Answer.VERIFIED
+    assert "1 seed of 3 (spot check, not a record verdict)" in verdict.line
+
+
+def test_the_line_says_answer_policy_level_seeds_number_bound_and_key() -> None:
+    """§8: one line everywhere."""
+    made = make.evidence()
+    key = made.opening.public_key[:8]
+    number = f"bpb {make.bpb(HONEST):.4f}"
+    assert decide(made, make.local()).line == (
+        f"VERIFIED · local_cpu · L2 · 1 seed · {number} · δ 0.0000 · self-run, key {key}"
+    )
+    official = make.with_opening(made, self_run=False)
+    assert decide(official, make.local()).line.endswith(f"δ 0.0000 · key {key}")
+
+
+def test_a_rehearsal_says_so_in_its_line_and_notes() -> None:
+    """R2: the track's rules on other hardware."""
+    policy = make.local().model_copy(update={"rehearsal": True})
+    verdict = decide(make.evidence(), policy)
+    assert "local_cpu (a rehearsal)" in verdict.line
+    assert any("rehearsal" in note for note in verdict.notes)
+
+
+def test_the_bound_is_exact_when_everything_was_replayed() -> None:
+    """§4.3: δ = max(0, Σ(b − x)) / N."""
+    near = (HONEST - np.float32(5e-5)).astype(np.float32)
+    verdict = decide(make.evidence(near), make.local())
+    targets, size = len(HONEST), make.BYTES.sum()
+    gap = float((HONEST.astype(np.float64) - near).sum())
+    assert verdict.answer is Answer.VERIFIED
+    assert verdict.delta_bpb == pytest.approx(gap / np.log(2) / size, rel=1e-6)
+    assert targets == make.N
+
+
+def test_a_sampled_bound_is_positive_and_shrinks_with_fewer_attempts() -> None:
+    """§4.1: attempt k is decided at α / (k (k + 1))."""
+    first = decide(make.with_draws(make.evidence()), make.sampled())
+    assert first.answer is Answer.VERIFIED
+    assert first.delta_bpb is not None
+    assert first.delta_bpb > 0
+    fifth = decide(make.with_draws(make.evidence(attempt=5)), make.sampled())
+    assert fifth.delta_bpb is not None
+    assert any("attempt 5" in note for note in fifth.notes)
+    assert sum(alpha_of_attempt(0.001, k) for k in range(1, 10_000)) < 0.001
+
+
+@pytest.mark.parametrize("changes", [{"targets": HONEST[:3]}, {"blind": HONEST * np.inf}])
+def test_a_replay_that_is_not_whole_gives_no_bound(changes: dict[str, np.ndarray]) -> None:
+    """NaN loses; so does infinity."""
+    verdict = decide(make.with_part(make.evidence(), "replay", **changes), make.local())
+    assert verdict.delta_bpb is None
+    assert "δ –" in verdict.line
+    assert verdict.answer is Answer.INCONCLUSIVE
+
+
+def test_a_replay_over_part_of_the_targets_gives_no_bound() -> None:
+    """Neither `all` without all nor a sample without its draws."""
+    cut = {"targets": make.EVERYWHERE[:9], "blind": HONEST[:9], "log_sums": np.zeros(9)}
+    assert decide(make.with_part(make.evidence(), "replay", **cut), make.local()).delta_bpb is None
+    drawn = make.with_part(make.with_draws(make.evidence()), "replay", **cut)
+    assert decide(drawn, make.sampled()).delta_bpb is None
+
+
+@pytest.mark.parametrize("changes", [{"document_bytes": 0}, {"targets": 5}])
+def test_data_that_does_not_add_up_gives_no_number(changes: dict[str, int]) -> None:
+    """No division by nothing."""
+    verdict = decide(make.with_held_out(make.evidence(), **changes), make.local())
+    assert verdict.bpb is None
+    assert verdict.answer is Answer.INCONCLUSIVE
+
+
+def test_what_a_reader_must_know_stands_in_the_notes() -> None:
+    """Law 9: what is not promised is said."""
+    image = replace(make.opening().image, pinned=False)
+    made = make.with_opening(make.evidence(), image=image, assurance=Assurance.L1)
+    made = replace(
+        made,
+        boxes=(make.box(lacking=("a memory limit",)),),
+        wall_hits=(WallHits(seed=1, phase="train", attempts=("connect 1.1.1.1:53",)),),
+    )
+    said = "\n".join(decide(made, make.local()).notes)
+    for fact in (
+        "not checked: record, provenance, twin",
+        "attempt 1 of this author",
+        "self-run",
+        "not pinned",
+        "a wall was lacking: a memory limit",
+        "a wall stopped: train: connect 1.1.1.1:53",
+    ):
+        assert fact in said
+
+
+def test_a_ledger_of_another_policy_is_a_bug_of_ours() -> None:
+    """The verifier contradicts itself."""
+    with pytest.raises(BrokenInvariant):
+        decide(make.with_opening(make.evidence(), policy_name="strict_tar"), make.local())
+    with pytest.raises(BrokenInvariant):
+        decide(make.with_opening(make.evidence(), attempt=0), make.local())
+
+
+def test_deciding_twice_gives_the_same_verdict() -> None:
+    """Law 6: pure."""
+    assert decide(make.evidence(), make.local()) == decide(make.evidence(), make.local())
