@@ -133,8 +133,7 @@ def notes(
     if rule is None:
         said.append(f"the policy says nothing about contract {opening.submission.contract}")
     unchecked = [f.audit for f in findings if f.outcome is Outcome.NOT_RUN]
-    if unchecked:
-        said.append(f"not checked: {', '.join(unchecked)}")
+    said.append(f"not checked: {', '.join(unchecked)}")
     alpha = alpha_of_attempt(policy.replay.alpha, opening.attempt)
     said.append(f"attempt {opening.attempt} of this author, decided at α = {alpha:g}")
     if opening.self_run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -46,6 +47,15 @@ def answer(audit: str, found: Evidence, policy: Policy | None = None) -> Outcome
 
 def part(name: str, **changes: Any) -> Evidence:
     return make.with_part(make.evidence(), name, **changes)
+
+
+def test_a_findings_evidence_survives_json() -> None:
+    """A rechecked verdict equals the stored one: no NaN, no infinity, no numpy scalar."""
+    late = part("training", wall_seconds=(np.float64(1.0), float("inf")), cpu_seconds=None)
+    finding = judge("train-budget", late)
+    assert finding.evidence["seconds_at_most"] is None
+    assert type(finding.evidence["seconds_at_least"]) is float
+    assert json.loads(json.dumps(finding.evidence, allow_nan=False)) == finding.evidence
 
 
 # ---------------------------------------------------------------- seeds
@@ -387,6 +397,14 @@ def test_what_nobody_scanned_is_not_kept() -> None:
     both = make.scan("image"), make.scan("submission and artifact")
     for nothing in ({"windows": 0}, {"files": 0}):
         assert answer("secrecy", scanned(both[0], replace(both[1], **nothing))) is UNPROVEN
+
+
+def test_what_could_not_be_read_is_unproven_where_it_was_brought() -> None:
+    """§7: an archive that unpacks to too much may hold anything; the image is pinned."""
+    bomb = replace(make.scan("submission and artifact"), unread=("a.zip: too large",))
+    odd = replace(make.scan("image"), unread=("b.gz: damaged",))
+    assert answer("secrecy", scanned(make.scan("image"), bomb)) is UNPROVEN
+    assert answer("secrecy", scanned(odd, make.scan("submission and artifact"))) is KEPT
 
 
 # ---------------------------------------------------------------- protocol

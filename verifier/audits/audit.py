@@ -6,9 +6,12 @@ An audit is an id, one sentence, the rule it enforces and a pure function with f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from verifier.policy import Policy
 from verifier.records import Evidence, Finding, Outcome, SeedEvidence
@@ -48,8 +51,15 @@ class Audit:
             reason=reading.reason,
             rule=self.rule,
             advice=reading.advice,
-            evidence=reading.evidence,
+            evidence={key: plain(value) for key, value in reading.evidence.items()},
         )
+
+
+def plain(value: Any) -> Any:
+    """What JSON gives back unchanged: numpy's scalars become Python's, no number becomes None."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def kept(reason: str, **evidence: Any) -> Reading:

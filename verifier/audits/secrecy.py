@@ -1,7 +1,8 @@
 """Was held-out text in anything that a box could read? (R3, R4, PROTOCOL §7)
 
 Found in what a submission brought or trained, it is a paid prefix: broken. Found in our image it is
-our mistake. Must never pass a part that nobody scanned.
+our mistake, and what cannot be read there is only listed: the image is pinned. Must never pass a
+part that nobody scanned.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from verifier.audits.audit import Audit, Reading, broken, each_seed, kept, not_r
 from verifier.policy import Policy
 from verifier.records import Evidence, Secrecy, SeedEvidence
 
+SHOWN = 5
 PARTS = ("image", "submission", "artifact")
 
 
@@ -41,6 +43,10 @@ def judge(_: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
         for scan in seed.secrecy
     ):
         return unproven("a scan had no windows to look for, or no files to look in")
+    unread = [name for scan in theirs for name in scan.unread]
+    if unread:
+        advice = "leave no archives that unpack to so much"
+        return unproven(f"could not be read: {unread[0]}", advice, unread=unread[:SHOWN])
     worst = max(seed.secrecy, key=lambda scan: scan.worst_share)
     reason = f"at most {worst.worst_share:.1%} of any held-out document in any file"
     return kept(reason, **_shown(worst))
@@ -60,6 +66,7 @@ def _shown(scan: Secrecy) -> dict[str, Any]:
         "worst_share": scan.worst_share,
         "worst_document": scan.worst_document,
         "worst_file": scan.worst_file,
+        "unread": list(scan.unread[:SHOWN]),
     }
 
 
