@@ -47,8 +47,8 @@ def import_competition(
     """Import `source` (one shard, or a folder of `fineweb_val_*.bin`) into `store`.
 
     `documents` is a file of {"text": …} lines with the raw text, one per document of the shards;
-    `training` a folder of `fineweb_train_*.bin`, which is searched for held-out documents and
-    stays where it is. Raises BadData naming file and byte offset (or line) for anything corrupt,
+    `training` a folder of `fineweb_train_*.bin`, which is searched for held-out documents (the first
+    place of each is reported) and stays where it is. Raises BadData naming file and byte offset (or line) for anything corrupt,
     and StorageFault when `store` cannot be written.
     """
     watch = watch or Unwatched()
@@ -68,17 +68,18 @@ def import_competition(
     if training is not None and not train_files:
         raise BadData(f"holds no {TRAINING_SHARDS}", file=training)
     with watch.phase("look for them in the training shards", len(train_files)) as progress:
-        met: list[tuple[int, str, int]] = []
+        met: dict[int, tuple[int, str, int]] = {}
         sought = _Sought(made)
         for file in train_files:
-            met.extend(sought.find(file, tokenizer))
+            for found in sought.find(file, tokenizer):
+                met.setdefault(found[0], found)
             progress.advance(1)
     with folders.locked(store / "data"):
         copied = {f"{SECRET}/{_shard_name(number)}": file for number, file in enumerate(files)}
         copied[f"{TRAINING}/{MODEL}"] = model
         if documents is not None:
             copied[f"{SECRET}/{DOCUMENTS}"] = documents
-        described = _describe(made, texts, copied, met)
+        described = _describe(made, texts, copied, [met[number] for number in sorted(met)])
         place = store / "data" / f"{NAME}-{described.digest()[:12]}"
         if not (place / manifest.FILE).is_file():
             with folders.making(place) as scratch:
