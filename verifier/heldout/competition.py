@@ -47,9 +47,9 @@ def import_competition(
     """Import `source` (one shard, or a folder of `fineweb_val_*.bin`) into `store`.
 
     `documents` is a file of {"text": …} lines with the raw text, one per document of the shards;
-    `training` a folder of `fineweb_train_*.bin`, which is searched for held-out documents (the first
-    place of each is reported) and stays where it is. Raises BadData naming file and byte offset (or line) for anything corrupt,
-    and StorageFault when `store` cannot be written.
+    `training` a folder of `fineweb_train_*.bin`, which is searched for held-out documents (the
+    first place of each is reported) and stays where it is. Raises BadData naming file and byte
+    offset (or line) for anything corrupt, and StorageFault when `store` cannot be written.
     """
     watch = watch or Unwatched()
     files = [source] if source.is_file() else sorted(source.glob(HELD_OUT_SHARDS))
