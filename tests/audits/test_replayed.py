@@ -57,7 +57,7 @@ def test_one_deviating_token_is_enough() -> None:
         {"log_sums": np.zeros(3)},
         {"targets": EVERYWHERE + 1},
         {"targets": EVERYWHERE - 1},
-        {"targets": EVERYWHERE[::-1]},
+        {"targets": EVERYWHERE[::-1], "blind": HONEST[::-1]},
         {"targets": EVERYWHERE.reshape(2, -1), "blind": HONEST.reshape(2, -1)},
         {"blind": np.full(N, np.nan, dtype=np.float32)},
         {"everything": False},
@@ -110,6 +110,7 @@ def test_a_pass_over_other_targets_cannot_be_held_against_a_replay() -> None:
     """Arrays of another length are refused before they are compared."""
     short = make.with_part(make.evidence(), "scoring", charges=HONEST[:-1])
     assert outcomes(short) == {Outcome.UNPROVEN}
+    assert "every target" in lookahead.AUDIT.judge(short, make.local()).reason
 
 
 def test_a_predict_that_is_no_distribution_is_unproven_as_normalization() -> None:
@@ -128,6 +129,7 @@ def test_a_sampled_replay_of_the_drawn_positions_is_kept() -> None:
 def test_more_than_was_asked_is_kept() -> None:
     """A policy that samples is content with every position."""
     assert outcomes(make.evidence(), make.sampled()) == {Outcome.KEPT}
+    assert outcomes(replace(make.evidence(), nonce=None), make.sampled()) == {Outcome.KEPT}
 
 
 def test_a_sample_that_lacks_draws_is_unproven() -> None:

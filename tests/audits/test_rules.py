@@ -34,7 +34,7 @@ KEPT, BROKEN, UNPROVEN, NOT_RUN = (
 )
 AUDITS = {audit.id: audit for audit in REGISTRY}
 TRACK = make.changed(make.local(), hardware={"gpus": 8, "model": "H100"}, data={"documents": None})
-REHEARSAL = TRACK.model_copy(update={"rehearsal": True})
+REHEARSAL = make.local().model_copy(update={"rehearsal": True})
 
 
 def judge(audit: str, found: Evidence, policy: Policy | None = None) -> Finding:
@@ -113,7 +113,7 @@ def test_other_data_than_the_policys_is_not_covered() -> None:
     seven = make.changed(make.local(), data={"documents": 7})
     assert answer("coverage", make.evidence(), seven) is UNPROVEN
     wrong = make.with_held_out(make.evidence(), targets=N + 1)
-    assert answer("coverage", wrong) is UNPROVEN
+    assert "add up" in judge("coverage", wrong).reason
 
 
 def test_seeds_that_nobody_drew_are_not_covered() -> None:
@@ -133,6 +133,9 @@ def test_a_submissions_own_seeds_are_its_first_ones() -> None:
     for claimed, outcome in ((drawn, KEPT), ((drawn[0] + 1,), UNPROVEN), ((), KEPT)):
         facts = replace(made.opening.submission, claim=Claim(val_bpb=2.0, seeds=claimed))
         assert answer("coverage", make.with_opening(made, submission=facts), policy) is outcome
+    facts = replace(made.opening.submission, claim=Claim(val_bpb=2.0, seeds=(5, 5)))
+    twice = make.with_opening(make.evidence(count=2), submission=facts, seeds=(5, 5))
+    assert "twice" in judge("coverage", twice, policy).reason
 
 
 def test_a_pass_that_did_not_end_or_was_not_weighed_is_not_covered() -> None:
@@ -215,6 +218,8 @@ def test_training_on_other_hardware_is_neither_kept_nor_broken() -> None:
     assert answer("train-budget", late, TRACK) is UNPROVEN
     assert answer("train-budget", late, REHEARSAL) is UNPROVEN
     assert answer("train-budget", make.evidence(), REHEARSAL) is KEPT
+    better = make.with_opening(make.evidence(), hardware={"gpus": "8", "gpu": "any"})
+    assert answer("train-budget", better) is KEPT
     right = {"gpus": "8", "gpu": "NVIDIA H100 80GB HBM3"}
     assert answer("train-budget", make.with_opening(late, hardware=right), TRACK) is BROKEN
     wrong = {"gpus": "8", "gpu": "NVIDIA L4"}
@@ -334,7 +339,8 @@ def test_a_record_needs_a_row_seeds_and_a_bound() -> None:
     row = PreviousRow(name="row", bpb=(bpb + 1,))
     one = replace(make.evidence(), previous=row)
     assert answer("record", one) is UNPROVEN
-    assert answer("record", one, THREE) is UNPROVEN
+    two = replace(make.evidence(count=2), previous=replace(row, bpb=(bpb + 1, bpb + 1.1)))
+    assert "spot check" in judge("record", two, THREE).reason
     assert answer("record", replace(one, previous=replace(row, bpb=()))) is NOT_RUN
     assert answer("record", one, REHEARSAL) is NOT_RUN
     assert answer("record", make.with_seed(one, replay=None)) is NOT_RUN
@@ -352,7 +358,7 @@ def test_a_record_needs_a_row_seeds_and_a_bound() -> None:
         ({"table_bytes": 600}, KEPT),
         ({"unspelled": 1, "first_unspelled": 4}, UNPROVEN),
         ({"document_bytes": 586}, UNPROVEN),
-        ({"document_bytes": 0}, UNPROVEN),
+        ({"document_bytes": 0, "byte_counts": np.zeros(6, dtype=np.int32)}, UNPROVEN),
         ({"byte_counts": np.array([585], dtype=np.int32)}, UNPROVEN),
     ],
 )

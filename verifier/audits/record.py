@@ -45,7 +45,7 @@ def _compare(ours: Array, delta: float, previous: PreviousRow, rule: RecordRule)
         "margin_nats_per_byte": margin,
         "margin_at_bound": sure,
         "needed_nats_per_byte": rule.margin_nats,
-        "p": None if math.isnan(p) else p,
+        "p": p,
     }
     if margin < rule.margin_nats:
         return broken(f"better by {margin:.4f} nats per byte, not {rule.margin_nats:g}", **shown)

@@ -20,8 +20,6 @@ PARTS = ("image", "submission", "artifact")
 
 def judge(_: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
     """The worst document's share of windows, in each part."""
-    if not seed.secrecy:
-        return not_run("nothing was scanned")
     limit = policy.secrecy.share_at_most
     ours = [scan for scan in seed.secrecy if scan.scanned == "image"]
     theirs = [scan for scan in seed.secrecy if scan.scanned != "image"]
