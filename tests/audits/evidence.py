@@ -323,7 +323,7 @@ def chain(
 ) -> dict[Step, ChainStep]:
     """All steps, each with the pass's charges but BLIND's honest ones, save what `by_step` says."""
     costs = dict.fromkeys(Step, charges) | {Step.BLIND: HONEST} | (by_step or {})
-    steps = {which: step(which, costs[which]) for which in Step if which is not Step.EVERY_SYMBOL}
+    steps: dict[Step, ChainStep] = {which: step(which, costs[which]) for which in Step}
     steps[Step.OBSERVED_ONLY] = step(Step.OBSERVED_ONLY, costs[Step.OBSERVED_ONLY], CHUNK)
     steps[Step.EVERY_SYMBOL] = symbols(costs[Step.EVERY_SYMBOL], worst)
     return steps

@@ -401,8 +401,8 @@ def test_what_nobody_scanned_is_not_kept() -> None:
     assert answer("secrecy", scanned()) is NOT_RUN
     assert answer("secrecy", scanned(make.scan("submission and artifact"))) is NOT_RUN
     both = make.scan("image"), make.scan("submission and artifact")
-    for nothing in ({"windows": 0}, {"files": 0}):
-        assert answer("secrecy", scanned(both[0], replace(both[1], **nothing))) is UNPROVEN
+    for empty in (replace(both[1], windows=0), replace(both[1], files=0)):
+        assert answer("secrecy", scanned(both[0], empty)) is UNPROVEN
 
 
 def test_what_could_not_be_read_is_unproven_where_it_was_brought() -> None:
