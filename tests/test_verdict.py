@@ -203,6 +203,16 @@ def test_a_replay_over_part_of_the_targets_gives_no_bound() -> None:
     assert decide(drawn, make.sampled()).delta_bpb is None
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1.0])
+def test_charges_that_are_no_costs_give_no_number(value: float) -> None:
+    """NaN loses, and deciding does not stumble over it."""
+    charges = HONEST.copy()
+    charges[3] = value
+    verdict = decide(make.evidence(charges), make.local())
+    assert verdict.bpb is None
+    assert verdict.answer is Answer.INCONCLUSIVE
+
+
 @pytest.mark.parametrize("changes", [{"document_bytes": 0}, {"targets": 5}])
 def test_data_that_does_not_add_up_gives_no_number(changes: dict[str, int]) -> None:
     """No division by nothing."""

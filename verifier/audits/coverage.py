@@ -11,6 +11,7 @@ import numpy as np
 from verifier import sampling
 from verifier.audits.audit import Audit, Reading, each_seed, kept, not_run, unproven
 from verifier.audits.nonce import opened
+from verifier.audits.number import are_costs
 from verifier.ledger import score_root
 from verifier.policy import Policy
 from verifier.records import Evidence, Pass, SeedEvidence, Weighing
@@ -77,8 +78,7 @@ def _pass(evidence: Evidence, seed: SeedEvidence, _: Policy) -> Reading:
         return not_run("no scoring pass was finished")
     if not scoring.charged == len(scoring.charges) == total == len(scoring.reference):
         return unproven(f"{scoring.charged} of {total} targets were charged")
-    charges = np.asarray(scoring.charges)
-    if not np.all(np.isfinite(charges)) or np.any(np.signbit(charges)):
+    if not are_costs(scoring.charges):
         return unproven("a charge in the ledger is negative or not a number")
     if weighing is None:
         return unproven("the artifact that was scored was not weighed")

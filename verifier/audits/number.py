@@ -13,7 +13,7 @@ import numpy as np
 from verifier import sampling
 from verifier.metric import bits_per_byte, exact_sum
 from verifier.policy import Policy
-from verifier.records import Evidence, SeedEvidence, SeedScore
+from verifier.records import Array, Evidence, SeedEvidence, SeedScore
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ def seed_score(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> SeedSc
         return None
     if not 0 < len(scoring.charges) == held_out.targets:
         return None
+    if not are_costs(scoring.charges):
+        return None
     delta = _delta_nats(evidence, seed, policy)
     per_byte = held_out.targets / (math.log(2) * held_out.document_bytes)
     return SeedScore(
@@ -45,6 +47,11 @@ def seed_score(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> SeedSc
         delta_bpb=None if delta is None else delta * per_byte,
         score_root=scoring.score_root,
     )
+
+
+def are_costs(charges: Array) -> bool:
+    """Whether every charge is finite and has no sign, as §5's sum demands."""
+    return bool(np.all(np.isfinite(charges)) and not np.any(np.signbit(charges)))
 
 
 def scores(evidence: Evidence, policy: Policy) -> tuple[SeedScore, ...]:
