@@ -1,7 +1,8 @@
 """Was the host's own clock fair: did the machine sleep, or lack a CPU to answer with?
 
-Reads the host only, never a box, so that nothing a submission does can excuse its own lateness.
-Must never decide what an unfair measurement means for a verdict.
+Reads the host's figures, never a box's. A box that keeps more threads busy than it may use can
+raise the pressure it is measured under, so starvation may excuse lateness (INCONCLUSIVE) but never
+earn anything. Must never decide what an unfair measurement means for a verdict.
 """
 
 from __future__ import annotations

@@ -1,0 +1,71 @@
+"""A root file system of a few megabytes: the interpreter at hand, its library, nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+from verifier.records import Root
+
+LEFT_OUT = frozenset(
+    {"__pycache__", "test", "site-packages", "dist-packages", "idlelib", "tkinter", "ensurepip"}
+)
+ETC = {
+    "etc/passwd": b"root:x:0:0::/:\nnobody:x:65534:65534::/:\n",
+    "etc/group": b"root:x:0:\nnogroup:x:65534:\n",
+}
+
+
+def tiny_root(folder: Path) -> Root:
+    """Make the tar and its extraction in `folder`."""
+    interpreter = Path(sys.executable).resolve()
+    library = Path(os.__file__).parent
+    files = {interpreter, *_below(library)}
+    for path in [interpreter, *library.glob("lib-dynload/*.so")]:
+        files |= _needs(path)
+    links = {"usr/bin/python": str(interpreter), "usr/bin/python3": str(interpreter)}
+    tar = folder / "root.tar"
+    _write(tar, {str(path).lstrip("/"): path for path in files}, links)
+    extraction = folder / "folder"
+    with tarfile.open(tar) as archive:
+        archive.extractall(extraction, filter="tar")
+    digest = hashlib.sha256(tar.read_bytes()).hexdigest()
+    return Root(digest=digest, python=str(interpreter), pinned=True, tar=tar, folder=extraction)
+
+
+def _below(library: Path) -> set[Path]:
+    found = set()
+    for parent, folders, names in os.walk(library):
+        folders[:] = [name for name in folders if name not in LEFT_OUT and "config-" not in name]
+        found |= {Path(parent, name) for name in names}
+    return found
+
+
+def _needs(path: Path) -> set[Path]:
+    """The shared libraries of a program, by the names it looks for."""
+    said = subprocess.run(["ldd", str(path)], capture_output=True, text=True, check=False).stdout
+    return {Path(name) for name in re.findall(r"(?:=> |^\s*)(/\S+) \(0x", said, re.MULTILINE)}
+
+
+def _write(tar: Path, files: dict[str, Path], links: dict[str, str]) -> None:
+    folders = {str(parent) for name in (*files, *links, *ETC) for parent in Path(name).parents}
+    with tarfile.open(tar, "w", format=tarfile.GNU_FORMAT) as archive:
+        for name in sorted({*folders, "tmp", "root"} - {"."}):
+            member = tarfile.TarInfo(name)
+            member.type, member.mode = tarfile.DIRTYPE, 0o755
+            archive.addfile(member)
+        for name, target in sorted(links.items()):
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = tarfile.SYMTYPE, target
+            archive.addfile(member)
+        contents = {**{name: path.read_bytes() for name, path in files.items()}, **ETC}
+        for name, data in sorted(contents.items()):
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(data), 0o755
+            archive.addfile(member, io.BytesIO(data))

@@ -1,0 +1,48 @@
+"""What did a box print? The tail of stdout and stderr together, and how much there was.
+
+Reads as fast as it is written, so that a box never waits for its log, and keeps a bounded tail.
+Must never believe a word of it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+TAIL_BYTES = 64 * 1024
+BLOCK_BYTES = 64 * 1024
+
+
+class BoxLog:
+    """Collects a stream of blocks in a thread of its own."""
+
+    def __init__(self, blocks: Iterable[bytes], limit_bytes: int) -> None:
+        """`limit_bytes` bounds what a box may print; beyond it `over` is set."""
+        self._blocks = blocks
+        self._limit = limit_bytes
+        self._tail = bytearray()
+        self._seen = 0
+        self.over = threading.Event()
+        self._thread = threading.Thread(target=self._collect, name="box log", daemon=True)
+        self._thread.start()
+
+    def _collect(self) -> None:
+        for block in self._blocks:
+            self._seen += len(block)
+            self._tail += block
+            del self._tail[:-TAIL_BYTES]
+            if self._seen > self._limit:
+                self.over.set()
+
+    def text(self, timeout_seconds: float = 2.0) -> str:
+        """The tail as UTF-8, once the stream has ended (or the timeout passed)."""
+        self._thread.join(timeout_seconds)
+        return bytes(self._tail).decode("utf-8", "replace")
+
+
+def read_blocks(pipe: BinaryIO) -> Iterator[bytes]:
+    """The blocks of a pipe until every writer is gone. `pipe` must be unbuffered."""
+    with pipe:
+        while block := pipe.read(BLOCK_BYTES):
+            yield block

@@ -1,0 +1,209 @@
+"""What exactly is a container engine asked for, and what did it make of it? Pure translation.
+
+`asked` builds the one structure of walls that a box must have, `made` reads the same structure out
+of the engine's own description; `readback.require_same` compares them. Must never talk to the
+engine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from docker.types import DeviceRequest, LogConfig, Ulimit
+from docker.types import Mount as BindMount
+
+from verifier.records import BoxSpec
+from verifier.sandbox import local, seccomp
+from verifier.sandbox.roots import STANDARD_PATH
+
+CHANNEL = "/channel"
+TMPFS_OPTIONS = "rw,exec,nosuid,nodev,mode=1777"
+NANO = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """All that one container is made from. `cpus` bounds what the host has."""
+
+    spec: BoxSpec
+    image: str
+    parent: str
+    cpus: int
+    runtime: str | None
+
+    @property
+    def user(self) -> str:
+        """Whom the command runs as."""
+        return f"{local.box_uid()}:{local.box_uid()}"
+
+    @property
+    def environment(self) -> list[str]:
+        """The whole environment."""
+        path = local.base_environment(self.spec, STANDARD_PATH, "/tmp", CHANNEL)
+        return [f"{name}={value}" for name, value in path.items()]
+
+    @property
+    def binds(self) -> list[tuple[str, str, bool]]:
+        """(host source, place in the box, read-only), sorted by place."""
+        spec = self.spec
+        binds = [(str(mount.source.resolve()), mount.target, True) for mount in spec.inputs]
+        if spec.output is not None:
+            binds.append((str(spec.output.source.resolve()), spec.output.target, False))
+        if spec.channel is not None:
+            binds.append((str(spec.channel.resolve()), CHANNEL, True))
+        return sorted(binds, key=lambda bind: bind[1])
+
+    @property
+    def tmpfs(self) -> dict[str, str]:
+        """The private writable folders."""
+        options = f"{TMPFS_OPTIONS},size={self.spec.limits.temporary_bytes}"
+        return {"/tmp": options, "/cache": options}
+
+    @property
+    def ulimits(self) -> dict[str, int]:
+        """Limits of each process, by the engine's names."""
+        size = max(self.spec.limits.output_bytes, self.spec.limits.temporary_bytes)
+        return {"core": 0, "fsize": size, "msgqueue": 0, "nofile": local.OPEN_FILES}
+
+    @property
+    def nano_cpus(self) -> int:
+        """CPU time per second."""
+        return min(self.spec.limits.threads, self.cpus) * NANO
+
+    def host_config(self) -> dict[str, Any]:
+        """Keyword arguments for the SDK's `create_host_config`."""
+        limits = self.spec.limits
+        config: dict[str, Any] = {
+            "network_mode": "none",
+            "read_only": True,
+            "cap_drop": ["ALL"],
+            "security_opt": ["no-new-privileges", f"seccomp={seccomp.docker_profile()}"],
+            "ipc_mode": "private",
+            "shm_size": limits.temporary_bytes,
+            "pids_limit": limits.pids,
+            "mem_limit": limits.memory_bytes,
+            "memswap_limit": limits.memory_bytes,
+            "nano_cpus": self.nano_cpus,
+            "ulimits": [Ulimit(name=n, soft=v, hard=v) for n, v in self.ulimits.items()],
+            "tmpfs": self.tmpfs,
+            "mounts": [
+                BindMount(target, source, type="bind", read_only=read_only)
+                for source, target, read_only in self.binds
+            ],
+            "log_config": LogConfig(type=LogConfig.types.NONE),
+        }
+        if self.parent:
+            config["cgroup_parent"] = self.parent
+        if self.runtime is not None:
+            config["runtime"] = self.runtime
+        if self.spec.gpus:
+            request = DeviceRequest(device_ids=list(self.spec.gpus), capabilities=[["gpu"]])
+            config["device_requests"] = [request]
+        return config
+
+    def walls(self) -> dict[str, str]:
+        """What the engine must say it made."""
+        limits = self.spec.limits
+        return _words(
+            {
+                "image": self.image,
+                "command": list(self.spec.argv),
+                "entry point": None,
+                "working folder": self.spec.working_folder,
+                "environment": sorted(self.environment),
+                "user": self.user,
+                "host name": local.HOSTNAME,
+                "network": "none",
+                "read-only root": True,
+                "privileged": False,
+                "capabilities added": [],
+                "capabilities dropped": ["ALL"],
+                "security options": _options(
+                    ["no-new-privileges", f"seccomp={seccomp.docker_profile()}"]
+                ),
+                "devices": [],
+                "GPUs": list(self.spec.gpus),
+                "process namespace": "",
+                "IPC namespace": "private",
+                "host name namespace": "",
+                "user namespace": "",
+                "shared memory": limits.temporary_bytes,
+                "processes": limits.pids,
+                "memory": limits.memory_bytes,
+                "memory and swap": limits.memory_bytes,
+                "CPU": self.nano_cpus,
+                "control group": self.parent,
+                "limits": self.ulimits,
+                "private folders": self.tmpfs,
+                "mounts": self.binds,
+                "legacy binds": [],
+                "volumes from": [],
+                "log": "none",
+            }
+        )
+
+
+def made(inspected: Mapping[str, Any]) -> dict[str, str]:
+    """The same structure out of the engine's answer to `inspect`."""
+    config, host = inspected["Config"], inspected["HostConfig"]
+    requests = host.get("DeviceRequests") or []
+    return _words(
+        {
+            "image": inspected["Image"],
+            "command": config["Cmd"],
+            "entry point": config.get("Entrypoint"),
+            "working folder": config["WorkingDir"],
+            "environment": sorted(config["Env"] or []),
+            "user": config["User"],
+            "host name": config["Hostname"],
+            "network": host["NetworkMode"],
+            "read-only root": host["ReadonlyRootfs"],
+            "privileged": host["Privileged"],
+            "capabilities added": host.get("CapAdd") or [],
+            "capabilities dropped": host.get("CapDrop") or [],
+            "security options": _options(host.get("SecurityOpt") or []),
+            "devices": host.get("Devices") or [],
+            "GPUs": [device for request in requests for device in request["DeviceIDs"] or ["all"]],
+            "process namespace": host.get("PidMode", ""),
+            "IPC namespace": host["IpcMode"],
+            "host name namespace": host.get("UTSMode", ""),
+            "user namespace": host.get("UsernsMode", ""),
+            "shared memory": host["ShmSize"],
+            "processes": host["PidsLimit"],
+            "memory": host["Memory"],
+            "memory and swap": host["MemorySwap"],
+            "CPU": host["NanoCpus"],
+            "control group": host.get("CgroupParent", ""),
+            "limits": {
+                limit["Name"]: limit["Hard"] if limit["Hard"] == limit["Soft"] else limit
+                for limit in host.get("Ulimits") or []
+            },
+            "private folders": host.get("Tmpfs") or {},
+            "mounts": sorted(
+                ([m["Source"], m["Destination"], not m["RW"]] for m in inspected["Mounts"]),
+                key=lambda bind: bind[1],
+            ),
+            "legacy binds": host.get("Binds") or [],
+            "volumes from": host.get("VolumesFrom") or [],
+            "log": host["LogConfig"]["Type"],
+        }
+    )
+
+
+def _options(options: list[str]) -> list[str]:
+    """Security options, the long profile by its sha256: the ledger keeps one per box."""
+    return sorted(
+        f"seccomp=sha256:{hashlib.sha256(option.encode()).hexdigest()}"
+        if option.startswith("seccomp=")
+        else option
+        for option in options
+    )
+
+
+def _words(walls: Mapping[str, object]) -> dict[str, str]:
+    """Each wall's state as one canonical line."""
+    return {name: json.dumps(state, sort_keys=True) for name, state in walls.items()}

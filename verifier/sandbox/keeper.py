@@ -1,0 +1,307 @@
+"""Who stands between the verifier and a local box? A script of its own, standard library only.
+
+Run as `python -I -S keeper.py`. It reads one plan (a line of JSON) from stdin, forks, puts the
+child behind its limits and walls, and execs the command there. It stays outside the walls as the
+subreaper of everything the command may start: when the command ends, when stdin closes (the
+verifier is gone) or on "kill", it kills all descendants and waits until none is left. On stdout it
+says `pid`, `gate` (walls are up, waiting for "go") and `exit`. Must never import the verifier: it
+starts in some 15 ms because it does not.
+
+Landlock as in linux/landlock.h, up to ABI 6; classic BPF as `seccomp.program` makes it.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import ctypes
+import json
+import os
+import resource
+import select
+import signal
+import struct
+import sys
+from typing import Any, NoReturn
+
+PR_SET_NO_NEW_PRIVS, PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE = 38, 36, 4
+PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
+PR_CAPBSET_DROP, LAST_CAPABILITY = 24, 63
+CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 4096, 16384, 1 << 18
+CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
+RULE_PATH_BENEATH, GET_ABI = 1, 1
+# Rights by the ABI that brought them: 13 at first, then REFER, TRUNCATE and IOCTL_DEV.
+FILE_RIGHTS = (0, 13, 14, 15, 15, 16)
+EXECUTE_READ_LIST = 0b1101
+ONLY_FILES = 0b1 | 0b10 | 0b100 | 1 << 14 | 1 << 15
+NET_BIND_CONNECT, SCOPE_SOCKETS_SIGNALS = 0b11, 0b11
+FAILED = 125
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def check(result: int, what: str) -> int:
+    """Raise OSError for a failed call."""
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+    return result
+
+
+# ---------------------------------------------------------------- Landlock
+
+
+def landlock_abi() -> int:
+    """The version the kernel speaks; 0: none."""
+    return max(0, int(libc.syscall(CREATE_RULESET, None, 0, GET_ABI)))
+
+
+def landlock_ruleset(readable: list[str], writable: list[str]) -> int:
+    """A ruleset: files below `readable` can be read and run, below `writable` everything.
+
+    Opened as the caller, before rights are dropped. Returns its file descriptor.
+    """
+    abi = landlock_abi()
+    handled = (1 << FILE_RIGHTS[min(abi, 5)]) - 1
+    net = NET_BIND_CONNECT if abi >= 4 else 0
+    scope = SCOPE_SOCKETS_SIGNALS if abi >= 6 else 0
+    size = 24 if abi >= 6 else 16 if abi >= 4 else 8
+    attributes = struct.pack("=QQQ", handled, net, scope)[:size]
+    ruleset = check(libc.syscall(CREATE_RULESET, attributes, size, 0), "landlock")
+    for path in readable:
+        allow(ruleset, path, EXECUTE_READ_LIST)
+    for path in writable:
+        allow(ruleset, path, handled)
+    return ruleset
+
+
+def allow(ruleset: int, path: str, rights: int) -> None:
+    """Let `rights` through below `path`; a path that is not there needs no rule."""
+    try:
+        place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    if not os.path.isdir(path):
+        rights &= ONLY_FILES
+    rule = struct.pack("=Qi", rights, place)
+    check(libc.syscall(ADD_RULE, ruleset, RULE_PATH_BENEATH, rule, 0), f"landlock {path}")
+    os.close(place)
+
+
+# ---------------------------------------------------------------- the child
+
+
+def become(plan: dict[str, Any], gate: int) -> NoReturn:
+    """In the child: take on limits and walls, then the command. Never returns."""
+    try:
+        os.setsid()
+        for entry in plan["cgroup"]:
+            write(entry, "0")
+        if plan["stage"] is not None:
+            stage(plan["stage"]["at"], plan["stage"]["binds"])
+        for name, value in plan["rlimits"].items():
+            resource.setrlimit(getattr(resource, name), (value, value))
+        guard = plan["guard"]
+        ruleset = -1
+        if guard is not None and guard["landlock"]:
+            ruleset = landlock_ruleset(guard["readable"], guard["writable"])
+        if plan["uid"] is not None or guard is not None:
+            drop(plan["uid"], keep_capabilities=False)
+        os.umask(0o022)
+        os.chdir(plan["folder"])
+        arrange(plan["log"], plan["keep"], (ruleset, gate))
+        if guard is not None:
+            restrict(ruleset, base64.b64decode(guard["filter"]))
+            os.write(gate, b"1")
+            os.read(gate, 1)
+            os.close(gate)
+        os.execve(plan["argv"][0], plan["argv"], plan["environment"])
+    except OSError as fault:
+        os.write(2, f"the box could not be entered: {fault}\n".encode())
+    os._exit(FAILED)
+
+
+def stage(place: str, binds: list[list[str]]) -> None:
+    """In a mount namespace of our own, gather sources where an unprivileged user can reach them."""
+    check(libc.unshare(CLONE_NEWNS), "unshare")
+    check(libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None), "private mounts")
+    check(libc.mount(b"none", place.encode(), b"tmpfs", 0, b"mode=0755"), "staging folder")
+    for source, name in binds:
+        target = f"{place}/{name}"
+        if os.path.isdir(source):
+            os.mkdir(target)
+        else:
+            os.close(os.open(target, os.O_CREAT | os.O_WRONLY))
+        check(
+            libc.mount(os.fsencode(source), os.fsencode(target), None, MS_BIND | MS_REC, None),
+            f"bind {source}",
+        )
+
+
+def drop(uid: int | None, *, keep_capabilities: bool) -> None:
+    """Become `uid` (None: stay) without any capability to be had again."""
+    if not keep_capabilities and os.geteuid() == 0:
+        for capability in range(LAST_CAPABILITY):
+            libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+    if uid is not None:
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+    if not keep_capabilities:
+        header = struct.pack("=Ii", 0x20080522, 0)
+        check(libc.capset(header, bytes(24)), "capset")
+
+
+def arrange(log: int, keep: list[int], ours: tuple[int, ...]) -> None:
+    """Stdin is empty, stdout and stderr are the log; nothing else is open but `keep`."""
+    empty = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(empty, 0)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    wanted = {0, 1, 2, *keep, *ours}
+    for descriptor in map(int, os.listdir("/proc/self/fd")):
+        if descriptor not in wanted:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+    for descriptor in keep:
+        os.set_inheritable(descriptor, True)
+
+
+def restrict(ruleset: int, program: bytes) -> None:
+    """No new privileges, Landlock, then the system call filter."""
+    check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no new privileges")
+    if ruleset >= 0:
+        check(libc.syscall(RESTRICT_SELF, ruleset, 0), "landlock")
+        os.close(ruleset)
+    if program:
+        code = ctypes.create_string_buffer(program, len(program))
+        filtered = struct.pack("@HP", len(program) // 8, ctypes.addressof(code))
+        check(libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filtered, 0, 0), "seccomp")
+
+
+# ---------------------------------------------------------------- the keeper
+
+
+def say(**words: Any) -> None:
+    """One line to the verifier; it may be gone."""
+    with contextlib.suppress(BrokenPipeError):
+        os.write(1, json.dumps(words).encode() + b"\n")
+
+
+def write(path: str, text: str) -> None:
+    """Write a control file in one call."""
+    place = os.open(path, os.O_WRONLY)
+    try:
+        os.write(place, text.encode())
+    finally:
+        os.close(place)
+
+
+def descendants() -> set[int]:
+    """Every process below this one, zombies too."""
+    parents = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:
+                parents[int(name)] = int(file.read().rsplit(b")", 1)[1].split()[1])
+    found: set[int] = set()
+    layer = {os.getpid()}
+    while layer:
+        layer = {pid for pid, parent in parents.items() if parent in layer} - found
+        found |= layer
+    return found
+
+
+def end_all() -> None:
+    """Stop, then kill, all descendants until there is none. Orphans come to us, the subreaper."""
+    seen: set[int] = set()
+    while (below := descendants()) - seen:
+        for pid in below:
+            signal_to(pid, signal.SIGSTOP)
+        seen |= below
+    while True:
+        for pid in descendants():
+            signal_to(pid, signal.SIGKILL)
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
+        select.select([], [], [], 0.002)
+
+
+def signal_to(pid: int, number: int) -> None:
+    """Only descendants are signalled and only we reap them, so no pid is taken again meanwhile."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def watch(child: int, gate: int) -> None:
+    """Serve the verifier until the command ends or must end; report how."""
+    alive = os.pidfd_open(child)
+    waiting = [alive, 0, gate]
+    while True:
+        ready = select.select(waiting, [], [])[0]
+        if gate in ready:
+            waiting.remove(gate)
+            if os.read(gate, 1):
+                say(gate=True)
+        if alive in ready:
+            break
+        if 0 in ready:
+            order = os.read(0, 64)
+            if order.strip() != b"go":
+                end_all_but(child)
+                break
+            os.write(gate, b"1")
+    _, status = os.waitpid(child, 0)
+    end_all()
+    code = os.waitstatus_to_exitcode(status)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    say(
+        exit=code if code >= 0 else 128 - code,
+        cpu=used.ru_utime + used.ru_stime,
+        peak=used.ru_maxrss * 1024,
+    )
+
+
+def end_all_but(child: int) -> None:
+    """Kill the command so that its own status can still be read; the rest follows."""
+    signal_to(child, signal.SIGKILL)
+
+
+def main() -> None:
+    """Read the plan, start the command, keep it, end it."""
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        byte = os.read(0, 1)
+        if not byte:
+            return
+        line += byte
+    plan = json.loads(line)
+    check(libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "subreaper")
+    libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    # A socket pair: the gate is written and read at both ends.
+    gate_here, gate_there = make_gate()
+    child = os.fork()
+    if child == 0:
+        os.close(gate_here)
+        become(plan, gate_there)
+    os.close(gate_there)
+    for descriptor in (plan["log"], *plan["keep"]):
+        os.close(descriptor)
+    say(pid=child)
+    watch(child, gate_here)
+
+
+def make_gate() -> tuple[int, int]:
+    """Two connected descriptors."""
+    import socket  # noqa: PLC0415 — 3 ms that only this needs
+
+    here, there = socket.socketpair()
+    return here.detach(), there.detach()
+
+
+if __name__ == "__main__":
+    sys.dont_write_bytecode = True
+    main()

@@ -1,0 +1,182 @@
+"""When and why did a box end? The host's clock, the limits, and the one place that ends boxes.
+
+A backend hands over a `Run`: something alive that can be killed whole. One thread per box watches
+it. Intervals, not instants: `wall_seconds` = [lo, hi] holds the truth whatever the scheduler did.
+Must never ask the box.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from verifier.errors import BoxLost, VerifierError
+from verifier.records import BoxEnd, BoxFacts, EndedBy, Limits
+from verifier.sandbox.boxlog import BoxLog
+from verifier.sandbox.cgroup import Usage
+from verifier.sandbox.output import Output
+
+TICK_SECONDS = 0.02
+OUTPUT_SECONDS = 0.25
+
+
+class Run(Protocol):
+    """One started command, as a backend knows it."""
+
+    def ended(self, timeout_seconds: float) -> bool:
+        """Wait at most so long; whether its first process is gone. Raises BoxLost."""
+
+    def kill(self) -> None:
+        """Kill every process in it and wait until they are gone. Idempotent. Raises BoxLost."""
+
+    def exit_code(self) -> int | None:
+        """How the command ended (128 + signal), once `ended`; None when nobody knows."""
+
+    def usage(self) -> Usage:
+        """What it used. Called when every process is gone, before `remove`."""
+
+    def remove(self) -> None:
+        """Take away everything the backend made for it. Idempotent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A run with what watches it. `began` before, `running` after it was started (monotonic)."""
+
+    run: Run
+    facts: BoxFacts
+    limits: Limits
+    log: BoxLog
+    output: Output | None
+    began: float
+    running: float
+    release: Callable[[], None]
+
+
+class WatchedBox:
+    """A `Box`: the thread that watches a run, and the record of how it ended."""
+
+    def __init__(self, started: Started) -> None:
+        """Watch from now on."""
+        self.facts = started.facts
+        self._started = started
+        self._wanted: EndedBy | None = None
+        self._done = threading.Event()
+        self._end: BoxEnd | None = None
+        self._fault: VerifierError | None = None
+        name = f"watch {started.facts.label}"
+        self._thread = threading.Thread(target=self._watch, name=name, daemon=True)
+        self._thread.start()
+
+    def poll(self) -> BoxEnd | None:
+        """How it ended, or None while it runs."""
+        return self.wait(0)
+
+    def wait(self, timeout_seconds: float | None = None) -> BoxEnd | None:
+        """Wait for the end. Raises BoxLost or StorageFault when the watch itself failed."""
+        if not self._done.wait(timeout_seconds):
+            return None
+        if self._fault is not None:
+            raise self._fault
+        return self._end
+
+    def kill(self, because: EndedBy = EndedBy.HOST) -> BoxEnd:
+        """End every process and say how it ended; the first reason stands."""
+        if self._wanted is None:
+            self._wanted = because
+        end = self.wait()
+        assert end is not None
+        return end
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self.kill()
+        except VerifierError:
+            # Whatever is already on its way says more than a box that died under it.
+            if kind is None:
+                raise
+
+    # ---------------------------------------------------------------- the watching thread
+
+    def _watch(self) -> None:
+        try:
+            self._end = self._to_the_end()
+        except VerifierError as fault:
+            self._fault = fault
+        except OSError as fault:
+            self._fault = BoxLost(f"{self.facts.label}: the box could not be watched: {fault}")
+        finally:
+            if self._fault is not None:
+                with contextlib.suppress(VerifierError, OSError):
+                    self._started.run.kill()
+            with contextlib.suppress(VerifierError, OSError):
+                self._started.run.remove()
+            self._started.release()
+            self._done.set()
+
+    def _to_the_end(self) -> BoxEnd:
+        started = self._started
+        because, last_running = self._until_ended()
+        started.run.kill()
+        ended = time.monotonic()
+        usage, code = started.run.usage(), started.run.exit_code()
+        if because is None:
+            because = self._hidden_reason(usage, code)
+        text = started.log.text()
+        left_out = started.output.keep() if started.output is not None else ()
+        if left_out:
+            text += f"\n[left out of the output: {'; '.join(left_out[:16])}]"
+        return BoxEnd(
+            ended_by=because,
+            exit_code=code,
+            wall_seconds=(last_running - started.running, ended - started.began),
+            cpu_seconds=usage.cpu_seconds,
+            memory_peak_bytes=usage.memory_peak_bytes,
+            log=text,
+        )
+
+    def _until_ended(self) -> tuple[EndedBy | None, float]:
+        """(who ended it, None: it did itself; when it was last seen running)."""
+        started = self._started
+        deadline = started.began + started.limits.wall_seconds
+        look_at_output = started.running
+        last_running = started.running
+        while True:
+            looked = time.monotonic()
+            if started.run.ended(min(TICK_SECONDS, max(0.0, deadline - looked))):
+                return None, last_running
+            last_running = looked
+            if time.monotonic() >= deadline:
+                return EndedBy.WALL_CLOCK, last_running
+            if self._wanted is not None:
+                return self._wanted, last_running
+            if started.log.over.is_set():
+                return EndedBy.LOG, last_running
+            if started.output is not None and looked >= look_at_output:
+                look_at_output = looked + OUTPUT_SECONDS
+                if started.output.full():
+                    return EndedBy.OUTPUT, last_running
+
+    def _hidden_reason(self, usage: Usage, code: int | None) -> EndedBy:
+        """A limit may have ended what looks like its own end."""
+        started = self._started
+        if usage.memory_kills and code != 0:
+            return EndedBy.MEMORY
+        if started.log.over.is_set():
+            return EndedBy.LOG
+        if started.output is not None and started.output.full():
+            return EndedBy.OUTPUT
+        return EndedBy.ITSELF
