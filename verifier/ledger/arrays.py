@@ -1,0 +1,193 @@
+"""How does an array lie beside its event, and which byte of it was changed?
+
+A flat little-endian file. Its event holds the sha256, which proves, and an xxh3 digest of every
+64 KiB, which only finds the place; charges have an index file too, one xxh3-128 of each document.
+Must never read through a link, nor map what it has not hashed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import mmap
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xxhash
+
+from verifier.errors import BrokenInvariant, LedgerDamaged
+from verifier.records import Array
+
+BLOCK_BYTES = 1 << 16
+SUFFIXES = {"<f4": "f32", "<f8": "f64", "<i4": "i32", "<i8": "i64"}
+
+_INDEX_BYTES = 16
+_MAPPED_FROM_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What an event says about one of its arrays. `index` is the sha256 of the index file or ""."""
+
+    file: str
+    dtype: str
+    length: int
+    sha256: str
+    blocks: tuple[str, ...]
+    index: str
+
+
+def store(folder: Path, file: str, dtype: str, array: Array, ends: Array | None) -> Stored:
+    """Write a one-dimensional array as `dtype`; `ends` are its documents' ends, for an index.
+
+    Raises BrokenInvariant when `dtype` cannot hold its values.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        flat = np.ascontiguousarray(array, dtype=dtype)
+    same = flat.dtype == array.dtype or np.array_equal(flat, array, equal_nan=True)
+    if array.ndim != 1 or not same:
+        raise BrokenInvariant(f"{file}: {array.dtype}{list(array.shape)} cannot be kept as {dtype}")
+    content = flat.view(np.uint8).data
+    write(folder / file, content)
+    index = b"" if ends is None else b"".join(_document_digests(content, flat.itemsize, ends))
+    if ends is not None:
+        write(index_path(folder / file), index)
+    return Stored(
+        file=file,
+        dtype=dtype,
+        length=len(flat),
+        sha256=hashlib.sha256(content).hexdigest(),
+        blocks=tuple(_block_digests(content)),
+        index="" if ends is None else hashlib.sha256(index).hexdigest(),
+    )
+
+
+def load(folder: Path, stored: Stored, ends: Array | None) -> Array:
+    """The array, read-only; large ones are memory-mapped.
+
+    Raises LedgerDamaged naming the bytes, and where there is an index the document, that changed.
+    """
+    path, dtype = folder / stored.file, np.dtype(stored.dtype)
+    content = _content(path, stored.length * dtype.itemsize)
+    if hashlib.sha256(content).hexdigest() != stored.sha256:
+        raise _changed(path, content, stored, ends)
+    if ends is not None:
+        _check_index(path, content, stored, ends)
+    return np.frombuffer(content, dtype=dtype)
+
+
+def index_path(path: Path) -> Path:
+    """Where the index of a charge file lies."""
+    return path.with_suffix(".index")
+
+
+def write(path: Path, content: bytes | memoryview) -> None:
+    """Write a whole file, or none: to disk beside it, then into place. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made = path.with_name(f"{path.name}.new")
+    with made.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    made.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make what was renamed or made in `folder` survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read_file(path: Path, at_most: int) -> bytes:
+    """A regular file of at most so many bytes, never through a link.
+
+    Raises LedgerDamaged when it is none or longer.
+    """
+    with open(_opened(path), "rb") as file:
+        content = file.read(at_most + 1)
+    if len(content) > at_most:
+        raise LedgerDamaged(f"is longer than {at_most} bytes", file=path)
+    return content
+
+
+def _opened(path: Path) -> int:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as fault:
+        raise LedgerDamaged(f"cannot be read: {fault.strerror}", file=path) from fault
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise LedgerDamaged("is not a regular file", file=path)
+    return handle
+
+
+def _content(path: Path, size: int) -> bytes | mmap.mmap:
+    with open(_opened(path), "rb") as file:
+        found = os.fstat(file.fileno()).st_size
+        if found != size:
+            raise LedgerDamaged(f"holds {found} bytes, not {size}", file=path)
+        if size < _MAPPED_FROM_BYTES:
+            return file.read(size)
+        return mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
+
+
+# ---------------------------------------------------------------- where
+
+
+def _block_digests(content: memoryview) -> Iterator[str]:
+    for start in range(0, len(content), BLOCK_BYTES):
+        yield xxhash.xxh3_64_hexdigest(content[start : start + BLOCK_BYTES])
+
+
+def _document_digests(content: memoryview, itemsize: int, ends: Array) -> Iterator[bytes]:
+    first = 0
+    for end in (ends * itemsize).tolist():
+        yield xxhash.xxh3_128_digest(content[first:end])
+        first = end
+
+
+def _changed(
+    path: Path, content: bytes | mmap.mmap, stored: Stored, ends: Array | None
+) -> LedgerDamaged:
+    """The first block that is not what it was, and the first document."""
+    view = memoryview(content)
+    for number, (found, said) in enumerate(zip(_block_digests(view), stored.blocks, strict=False)):
+        if found != said:
+            start = number * BLOCK_BYTES
+            last = min(start + BLOCK_BYTES, len(view)) - 1
+            place = f"bytes {start} to {last}"
+            break
+    else:
+        place = "all bytes"
+    if ends is not None:
+        index = _content(index_path(path), len(ends) * _INDEX_BYTES)
+        digests = _document_digests(view, np.dtype(stored.dtype).itemsize, ends)
+        for document, digest in enumerate(digests):
+            start = document * _INDEX_BYTES
+            if digest != index[start : start + _INDEX_BYTES]:
+                place = f"document {document}, {place}"
+                break
+    return LedgerDamaged("was changed after it was recorded", file=path, place=place)
+
+
+def _check_index(path: Path, content: bytes | mmap.mmap, stored: Stored, ends: Array) -> None:
+    """The index is as recorded, whole and of these charges."""
+    beside = index_path(path)
+    index = _content(beside, len(ends) * _INDEX_BYTES)
+    if hashlib.sha256(index).hexdigest() == stored.index:
+        return
+    digests = _document_digests(memoryview(content), np.dtype(stored.dtype).itemsize, ends)
+    places = (d for d, digest in enumerate(digests) if digest != index[16 * d : 16 * d + 16])
+    raise LedgerDamaged(
+        "was changed after it was recorded",
+        file=beside,
+        place=f"document {next(places, math.nan)}",
+    )
