@@ -1,0 +1,10 @@
+"""What exactly will run? A root file system, made from a recipe and named by its sha256.
+
+Must never fall back to a tag or an unlocked wheel.
+"""
+
+from verifier.image.build import build, extract, find
+from verifier.image.environment import host_root
+from verifier.image.recipe import names
+
+__all__ = ["build", "extract", "find", "host_root", "names"]

@@ -1,0 +1,227 @@
+"""What exactly will run? Makes a root file system from a recipe, once, or finds it in the store.
+
+`STORE/roots/<digest>/` holds `root.tar`, its extraction `folder/` and `facts.json`;
+`STORE/roots/recipes/<key>` names the digest that a recipe led to. Whoever boxes a root hashes its
+tar again, so that finding one does not. Must never fall back to a tag or an unlocked wheel.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from verifier.errors import ImageFault, StorageFault
+from verifier.image import base, canonical, entries, environment, recipe
+from verifier.image.base import Base
+from verifier.image.locks import LockedDeb, differences
+from verifier.image.recipe import Recipe
+from verifier.image.wheels import collect
+from verifier.records import ImageFacts, Root
+from verifier.watch import Unwatched, Watch
+
+# Counted up whenever the same recipe and locks would make other bytes.
+BUILDER = 1
+SHOWN_DIFFERENCES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """What the store keeps about a root beside its tar."""
+
+    digest: str
+    recipe: str
+    python: str
+    tar_bytes: int
+    debs: tuple[LockedDeb, ...]
+    packages: dict[str, str]
+
+
+def build(
+    name: str, store: Path, *, locked: bool, watch: Watch | None = None
+) -> tuple[Root, ImageFacts]:
+    """The image of recipe `name`, from the store if it is there.
+
+    1. Read the recipe and its locks.
+    2. Find what they led to before; else make it, if this machine can.
+    3. Compare the Debian packages with their lock.
+    4. Unpack, if that was not done before.
+
+    With `locked` a Debian package that differs from its lock is an ImageFault naming it, without
+    it a note. Where no root file system can be made, the answer is a virtual environment from the
+    same lock, not pinned; with `locked`, MissingTool. Raises RequestError for an unknown recipe,
+    BadInput for a damaged one, ImageFault and StorageFault.
+    """
+    watch = watch or Unwatched()
+    # 1. Read.
+    wanted = recipe.load(name)
+    # 2. Find or make.
+    roots = store / "roots"
+    with _one_at_a_time(roots):
+        key = recipe.digest(str(BUILDER).encode(), wanted.digest.encode())
+        built = _find(roots, key)
+        if built is None:
+            mode = base.way()
+            if mode is None:
+                if locked:
+                    raise base.why_not()
+                return environment.build(wanted, store, why=base.why_not(), watch=watch)
+            built = _make(wanted, store, mode, locked=locked, watch=watch)
+            _write(roots / "recipes" / key, built.digest.encode())
+        # 3. Compare.
+        _compare(wanted, built.debs, locked=locked, watch=watch)
+        # 4. Unpack.
+        return extract(root_of(store, built), watch), facts_of(built)
+
+
+def find(name: str, store: Path) -> tuple[Root, ImageFacts] | None:
+    """The image of recipe `name` if the store has it: makes nothing."""
+    wanted = recipe.load(name)
+    key = recipe.digest(str(BUILDER).encode(), wanted.digest.encode())
+    built = _find(store / "roots", key)
+    return None if built is None else (root_of(store, built), facts_of(built))
+
+
+def extract(root: Root, watch: Watch | None = None) -> Root:
+    """`root` with its `folder`, unpacked beside the tar if it was not yet.
+
+    Raises ImageFault when the tar is not the one of `root.digest`.
+    """
+    if root.tar is None:
+        raise ImageFault(f"image {root.digest[:12]} has no tar to unpack")
+    place = root.tar.with_name("folder")
+    if not place.is_dir():
+        canonical.unpack(root, place, watch or Unwatched())
+    return replace(root, folder=place)
+
+
+def root_of(store: Path, built: Built) -> Root:
+    """Where the store has it. `folder` is None until it is unpacked."""
+    folder = store / "roots" / built.digest
+    unpacked = folder / "folder"
+    return Root(
+        digest=built.digest,
+        python=entries.INTERPRETER,
+        pinned=True,
+        tar=folder / "root.tar",
+        folder=unpacked if unpacked.is_dir() else None,
+    )
+
+
+def facts_of(built: Built) -> ImageFacts:
+    """What the report says about it: Python's packages by name, Debian's as `debian/NAME`."""
+    debian = {f"debian/{deb.name}": deb.version for deb in built.debs}
+    return ImageFacts(
+        recipe=built.recipe,
+        root_digest=built.digest,
+        pinned=True,
+        python=built.python,
+        packages=built.packages | debian,
+    )
+
+
+def _make(wanted: Recipe, store: Path, mode: str, *, locked: bool, watch: Watch) -> Built:
+    wheels = collect(wanted, store, watch)
+    with tempfile.TemporaryDirectory(prefix=".making-", dir=store / "roots") as scratch:
+        with watch.phase(f"install Debian {wanted.text.suite}", None):
+            made = base.bootstrap(wanted.text, mode, Path(scratch))
+        if locked:
+            _compare(wanted, made.debs, locked=locked, watch=watch)
+        tar = Path(scratch) / "root.tar"
+        digest = _compose(wanted, made, wheels, tar, watch)
+        built = Built(
+            digest=digest,
+            recipe=wanted.name,
+            python=_python_version(wanted, made.debs),
+            tar_bytes=tar.stat().st_size,
+            debs=made.debs,
+            packages={wheel.name: wheel.version for wheel in wanted.wheels},
+        )
+        folder = store / "roots" / digest
+        folder.mkdir(exist_ok=True)
+        tar.replace(folder / "root.tar")
+        _write(folder / "facts.json", json.dumps(asdict(built), indent=1).encode())
+        return built
+
+
+def _compose(wanted: Recipe, made: Base, wheels: tuple[Path, ...], tar: Path, watch: Watch) -> str:
+    # Random access to the tar is what lets its files be written in another order.
+    with tarfile.open(made.tar, "r:", encoding="utf-8", errors="surrogateescape") as archive:
+        found = entries.together(
+            entries.of_tar(archive), *(entries.of_wheel(wheel, wanted) for wheel in wheels)
+        )
+        if f"usr/bin/python{wanted.text.python}" not in found:
+            raise ImageFault(
+                f"Debian {wanted.text.suite} brought no Python {wanted.text.python}",
+                remedy="amend the recipe",
+            )
+        kept = canonical.pruned(found, wanted.text.prune)
+        return canonical.write(kept, tar, wanted.text.epoch, watch)
+
+
+def _compare(wanted: Recipe, debs: tuple[LockedDeb, ...], *, locked: bool, watch: Watch) -> None:
+    lock = wanted.folder / recipe.DEBS_FILE
+    if wanted.debs is None:
+        if locked:
+            raise ImageFault(f"{lock} is not there to compare with", remedy="record a build first")
+        watch.note(f"the Debian packages are compared with nothing: there is no {lock.name}")
+        return
+    differing = differences(wanted.debs, debs)
+    if not differing:
+        return
+    shown = "; ".join(differing[:SHOWN_DIFFERENCES])
+    more = len(differing) - SHOWN_DIFFERENCES
+    text = shown + (f"; and {more} more" if more > 0 else "")
+    if locked:
+        raise ImageFault(
+            f"{lock}: {text}",
+            remedy="Debian moved on: build without --locked, or record the packages anew",
+        )
+    watch.note(f"the image is not the one of {lock.name}: {text}")
+
+
+def _python_version(wanted: Recipe, debs: tuple[LockedDeb, ...]) -> str:
+    package = f"python{wanted.text.python}"
+    versions = [deb.version for deb in debs if deb.name == package]
+    return versions[0].partition("-")[0] if versions else wanted.text.python
+
+
+def _find(roots: Path, key: str) -> Built | None:
+    pointer = roots / "recipes" / key
+    try:
+        folder = roots / pointer.read_text(encoding="ascii")
+        kept: dict[str, Any] = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+        debs = tuple(LockedDeb(**deb) for deb in kept.pop("debs"))
+        built = Built(**kept, debs=debs)
+        # A tar cut short would be noticed by its digest anyway, but only after minutes.
+        whole = (folder / "root.tar").stat().st_size == built.tar_bytes
+    except (OSError, ValueError, TypeError, KeyError):
+        # What cannot be read is made again; nothing rests on it.
+        return None
+    return built if whole and built.digest == folder.name else None
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(exist_ok=True)
+    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    beside.write_bytes(content)
+    beside.replace(path)
+
+
+@contextmanager
+def _one_at_a_time(roots: Path) -> Iterator[None]:
+    try:
+        roots.mkdir(parents=True, exist_ok=True)
+        lock = (roots / ".lock").open("a")
+    except OSError as fault:
+        raise StorageFault(f"{roots}: cannot be written: {fault.strerror}") from fault
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,165 @@
+"""How do the same files always become the same bytes? Writes and unpacks the canonical tar.
+
+Sorted names, one time for all, owner 0, no set-user bits, no extended attributes, no devices, hard
+links as copies: the sha256 of what comes out *is* the image. Must never unpack a tar before its
+digest was compared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tarfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import translate
+from pathlib import Path
+from typing import IO, assert_never
+
+from verifier.errors import ImageFault, StorageFault
+from verifier.image.entries import Entry, File, Folder, Link
+from verifier.image.wheels import file_digest
+from verifier.records import Root
+from verifier.watch import Watch
+
+BLOCK_BYTES = 1 << 20
+
+
+@dataclass(slots=True)
+class _Hashing:
+    """A file that is hashed as it is written."""
+
+    file: IO[bytes]
+    summed: hashlib._Hash
+
+    def write(self, data: bytes) -> int:
+        self.summed.update(data)
+        return self.file.write(data)
+
+
+def pruned(entries: Mapping[str, Entry], patterns: Iterable[str]) -> dict[str, Entry]:
+    """Without the paths that match a pattern (`*` matches `/` too) and all below them.
+
+    Raises ImageFault when a pattern matches nothing: it was meant to.
+    """
+    gone: set[str] = set()
+    for pattern in patterns:
+        matches = re.compile(translate(pattern)).match
+        matched = {path for path in entries if matches(path)}
+        if not matched:
+            raise ImageFault(f"nothing to prune matches {pattern!r}", remedy="amend the recipe")
+        gone |= matched
+    kept: dict[str, Entry] = {}
+    # A folder sorts before what lies in it, so one look upwards is enough.
+    for path in sorted(entries, key=os.fsencode):
+        if path in gone or path.rpartition("/")[0] in gone:
+            gone.add(path)
+        else:
+            kept[path] = entries[path]
+    return kept
+
+
+def write(entries: Mapping[str, Entry], tar: Path, epoch: int, watch: Watch) -> str:
+    """Write `entries` as the canonical tar, every file dated `epoch`; its sha256.
+
+    Raises StorageFault when it cannot be written.
+    """
+    total = sum(entry.size for entry in entries.values() if isinstance(entry, File))
+    try:
+        with (
+            watch.phase("write the root file system", total) as progress,
+            tar.open("wb") as file,
+        ):
+            hashing = _Hashing(file, hashlib.sha256())
+            with tarfile.open(
+                fileobj=hashing,
+                mode="w|",
+                format=tarfile.GNU_FORMAT,
+                encoding="utf-8",
+                errors="surrogateescape",
+                bufsize=BLOCK_BYTES,
+            ) as archive:
+                for path in sorted(entries, key=os.fsencode):
+                    entry = entries[path]
+                    _add(archive, entry, epoch)
+                    progress.advance(entry.size if isinstance(entry, File) else 0)
+        return hashing.summed.hexdigest()
+    except OSError as fault:
+        raise StorageFault(f"{tar}: cannot be written: {fault.strerror}") from fault
+
+
+def unpack(root: Root, place: Path, watch: Watch) -> None:
+    """Unpack the tar of `root` at `place`, whole or not at all, as whoever runs this.
+
+    Permissions and times are the tar's, ownership is the caller's. Raises ImageFault when the
+    tar is not the one of `root.digest` or not canonical, StorageFault when it cannot be written.
+    """
+    if root.tar is None or (found := file_digest(root.tar)) != root.digest:
+        said = "it has none" if root.tar is None else f"the sha256 of {root.tar} is {found}"
+        raise ImageFault(
+            f"image {root.digest[:12]} has no tar of that digest: {said}",
+            remedy="delete its folder in the store; `verifier image build` makes it again",
+        )
+    making = place.with_name(f"{place.name}.{os.getpid()}")
+    try:
+        shutil.rmtree(making, ignore_errors=True)
+        making.mkdir(parents=True)
+        making.chmod(0o755)
+        with (
+            watch.phase("unpack the root file system", root.tar.stat().st_size) as progress,
+            tarfile.open(root.tar, "r:", encoding="utf-8", errors="surrogateescape") as archive,
+        ):
+            folders = {""}
+            for member in archive:
+                _unpack_one(archive, member, making, folders)
+                progress.advance(member.size)
+        making.replace(place)
+    except OSError as fault:
+        raise StorageFault(f"{place}: cannot be unpacked: {fault.strerror}") from fault
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def _add(archive: tarfile.TarFile, entry: Entry, epoch: int) -> None:
+    info = tarfile.TarInfo(entry.path)
+    info.mtime = epoch
+    match entry:
+        case Folder():
+            info.type, info.mode = tarfile.DIRTYPE, entry.mode | 0o700
+            archive.addfile(info)
+        case Link():
+            info.type, info.mode, info.linkname = tarfile.SYMTYPE, 0o777, entry.target
+            archive.addfile(info)
+        case File():
+            info.mode, info.size = entry.mode | 0o400, entry.size
+            with entry.open() as content:
+                archive.addfile(info, content)
+        case _:
+            assert_never(entry)
+
+
+def _unpack_one(
+    archive: tarfile.TarFile, member: tarfile.TarInfo, place: Path, folders: set[str]
+) -> None:
+    parent, _, name = member.name.rpartition("/")
+    if parent not in folders or name in {"", ".", ".."}:
+        # Its parent is no folder of this tar, so that it may lie behind a link out of `place`.
+        raise ImageFault(f"{place}: {member.name!r} lies in no folder of the tar")
+    path = place / member.name
+    if member.isdir():
+        path.mkdir()
+        path.chmod(member.mode)
+        folders.add(member.name)
+    elif member.issym():
+        path.symlink_to(member.linkname)
+    elif member.isreg():
+        with path.open("xb") as file:
+            content = archive.extractfile(member)
+            assert content is not None
+            shutil.copyfileobj(content, file, BLOCK_BYTES)
+        path.chmod(member.mode)
+        os.utime(path, (member.mtime, member.mtime))
+    else:
+        raise ImageFault(f"{place}: {member.name!r} is no file, folder or link")

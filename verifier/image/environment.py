@@ -1,0 +1,100 @@
+"""What runs where no root file system can be made, or none is wanted? Never a pinned image.
+
+A virtual environment from the same lock and the same minor version of Python, or the interpreter
+at hand. Both say so: `pinned` is false. Must never satisfy what asks for a pinned image.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from verifier.errors import ImageFault, MissingTool, StorageFault
+from verifier.image.recipe import Recipe
+from verifier.image.wheels import collect, pip
+from verifier.records import ImageFacts, Root
+from verifier.watch import Watch
+
+HOST = "host"
+FINISHED = "facts.json"
+
+
+def host_root() -> tuple[Root, ImageFacts]:
+    """The interpreter that runs the verifier, with whatever it can import."""
+    packages = {
+        name.lower(): found.version
+        for found in metadata.distributions()
+        if (name := found.metadata["Name"])
+    }
+    facts = ImageFacts(
+        recipe=HOST,
+        root_digest=HOST,
+        pinned=False,
+        python=platform.python_version(),
+        packages=dict(sorted(packages.items())),
+    )
+    return Root(digest=HOST, python=sys.executable, pinned=False), facts
+
+
+def build(
+    recipe: Recipe, store: Path, *, why: MissingTool, watch: Watch
+) -> tuple[Root, ImageFacts]:
+    """A virtual environment from the recipe's lock, from the store if it is there.
+
+    `why` no root file system can be made is said. Raises MissingTool when this machine has no
+    Python of the recipe's minor version, ImageFault when a wheel cannot be had.
+    """
+    watch.note(f"not pinned: {why}; a virtual environment from the same lock is used instead")
+    digest = f"venv:{recipe.wheels_digest}"
+    folder = store / "venvs" / f"{recipe.text.python_tag}-{recipe.wheels_digest}"
+    python = folder / "bin" / "python"
+    if not (folder / FINISHED).exists():
+        _make(recipe, store, folder, watch)
+    version = json.loads((folder / FINISHED).read_text(encoding="utf-8"))["python"]
+    facts = ImageFacts(
+        recipe=recipe.name,
+        root_digest=digest,
+        pinned=False,
+        python=version,
+        packages={wheel.name: wheel.version for wheel in recipe.wheels},
+    )
+    return Root(digest=digest, python=str(python), pinned=False), facts
+
+
+def _make(recipe: Recipe, store: Path, folder: Path, watch: Watch) -> None:
+    interpreter = _interpreter(recipe.text.python)
+    wheels = collect(recipe, store, watch)
+    with watch.phase("install the wheels into a virtual environment", None):
+        shutil.rmtree(folder, ignore_errors=True)
+        # Without pip of its own: Debian's Python cannot make one unless python3-venv is there.
+        _run([interpreter, "-m", "venv", "--without-pip", str(folder)])
+        python = str(folder / "bin" / "python")
+        pip(["--python", python, "install", "--no-deps", "--no-index", *map(str, wheels)])
+        version = _run([python, "-c", "import platform; print(platform.python_version())"]).strip()
+        (folder / FINISHED).write_text(json.dumps({"python": version}), encoding="utf-8")
+
+
+def _interpreter(minor: str) -> str:
+    if platform.python_version().startswith(f"{minor}."):
+        return sys.executable
+    if found := shutil.which(f"python{minor}"):
+        return found
+    raise MissingTool(
+        f"this machine has no Python {minor}, which the image's wheels are made for",
+        remedy=f"apt-get install python{minor}",
+    )
+
+
+def _run(command: list[str]) -> str:
+    try:
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as fault:
+        raise StorageFault(f"{command[0]}: cannot be run: {fault.strerror}") from fault
+    if ended.returncode:
+        raise ImageFault(f"{' '.join(command)}: {ended.stderr.strip()[-400:]}")
+    return ended.stdout
