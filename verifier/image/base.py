@@ -20,6 +20,8 @@ from verifier.image.recipe import RecipeText
 PROGRAM = "mmdebstrap"
 PASSED_ON = ("HOME", "PATH", "TMPDIR", "http_proxy", "https_proxy", "no_proxy")
 LIMIT_SECONDS = 3600
+# Lays /bin, /lib and /sbin as links from the start; else a package that needs all of perl does.
+MERGED_USR = "/usr/share/mmdebstrap/hooks/maybe-merged-usr"
 TAIL_LINES = 8
 
 # Within the new root, before its package lists are cleared: the index entry of each package.
@@ -73,6 +75,7 @@ def bootstrap(recipe: RecipeText, mode: str, folder: Path) -> Base:
         f"--variant={recipe.variant}",
         "--architectures=amd64",
         "--components=main",
+        f"--hook-dir={MERGED_USR}",
         f"--include={','.join(recipe.packages)}",
         f"--customize-hook={_DESCRIBE}",
         f"--customize-hook=download /described {described}",

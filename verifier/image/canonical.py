@@ -8,15 +8,15 @@ digest was compared.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import re
 import shutil
 import tarfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from fnmatch import translate
 from pathlib import Path
-from typing import IO, assert_never
+from typing import IO, TYPE_CHECKING, assert_never
 
 from verifier.errors import ImageFault, StorageFault
 from verifier.image.entries import Entry, File, Folder, Link
@@ -24,19 +24,24 @@ from verifier.image.wheels import file_digest
 from verifier.records import Root
 from verifier.watch import Watch
 
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
 BLOCK_BYTES = 1 << 20
 
 
-@dataclass(slots=True)
-class _Hashing:
+class _Hashing(io.BufferedIOBase):
     """A file that is hashed as it is written."""
 
-    file: IO[bytes]
-    summed: hashlib._Hash
+    def __init__(self, file: IO[bytes]) -> None:
+        super().__init__()
+        self._file = file
+        self.summed = hashlib.sha256()
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: Buffer, /) -> int:
+        """Write all of `data`."""
         self.summed.update(data)
-        return self.file.write(data)
+        return self._file.write(data)
 
 
 def pruned(entries: Mapping[str, Entry], patterns: Iterable[str]) -> dict[str, Entry]:
@@ -72,7 +77,7 @@ def write(entries: Mapping[str, Entry], tar: Path, epoch: int, watch: Watch) -> 
             watch.phase("write the root file system", total) as progress,
             tar.open("wb") as file,
         ):
-            hashing = _Hashing(file, hashlib.sha256())
+            hashing = _Hashing(file)
             with tarfile.open(
                 fileobj=hashing,
                 mode="w|",
