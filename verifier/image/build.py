@@ -72,13 +72,23 @@ def build(
             if mode is None:
                 if locked:
                     raise base.why_not()
-                return environment.build(wanted, store, why=base.why_not(), watch=watch)
+                return environment.build(wanted, store, why=str(base.why_not()), watch=watch)
             built = _make(wanted, store, mode, locked=locked, watch=watch)
             _write(roots / "recipes" / key, built.digest.encode())
         # 3. Compare.
         _compare(wanted, built.debs, locked=locked, watch=watch)
         # 4. Unpack.
         return extract(root_of(store, built), watch), facts_of(built)
+
+
+def unrooted(name: str, store: Path, *, why: str, watch: Watch) -> tuple[Root, ImageFacts]:
+    """A virtual environment from the recipe's lock, for boxes that cannot change their root.
+
+    Not pinned, and `why` is said. Raises as `build` does.
+    """
+    wanted = recipe.load(name)
+    with _one_at_a_time(store / "roots"):
+        return environment.build(wanted, store, why=why, watch=watch)
 
 
 def find(name: str, store: Path) -> tuple[Root, ImageFacts] | None:

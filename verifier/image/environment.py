@@ -41,9 +41,7 @@ def host_root() -> tuple[Root, ImageFacts]:
     return Root(digest=HOST, python=sys.executable, pinned=False), facts
 
 
-def build(
-    recipe: Recipe, store: Path, *, why: MissingTool, watch: Watch
-) -> tuple[Root, ImageFacts]:
+def build(recipe: Recipe, store: Path, *, why: str, watch: Watch) -> tuple[Root, ImageFacts]:
     """A virtual environment from the recipe's lock, from the store if it is there.
 
     `why` no root file system can be made is said. Raises MissingTool when this machine has no
