@@ -18,7 +18,7 @@ submission are never exceptions: they are `records.Finding`s and `records.Protoc
     │   ├── BoxNotAsAsked              70  the engine made another box than the one asked for
     │   ├── BoxLost                    70  a box vanished or its engine died under it
     │   └── StorageFault               70  disk full or folder not writable
-    ├── ImageFault                     70  a root file system cannot be built or is not the pinned one
+    ├── ImageFault                     70  a root file system cannot be built, or is another one
     └── BrokenInvariant                70  the verifier contradicts itself: a bug
     Interrupted                       130  the user pressed Ctrl-C (not a VerifierError)
 

@@ -356,6 +356,7 @@ class FaultKind(StrEnum):
     LATE = "late"
     DIED = "died"
     ERROR = "error"
+    BUDGET = "over budget"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from verifier.ledger import score_root
 
 from verifier import policy as policies
 from verifier import sampling, signature
-from verifier.audits.coverage import root_parts
+from verifier.ledger import root_parts, score_root
 from verifier.policy import Policy
 from verifier.records import (
     Adaptation,
@@ -250,7 +249,12 @@ def sealed(made: Evidence) -> Evidence:
     def seal(seed: SeedEvidence) -> SeedEvidence:
         if seed.scoring is None or seed.weighing is None:
             return seed
-        root = score_root(root_parts(made, seed.weighing, seed.scoring))
+        scored = seed.scoring
+        root = score_root(
+            root_parts(
+                made.opening, made.held_out, seed.weighing, scored.plan_digest, scored.charges
+            )
+        )
         return replace(seed, scoring=replace(seed.scoring, score_root=root))
 
     return replace(made, seeds=tuple(seal(seed) for seed in made.seeds))

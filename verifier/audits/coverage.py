@@ -12,9 +12,9 @@ from verifier import sampling
 from verifier.audits.audit import Audit, Reading, each_seed, kept, not_run, unproven
 from verifier.audits.nonce import opened
 from verifier.audits.number import are_costs
-from verifier.ledger import score_root
+from verifier.ledger import root_parts, score_root
 from verifier.policy import Policy
-from verifier.records import Evidence, Pass, SeedEvidence, Weighing
+from verifier.records import Evidence, SeedEvidence
 
 
 def read(evidence: Evidence, policy: Policy) -> Reading:
@@ -23,25 +23,6 @@ def read(evidence: Evidence, policy: Policy) -> Reading:
         if wrong is not None:
             return wrong
     return each_seed(_pass)(evidence, policy)
-
-
-def root_parts(evidence: Evidence, weighing: Weighing, scoring: Pass) -> list[tuple[str, bytes]]:
-    """What the score root is taken over, in PROTOCOL §5's order."""
-    opening, held_out = evidence.opening, evidence.held_out
-    named = {
-        "format": opening.format,
-        "submission": opening.submission.digest,
-        "artifact": weighing.shipment_digest,
-        "policy": opening.policy_digest,
-        "root": opening.image.root_digest,
-        "harness": opening.harness_digest,
-        "tokenizer": held_out.tokenizer_digest,
-        "held-out": held_out.manifest_digest,
-        "plan": scoring.plan_digest,
-        "verifier": opening.verifier_version,
-    }
-    parts = [(name, value.encode()) for name, value in named.items()]
-    return [*parts, ("charges", np.asarray(scoring.charges, dtype="<f4").tobytes())]
 
 
 def _data(evidence: Evidence, policy: Policy) -> Reading | None:
@@ -77,14 +58,16 @@ def _pass(evidence: Evidence, seed: SeedEvidence, _: Policy) -> Reading:
     if scoring is None:
         return not_run("no scoring pass was finished")
     if not scoring.charged == len(scoring.charges) == total == len(scoring.reference):
-        return unproven(f"{scoring.charged} of {total} targets were charged")
+        return unproven(f"{scoring.charged:,} of {total:,} targets were charged")
     if not are_costs(scoring.charges):
         return unproven("a charge in the ledger is negative or not a number")
     if weighing is None:
         return unproven("the artifact that was scored was not weighed")
-    if score_root(root_parts(evidence, weighing, scoring)) != scoring.score_root:
+    opening, held_out = evidence.opening, evidence.held_out
+    parts = root_parts(opening, held_out, weighing, scoring.plan_digest, scoring.charges)
+    if score_root(parts) != scoring.score_root:
         return unproven("the score root is not that of the ledger's parts")
-    return kept(f"each of {total} targets was charged exactly once", targets=total)
+    return kept(f"each of {total:,} targets was charged exactly once", targets=total)
 
 
 AUDIT = Audit(

@@ -62,6 +62,8 @@ def weigh(fault: ProtocolFault) -> Reading:
             if fault.host_starved:
                 return unproven(f"{where}, while this machine was starved", "run it again")
             return broken(where, "answer within the policy's answer_seconds")
+        case FaultKind.BUDGET:
+            return unproven(where, "answer faster: `score-budget` says what was allowed")
         case FaultKind.DIED | FaultKind.ERROR:
             return unproven(where, "the scorer's own message and log say where it failed")
         case _:  # pragma: no cover - a closed enumeration

@@ -84,14 +84,12 @@ def _doubt(scoring: Pass, replay: Replay, policy: Policy) -> str:
     rule = policy.replay
     if replay.faults > FAULTS_AT_MOST:
         return f"the replay failed {replay.faults} times"
-    if not replay.busy_seconds <= rule.busy_multiple * scoring.busy_seconds:
-        return (
-            f"the replay took {replay.busy_seconds:.1f} s, more than {rule.busy_multiple:g} times"
-            f" the pass's {scoring.busy_seconds:.1f} s"
-        )
+    allowed = rule.busy_seconds(scoring.busy_seconds, policy.score.limit_seconds)
+    if not replay.busy_seconds <= allowed:
+        return f"the replay took {replay.busy_seconds:.1f} s, more than the {allowed:.1f} s allowed"
     if replay.everything:
         missing = len(scoring.charges) - len(replay.targets)
-        return f"{missing} targets were not replayed" if missing else ""
+        return f"{missing:,} targets were not replayed" if missing else ""
     if rule.mode == "all":
         return "the policy asks every target, the replay only a sample"
     if len(replay.draws) < rule.draws:
@@ -102,7 +100,7 @@ def _doubt(scoring: Pass, replay: Replay, policy: Policy) -> str:
 
 def _agreeing(replay: Replay, policy: Policy) -> dict[str, Reading]:
     """Every replayed target cost what it cost in the pass."""
-    whole = "every target" if replay.everything else f"{len(replay.targets)} targets"
+    whole = "every target" if replay.everything else f"{len(replay.targets):,} targets"
     found = dict.fromkeys(
         ASKED, kept(f"{whole} cost the same blind as in the pass", replayed=len(replay.targets))
     )
@@ -124,7 +122,7 @@ def _deviating(
     count = int(np.sum(~(apart <= tau)))
     seen: dict[str, Any] = {"deviating": count, "replayed": len(replay.targets)}
     if not seed.chain:
-        reason = f"{count} blind costs differ from the pass and no chain tells why"
+        reason = f"{count:,} blind costs differ from the pass and no chain tells why"
         return dict.fromkeys(ASKED, unproven(reason, **seen))
     found = try_rules(evidence, seed, scoring, replay, tau)
     named = [audit for audit in ASKED if audit in found and found[audit].outcome != "kept"]

@@ -12,29 +12,35 @@ from typing import Any
 from verifier.audits.audit import Audit, Reading, broken, each_seed, kept, not_run, unproven
 from verifier.audits.fairness import other_hardware
 from verifier.policy import Policy
-from verifier.records import Evidence, SeedEvidence
+from verifier.records import Evidence, FaultKind, SeedEvidence
+
+FASTER = "score faster: adapt less often or in larger chunks"
 
 
 def judge(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
     """Busy seconds against the limit."""
     scoring, limit = seed.scoring, policy.score.limit_seconds
-    if scoring is None:
+    stopped = any(f.kind is FaultKind.BUDGET and f.phase == "pass" for f in seed.faults)
+    if scoring is None and not stopped:
         return not_run("no scoring pass was finished")
-    busy = scoring.busy_seconds
+    busy = math.inf if scoring is None else scoring.busy_seconds
     shown: dict[str, Any] = {
         "busy_seconds": busy,
         "limit_seconds": limit,
-        "wall_seconds": scoring.wall_seconds,
+        "wall_seconds": None if scoring is None else scoring.wall_seconds,
     }
     unfit = other_hardware(evidence, policy)
     faults = [f.reason for f in seed.environment if f.phase == "score"]
     if faults:
         return unproven(f"the machine was at fault meanwhile: {faults[0]}", **shown)
     if busy > limit:
-        reason = f"scoring took {busy:.1f} of {limit:g} s"
+        spent = (
+            f"more than {limit:g} s, and was stopped" if stopped else f"{busy:.1f} of {limit:g} s"
+        )
+        reason = f"scoring took {spent}"
         if unfit:
             return unproven(f"{reason}; {unfit}", **shown)
-        return broken(reason, "score faster: adapt less often or in larger chunks", **shown)
+        return broken(reason, FASTER, **shown)
     if math.isnan(busy):
         return unproven("scoring was not timed", **shown)
     if unfit and not policy.rehearsal:

@@ -9,5 +9,6 @@ Must never forget: nothing is rewritten but a last line that a crash tore. Must 
 
 from verifier.ledger.chain import FORMAT, score_root
 from verifier.ledger.ledger import Ledger
+from verifier.ledger.root import root_parts
 
-__all__ = ["FORMAT", "Ledger", "score_root"]
+__all__ = ["FORMAT", "Ledger", "root_parts", "score_root"]
