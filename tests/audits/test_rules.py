@@ -260,6 +260,20 @@ def test_a_scoring_time_that_the_machine_spoiled_is_unproven() -> None:
     assert answer("score-budget", make.with_seed(make.evidence(), scoring=None)) is NOT_RUN
 
 
+def test_a_pass_that_was_stopped_at_its_budget_is_broken() -> None:
+    """R2: what has no charges to show took more than was allowed; a replay's limit is another."""
+    stopped = make.fault(FaultKind.BUDGET, phase="pass")
+    cut = make.with_seed(make.evidence(), scoring=None, replay=None, faults=(stopped,))
+    finding = judge("score-budget", cut)
+    assert finding.outcome is BROKEN
+    assert finding.reason == "scoring took more than 300 s, and was stopped"
+    assert finding.evidence["busy_seconds"] is None
+    assert answer("score-budget", cut, REHEARSAL) is UNPROVEN
+    for other in (make.fault(FaultKind.BUDGET, phase="replay"), make.fault(FaultKind.LATE)):
+        seed = make.with_seed(make.evidence(), scoring=None, faults=(other,))
+        assert answer("score-budget", seed) is NOT_RUN
+
+
 # ---------------------------------------------------------------- claim
 
 
@@ -418,8 +432,8 @@ def test_what_could_not_be_read_is_unproven_where_it_was_brought() -> None:
 
 @pytest.mark.parametrize("kind", FaultKind)
 def test_a_broken_wire_is_broken_and_a_crash_is_not(kind: FaultKind) -> None:
-    """§2: ERROR and death are the author's to mend."""
-    crash = kind in {FaultKind.DIED, FaultKind.ERROR}
+    """§2: ERROR, death and slowness (score-budget's to judge) are the author's to mend."""
+    crash = kind in {FaultKind.DIED, FaultKind.ERROR, FaultKind.BUDGET}
     found = make.with_seed(make.evidence(), faults=(make.fault(kind),))
     assert answer("protocol", found) is (UNPROVEN if crash else BROKEN)
 

@@ -217,6 +217,7 @@ def setting(make: Callable[[], Any], *, rows: int = 4, chunk: int = 8, **changes
         "threads": 1,
         "start_seconds": 5.0,
         "answer_seconds": 5.0,
+        "budget_seconds": 60.0,
         "seed": 1,
         "starved": lambda since: False,
         "opened": lambda facts: None,

@@ -136,18 +136,21 @@ class HeldOut:
             case _:
                 assert_never(kind)
 
-    def subset(self, count: int) -> HeldOut:
+    def subset(self, count: int, salt: str = "") -> HeldOut:
         """The `count` documents of smallest sha256, in canonical order, under a derived digest.
 
-        Raises RequestError when there are fewer documents, or none is asked for.
+        Another `salt` gives another set of them. Raises RequestError when there are fewer
+        documents, or none is asked for.
         """
         if not 0 < count <= len(self.documents):
             raise RequestError(f"{count} of {len(self.documents)} held-out documents asked for")
         if count == len(self.documents):
             return self
-        order = sorted(range(len(self.documents)), key=lambda i: rank(self.documents[i]))
+        salted = [salt.encode() + document for document in self.documents]
+        order = sorted(range(len(salted)), key=lambda i: rank(salted[i]))
         chosen = sorted(order[:count])
-        derived = hashlib.sha256(f"subset\0{self.whole_digest}\0{count}".encode()).hexdigest()
+        named = f"subset\0{self.whole_digest}\0{count}\0{salt}"
+        derived = hashlib.sha256(named.encode()).hexdigest()
         renumbered = {old: new for new, old in enumerate(chosen)}
         met = [(renumbered[d], f, at) for d, f, at in self.found_in_training if d in renumbered]
         return dataclasses.replace(

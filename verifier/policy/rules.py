@@ -131,7 +131,7 @@ class ReplayRule(Rules):
     alpha: Fraction
     """§4.6: the bound's risk, shared over attempts (§4.1)."""
     busy_multiple: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    """§4.1: replay busy time over the pass's, at most."""
+    """§4.1: replay busy time over the pass's, at most; the scoring budget is always granted."""
     decoys: Annotated[int, Field(ge=20)]
     """§4.3: likeliest ends asked beside a drawn end."""
     chain_documents: Count
@@ -140,6 +140,13 @@ class ReplayRule(Rules):
     """§4.5d: largest deviations at which every symbol is scored."""
     chain_uniform: Count
     """§4.5d: uniform positions at which every symbol is scored."""
+
+    def busy_seconds(self, pass_seconds: float, limit_seconds: float) -> float:
+        """What a replay may take: the multiple of its pass, and never less than a pass may take.
+
+        A fast `score` beside a slow `predict` would pass any multiple without buying anything.
+        """
+        return max(self.busy_multiple * pass_seconds, limit_seconds)
 
     @model_validator(mode="after")
     def _draw_something(self) -> Self:

@@ -44,7 +44,8 @@ class Broke(Exception):
 class Setting:
     """All that opening a scorer box needs. `spec` lacks only its channel folder and label.
 
-    `starved(since)` says whether the host lacked CPU since that monotonic instant.
+    `budget_seconds` bounds one box's busy time. `starved(since)` says whether the host lacked CPU
+    since that monotonic instant; `opened` and `ended` may be called from several threads.
     """
 
     sandbox: Sandbox
@@ -55,6 +56,7 @@ class Setting:
     threads: int
     start_seconds: float
     answer_seconds: float
+    budget_seconds: float
     seed: int
     starved: Callable[[float], bool]
     opened: Callable[[BoxFacts], None]
@@ -182,6 +184,9 @@ class ScorerBox:
         except (BrokenPipeError, ConnectionResetError, wire.WireClosed):
             raise self._broke(FaultKind.DIED, self._last_words()) from None
         self.busy_seconds += time.monotonic() - began
+        if self.busy_seconds > self.setting.budget_seconds and not first:
+            allowed = self.setting.budget_seconds
+            raise self._broke(FaultKind.BUDGET, f"was busy for more than {allowed:.1f} s")
         return body
 
     def _body(

@@ -30,7 +30,10 @@ Asked = Mapping[int, npt.NDArray[np.int64]]
 
 @dataclass(frozen=True, slots=True)
 class BlindRow:
-    """One row of a replayed batch: its targets and the positions asked, ascending."""
+    """One row of a replayed batch: what is shown of its targets, and where it is asked, ascending.
+
+    Nothing is shown beyond the last position asked: who waits for the rest would only pay for it.
+    """
 
     document: int
     ids: Ids
@@ -97,7 +100,7 @@ def random_rows(
         if training is None or len(training) == 0:
             ids = random.integers(0, vocabulary, length)
         else:
-            ids = training[random.integers(0, len(training), length)]
+            ids = training[random.integers(0, len(training), length)].astype(np.int64)
         rows.append(ids.astype(np.int32))
     return rows
 
@@ -111,8 +114,10 @@ def blind_batches(
 ) -> list[list[BlindRow]]:
     """The replay's batches: each asked document once, in the row it had in the pass.
 
-    Rows are filled independently in an order drawn from `key`, so companions are random in length.
-    A few documents are taken out and replayed alone among `filler` rows (random ids).
+    Rows are filled independently, in an order drawn from `key`, so companions are random in length.
+    Documents that are shown only in part go by the number of targets shown, longest first: what
+    runs side by side then ends together, and a document's own length is still random. A few
+    documents are taken out and replayed alone among `filler` rows (random ids).
     """
     width = len(batches[0].documents)
     row_of = {d: row for batch in batches for row, d in batch.real()}
@@ -122,18 +127,23 @@ def blind_batches(
     empty = BlindRow(EMPTY, targets.row(EMPTY), nothing)
 
     def row(d: int) -> BlindRow:
-        return BlindRow(d, targets.row(d), asked[d])
+        return BlindRow(d, targets.row(d)[: int(asked[d][-1]) + 1], asked[d])
+
+    def hidden(d: int) -> int:
+        shown = int(asked[d][-1]) + 1
+        return 0 if shown == len(targets.row(d)) else -shown
 
     queues: list[list[BlindRow]] = [[] for _ in range(width)]
-    for d in order[len(lone) :]:
+    for d in sorted(order[len(lone) :], key=hidden):
         queues[row_of[d]].append(row(d))
     depth = max((len(queue) for queue in queues), default=0)
     result = [[q[i] if i < len(q) else empty for q in queues] for i in range(depth)]
     for i, d in enumerate(lone):
-        start = i * width
-        extra = [BlindRow(EMPTY, ids, nothing) for ids in filler[start : start + width]]
+        start, own = i * width, row(d)
+        some = filler[start : start + width]
+        extra = [BlindRow(EMPTY, ids[: len(own.ids)], nothing) for ids in some]
         extra += [empty] * (width - len(extra))
-        extra[row_of[d]] = row(d)
+        extra[row_of[d]] = own
         result.append(extra)
     mixed = shuffled(key + b"/batches", list(range(len(result))))
     return [result[i] for i in mixed]
@@ -176,8 +186,12 @@ def replay_batch(
     log_sums: npt.NDArray[np.float32],
     advance: Advance,
 ) -> None:
-    """RESET BEGIN, then per chunk PREDICT… OBSERVE; results go to their global target index."""
+    """RESET BEGIN, then per chunk PREDICT… OBSERVE; results go to their global target index.
+
+    Ends with the last chunk in which something is asked.
+    """
     width = box.setting.chunk
+    last = max((int(row.asked[-1]) // width for row in rows if len(row.asked)), default=-1)
     box.reset()
     box.begin()
     starts = np.array([targets.offsets[max(row.document, 0)] for row in rows])
@@ -188,6 +202,8 @@ def replay_batch(
             costs, sums = blind_costs(logs, targets.ids[where].astype(np.int64))
             blind[where], log_sums[where] = costs, sums
             advance(float(ask.sum()))
+        if frame.index >= last:
+            return
         box.observe(frame)
 
 

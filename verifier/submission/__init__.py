@@ -6,7 +6,17 @@ lets a submission's mistake look like the verifier's.
 
 from verifier.submission.manifest import Manifest, Submission, schema
 from verifier.submission.pull import pull
-from verifier.submission.shipment import Shipment, extracted, freeze
+from verifier.submission.shipment import Shipment, extracted, freeze, shipped_tokenizer
 from verifier.submission.weigh import weigh
 
-__all__ = ["Manifest", "Shipment", "Submission", "extracted", "freeze", "pull", "schema", "weigh"]
+__all__ = [
+    "Manifest",
+    "Shipment",
+    "Submission",
+    "extracted",
+    "freeze",
+    "pull",
+    "schema",
+    "shipped_tokenizer",
+    "weigh",
+]

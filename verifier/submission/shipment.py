@@ -98,6 +98,20 @@ def freeze(output_folder: Path, submission: Submission, shelf: Path, policy: Pol
     )
 
 
+def shipped_tokenizer(submission: Submission, policy: Policy) -> bytes | None:
+    """The submission's own tokenizer as it ships, None where it has none.
+
+    As it is if the policy lists its digest as free, else re-serialised from its pieces.
+    """
+    own = submission.manifest.own_tokenizer
+    if own is None:
+        return None
+    content = (submission.folder / own).read_bytes()
+    if hashlib.sha256(content).hexdigest() in policy.size.free_tokenizers:
+        return content
+    return reserialised(content, own)
+
+
 def extracted(shelf: Path, digest: str) -> Path:
     """The read-only tree of a shipment that `freeze` put on `shelf`.
 
@@ -207,6 +221,7 @@ def _add_found(writing: _Writing, output_folder: Path, entry: Entry, objections:
 
 def _add_code(writing: _Writing, submission: Submission, policy: Policy) -> Item | None:
     own = submission.manifest.own_tokenizer
+    own_content = shipped_tokenizer(submission, policy)
     tokenizer = None
     shipped = {MANIFEST_NAME, *submission.code} | ({own} if own else set())
     for path in _with_folders(shipped):
@@ -214,8 +229,8 @@ def _add_code(writing: _Writing, submission: Submission, policy: Policy) -> Item
             writing.add_folder(CODE, path)
             continue
         content = (submission.folder / path).read_bytes()
-        if path == own and hashlib.sha256(content).hexdigest() not in policy.size.free_tokenizers:
-            content = reserialised(content, path)
+        if path == own and own_content is not None:
+            content = own_content
         item = writing.add_file(CODE, path, len(content), io.BytesIO(content))
         if path == own:
             tokenizer = item

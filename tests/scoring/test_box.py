@@ -1,0 +1,290 @@
+"""Answers of a scorer box: what the contract allows is charged, everything else is a fault."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.scoring.fake import FakeBox, FakeSandbox, FakeScorer, documents, serve, setting, stall
+from verifier import wire
+from verifier.records import BoxSpec, FaultKind
+from verifier.scoring.box import Broke, ScorerBox
+from verifier.scoring.plan import frames
+
+FRAME = next(iter(frames([documents(1).row(0)] * 3 + [documents(1).row(-1)], 8)))
+ASK = np.array([True, False, True, False])
+
+
+class Constant(FakeScorer):
+    """Answers every SCORE with one value and every PREDICT with another."""
+
+    def __init__(self, cost: float = 1.0, log: float = -2.0) -> None:
+        self.cost, self.log = cost, log
+
+    def score(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        return np.full(ids.shape, self.cost)
+
+    def predict(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        return np.full((len(ids), self.vocabulary), self.log)
+
+
+def fault_of(make: Callable[[], Any], **changes: Any) -> Any:
+    """The fault of a box that is asked for one SCORE and one PREDICT."""
+    with pytest.raises(Broke) as caught, ScorerBox(setting(make, **changes), "pass") as box:
+        box.reset()
+        box.begin()
+        box.score(FRAME)
+        box.predict(FRAME, ASK)
+    return caught.value.fault
+
+
+def rogue(answer: Callable[[socket.socket], None]) -> Callable[[socket.socket], None]:
+    """A box that greets as it should and then answers its first request with `answer`."""
+
+    def talk(stream: socket.socket) -> None:
+        _, size = wire.receive_header(stream)
+        wire.receive_exactly(stream, size)
+        wire.send(stream, wire.Kind.READY, b"{}")
+        wire.receive_header(stream)
+        answer(stream)
+        stream.recv(1)
+
+    return talk
+
+
+def test_an_honest_box_answers_every_call() -> None:
+    """Promise: the contract's five calls pass, and the busy clock runs."""
+    with ScorerBox(setting(FakeScorer), "pass") as box:
+        box.reset()
+        box.begin()
+        costs = box.score(FRAME)
+        logs = box.predict(FRAME, ASK)
+        box.observe(FRAME)
+        assert costs.shape == (4, 8)
+        assert costs[0, 0] == pytest.approx(np.log(8))
+        assert logs.shape == (2, 8)
+        assert 0 < box.busy_seconds < 5
+
+
+def test_entries_at_padding_are_dropped_before_any_check() -> None:
+    """Promise: NaN where there is no token is nobody's fault."""
+
+    class Padded(FakeScorer):
+        def score(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+            costs = super().score(ids, lengths)
+            costs[np.arange(ids.shape[1])[None, :] >= lengths[:, None]] = np.nan
+            return costs
+
+    with ScorerBox(setting(Padded), "pass") as box:
+        box.begin()
+        assert (box.score(FRAME)[3] == 0).all()
+
+
+@pytest.mark.parametrize("cost", [-0.0, -1e-7])
+def test_a_hair_below_zero_is_hashed_as_zero(cost: float) -> None:
+    """Promise: −0.0 and [−1e-6, 0) become +0.0, so that digests agree."""
+    with ScorerBox(setting(lambda: Constant(cost)), "pass") as box:
+        box.begin()
+        assert box.score(FRAME).tobytes() == np.zeros((4, 8), "<f4").tobytes()
+
+
+@pytest.mark.parametrize(
+    ("cost", "kind"),
+    [(np.nan, FaultKind.NAN), (np.inf, FaultKind.INFINITE), (-0.1, FaultKind.NEGATIVE)],
+)
+def test_a_charge_that_is_no_cost_is_a_fault(cost: float, kind: FaultKind) -> None:
+    """Attack: charge NaN, infinity or a negative cost."""
+    fault = fault_of(lambda: Constant(cost))
+    assert (fault.kind, fault.request, fault.phase) == (kind, "SCORE", "pass")
+
+
+@pytest.mark.parametrize(
+    ("log", "kind"),
+    [(np.nan, FaultKind.NAN), (np.inf, FaultKind.INFINITE), (-np.inf, FaultKind.INFINITE)],
+)
+def test_a_distribution_that_cannot_be_normalised_is_a_fault(log: float, kind: FaultKind) -> None:
+    """Attack: predict NaN, infinity or nothing at all."""
+    assert fault_of(lambda: Constant(log=log)).kind is kind
+
+
+def test_minus_infinity_beside_finite_logs_is_allowed() -> None:
+    """Promise: a symbol may be impossible."""
+
+    class Sure(FakeScorer):
+        def predict(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+            logs = np.full((len(ids), self.vocabulary), -np.inf)
+            logs[:, 2] = 0.0
+            return logs
+
+    with ScorerBox(setting(Sure), "replay") as box:
+        box.begin()
+        assert np.isneginf(box.predict(FRAME, ASK)).sum() == 14
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (lambda s: wire.send(s, wire.Kind.COSTS, b"1234"), FaultKind.UNREQUESTED),
+        (lambda s: wire.send(s, wire.Kind.READY, b""), FaultKind.UNREQUESTED),
+        (lambda s: s.sendall(wire.HEADER.pack(99, 0)), FaultKind.UNKNOWN_KIND),
+        (lambda s: wire.send(s, wire.Kind.OK, b"more"), FaultKind.SHAPE),
+        (lambda s: s.sendall(wire.HEADER.pack(wire.Kind.OK, 2**32 - 1)), FaultKind.SHAPE),
+        (lambda s: wire.send(s, wire.Kind.ERROR, b"oh no \xff"), FaultKind.ERROR),
+        (lambda s: s.sendall(wire.HEADER.pack(wire.Kind.ERROR, 2**31) + b"x"), FaultKind.DIED),
+        (lambda s: s.close(), FaultKind.DIED),
+        (lambda s: s.sendall(b"\x41\x00"), FaultKind.LATE),
+    ],
+)
+def test_a_wrong_frame_is_a_fault(answer: Callable[[socket.socket], None], kind: FaultKind) -> None:
+    """Attack: frames of another kind, length or time; giant and torn ones."""
+
+    def hang_up(stream: socket.socket) -> None:
+        answer(stream)
+        if kind is FaultKind.DIED and stream.fileno() >= 0:
+            stream.shutdown(socket.SHUT_RDWR)
+
+    fault = fault_of(lambda: rogue(hang_up), answer_seconds=0.3)
+    assert (fault.kind, fault.request) == (kind, "RESET")
+
+
+def test_a_greeting_longer_than_its_bound_is_refused_unread() -> None:
+    """Attack: a READY of four gigabytes."""
+
+    def talk(stream: socket.socket) -> None:
+        stream.recv(1, socket.MSG_PEEK)
+        stream.sendall(wire.HEADER.pack(wire.Kind.READY, 2**32 - 1))
+        stream.recv(1)
+
+    assert fault_of(lambda: talk).kind is FaultKind.SHAPE
+
+
+def test_a_frame_nobody_asked_for_is_a_fault() -> None:
+    """Attack: pipelined answers, sent before their question."""
+
+    def eager(stream: socket.socket) -> None:
+        wire.send(stream, wire.Kind.OK)
+        wire.send(stream, wire.Kind.OK)
+
+    with ScorerBox(setting(lambda: rogue(eager)), "pass") as box:
+        box.reset()
+        with pytest.raises(Broke) as caught:
+            while True:
+                box.begin()
+    assert caught.value.fault.kind is FaultKind.UNREQUESTED
+
+
+def test_a_box_that_hung_up_between_requests_has_died() -> None:
+    """Promise: the end of the stream is told from a frame nobody asked for."""
+    gone = threading.Event()
+
+    def leave(stream: socket.socket) -> None:
+        wire.send(stream, wire.Kind.OK)
+        stream.shutdown(socket.SHUT_RDWR)
+        gone.set()
+
+    with ScorerBox(setting(lambda: rogue(leave)), "pass") as box:
+        box.reset()
+        gone.wait(2)
+        with pytest.raises(Broke) as caught:
+            box.begin()
+    assert caught.value.fault.kind is FaultKind.DIED
+    assert "last words" in caught.value.fault.message
+
+
+@pytest.mark.parametrize("starved", [True, False])
+def test_silence_is_late_and_says_whether_the_host_starved(starved: bool) -> None:
+    """Promise: a late answer of a starved host is never held against the submission."""
+    fault = fault_of(
+        lambda: rogue(lambda s: s.recv(1)), answer_seconds=0.1, starved=lambda since: starved
+    )
+    assert (fault.kind, fault.host_starved) == (FaultKind.LATE, starved)
+
+
+def test_a_dripping_answer_is_late_as_a_whole() -> None:
+    """Attack: one byte at a time, each in time."""
+
+    def drip(stream: socket.socket) -> None:
+        for byte in wire.HEADER.pack(wire.Kind.OK, 0):
+            threading.Event().wait(0.1)
+            stream.sendall(struct.pack("B", byte))
+
+    assert fault_of(lambda: rogue(drip), answer_seconds=0.3).kind is FaultKind.LATE
+
+
+def test_a_box_that_never_connects_is_late() -> None:
+    """Attack: start and do nothing."""
+
+    class Mute(FakeSandbox):
+        def start(self, spec: BoxSpec) -> FakeBox:
+            box = FakeBox(spec, stall(0))
+            box.thread.join()
+            box.poll = lambda: None  # type: ignore[method-assign]
+            return box
+
+    changes = {"sandbox": Mute(FakeScorer), "start_seconds": 0.2}
+    connected = fault_of(FakeScorer, **changes)
+    assert connected.kind in {FaultKind.LATE, FaultKind.DIED}
+
+
+def test_a_box_that_ends_before_it_connects_has_died() -> None:
+    """Promise: an import error of the scorer is shown, not waited for."""
+
+    class Stillborn(FakeSandbox):
+        def start(self, spec: BoxSpec) -> FakeBox:
+            assert spec.channel is not None
+            (spec.channel / "wire").unlink()
+            box = FakeBox(spec, stall(0))
+            box.thread.join()
+            return box
+
+    fault = fault_of(FakeScorer, sandbox=Stillborn(FakeScorer))
+    assert fault.kind is FaultKind.DIED
+    assert "last words" in fault.message
+
+
+def test_a_box_that_never_connects_and_never_ends_is_late() -> None:
+    """Attack: hold the host at the door."""
+
+    class Doorstep(FakeSandbox):
+        def start(self, spec: BoxSpec) -> FakeBox:
+            assert spec.channel is not None
+            (spec.channel / "wire").unlink()
+            box = FakeBox(spec, stall(0))
+            box.thread.join()
+            box.poll = lambda: None  # type: ignore[method-assign]
+            return box
+
+    fault = fault_of(FakeScorer, sandbox=Doorstep(FakeScorer), start_seconds=0.2)
+    assert fault.kind is FaultKind.LATE
+
+
+def test_wall_hits_of_a_box_are_handed_on() -> None:
+    """Promise: attempts that a wall stopped are listed."""
+    told: list[tuple[str, tuple[str, ...]]] = []
+
+    class Watched(FakeSandbox):
+        def start(self, spec: BoxSpec) -> FakeBox:
+            box = FakeBox(spec, lambda stream: serve(stream, FakeScorer()))
+            box.attempts = ("connect 192.0.2.1:80",)
+            return box
+
+    changes = {"sandbox": Watched(FakeScorer), "ended": lambda *hit: told.append(hit)}
+    with ScorerBox(setting(FakeScorer, **changes), "pass"):
+        pass
+    assert told == [("pass", ("connect 192.0.2.1:80",))]
+
+
+def test_a_box_that_lives_on_without_its_wire_is_said_to() -> None:
+    """Attack: close the wire and keep working in the background."""
+    with ScorerBox(setting(lambda: rogue(lambda s: s.close())), "pass") as box:
+        assert box._box is not None
+        box._box.wait = lambda timeout_seconds=None: None  # type: ignore[method-assign]
+        with pytest.raises(Broke) as caught:
+            box.reset()
+    assert caught.value.fault.message == "closed the wire and runs on"

@@ -1,0 +1,172 @@
+"""The pass: committed, charged, then revealed, the same for any number of scorers."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.scoring.fake import FakeSandbox, FakeScorer, documents, setting
+from verifier.errors import BoxLost
+from verifier.records import Adaptation, FaultKind
+from verifier.scoring.passing import PassResult, Scoring, run_pass, work
+from verifier.scoring.plan import plan
+
+TARGETS = documents(13)
+
+
+def scoring(
+    make: Callable[[], Any],
+    scorers: int = 1,
+    adaptation: Adaptation = Adaptation.DOCUMENT,
+    rows: int = 4,
+    **changes: Any,
+) -> Scoring:
+    """The scoring of TARGETS by fake boxes."""
+    batches = plan(np.diff(TARGETS.offsets).tolist(), rows, adaptation)
+    made = setting(make, rows=rows, **changes)
+    return Scoring(made, TARGETS, batches, adaptation, scorers, lambda count: None)
+
+
+def passed(make: Callable[[], Any], **changes: Any) -> PassResult:
+    """One pass."""
+    return run_pass(scoring(make, **changes))
+
+
+def by_hand() -> np.ndarray:
+    """What FakeScorer charges, computed without boxes."""
+    charges = []
+    for document in range(len(TARGETS.offsets) - 1):
+        counts = np.ones(8)
+        for token in TARGETS.row(document):
+            charges.append(-np.log(counts[token] / counts.sum()))
+            counts[token] += 1
+    return np.array(charges, dtype=np.float32)
+
+
+def test_every_target_is_charged_what_the_scorer_committed() -> None:
+    """Promise: charges stand in canonical order, one per target."""
+    result = passed(FakeScorer)
+    assert result.charged == len(TARGETS.ids)
+    np.testing.assert_allclose(result.charges, by_hand(), rtol=1e-6)
+    assert not result.faults
+
+
+@pytest.mark.parametrize("scorers", [2, 3, 9])
+def test_any_number_of_scorers_gives_the_same_bytes(scorers: int) -> None:
+    """Promise: one score_root, however the work was shared."""
+    assert passed(FakeScorer, scorers=scorers).charges.tobytes() == (
+        passed(FakeScorer).charges.tobytes()
+    )
+
+
+def test_a_token_is_charged_before_it_may_be_learned_from() -> None:
+    """Promise C3: SCORE of a chunk comes before its OBSERVE, RESET before every BEGIN."""
+    calls: list[str] = []
+
+    class Told(FakeScorer):
+        def reset(self) -> None:
+            super().reset()
+            calls.append("reset")
+
+        def begin(self, documents: int) -> None:
+            super().begin(documents)
+            calls.append(f"begin {documents}")
+
+        def score(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+            calls.append("score " + ids.tobytes().hex())
+            return super().score(ids, lengths)
+
+        def observe(self, ids: np.ndarray, lengths: np.ndarray) -> None:
+            calls.append("observe " + ids.tobytes().hex())
+            super().observe(ids, lengths)
+
+    passed(Told)
+    del calls[0]  # the greeting's own
+    story = " ".join(call.split()[0] for call in calls)
+    assert story.count("reset begin score observe") == 4
+    scored = [call.split()[1] for call in calls if call.startswith("score")]
+    observed = [call.split()[1] for call in calls if call.startswith("observe")]
+    assert scored == observed
+    for call, following in itertools.pairwise(calls):
+        assert not call.startswith("score") or following == "observe" + call[5:]
+
+
+def test_a_stream_is_reset_once_and_played_in_one_box() -> None:
+    """Promise: `stream` carries what was learned from document to document."""
+    resets: list[int] = []
+
+    class Told(FakeScorer):
+        def reset(self) -> None:
+            super().reset()
+            resets.append(1)
+
+    made = scoring(Told, scorers=3, adaptation=Adaptation.STREAM)
+    run_pass(made)
+    assert len(resets) == 2  # the fake's greeting, and the host's one RESET
+    assert isinstance(made.setting.sandbox, FakeSandbox)
+    assert made.setting.sandbox.started == 1
+
+
+def test_a_fault_ends_the_pass_and_leaves_nothing_charged_after_it() -> None:
+    """Promise: a broken box is a recorded fact; what it did not charge stays NaN."""
+
+    class Breaks(FakeScorer):
+        def score(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+            return np.full(ids.shape, np.nan)
+
+    result = passed(Breaks, scorers=2)
+    assert {fault.kind for fault in result.faults} == {FaultKind.NAN}
+    assert result.charged == 0
+
+
+def test_our_own_failure_passes_through_as_an_exception() -> None:
+    """Promise: our fault and theirs never share a channel (DESIGN law 5)."""
+
+    class Lost(FakeSandbox):
+        def start(self, spec: Any) -> Any:
+            raise BoxLost("the engine died")
+
+    with pytest.raises(BoxLost, match="the engine died"):
+        passed(FakeScorer, scorers=2, sandbox=Lost(FakeScorer))
+
+
+def test_a_job_that_raises_stops_the_others() -> None:
+    """Promise: nothing runs on after our own failure, and it is not swallowed."""
+    done: list[int] = []
+
+    def job(box: Any, index: int) -> None:
+        done.append(index)
+        raise BoxLost("gone")
+
+    with pytest.raises(BoxLost):
+        work(setting(FakeScorer), "pass", 1, range(5), job)
+    assert done == [0]
+
+
+def test_a_box_takes_no_more_jobs_than_it_may() -> None:
+    """Promise: a step of the chain starts in a box that has seen nothing."""
+    sandbox = FakeSandbox(FakeScorer)
+    work(setting(FakeScorer, sandbox=sandbox), "chain", 2, range(5), lambda b, i: None, 1)
+    assert sandbox.started >= 5
+
+
+def test_ctrl_c_stops_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Promise: an interrupted pass ends; nothing hangs."""
+    import threading
+
+    joined = threading.Thread.join
+    pressed: list[int] = []
+
+    def join(self: threading.Thread, timeout: float | None = None) -> None:
+        if not pressed and self.name.startswith("Thread-") and "serve" in self.name:
+            pressed.append(1)
+            raise KeyboardInterrupt
+        joined(self, timeout)
+
+    monkeypatch.setattr(threading.Thread, "join", join)
+    with pytest.raises(KeyboardInterrupt):
+        work(setting(FakeScorer), "pass", 1, range(3), lambda b, i: None)

@@ -1,0 +1,222 @@
+"""Blind replay: nothing at or after the position asked ever leaves the host before the answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.scoring.fake import FakeSandbox, FakeScorer, documents
+from tests.scoring.test_passing import TARGETS, passed, scoring
+from verifier.errors import BoxLost
+from verifier.records import FaultKind
+from verifier.scoring.plan import EMPTY
+from verifier.scoring.reference import bigram_charges, end_likelihood
+from verifier.scoring.replay import (
+    ReplayResult,
+    asked_at,
+    asked_everywhere,
+    blind_batches,
+    blind_costs,
+    random_rows,
+    run_replay,
+)
+
+LENGTHS = np.diff(TARGETS.offsets).tolist()
+FILLER = random_rows(b"some key", 24, LENGTHS, None, 8)
+
+
+def replayed(make: Any, asked: Any = None, scorers: int = 1, **changes: Any) -> ReplayResult:
+    """One replay of TARGETS, everywhere unless said otherwise."""
+    made = scoring(make, scorers=scorers, **changes)
+    wanted = asked_everywhere(TARGETS) if asked is None else asked
+    return run_replay(made, blind_batches(b"key", TARGETS, made.batches, wanted, FILLER))
+
+
+def test_an_honest_scorer_costs_the_same_blind() -> None:
+    """Promise: replay leaves honest submissions alone, to the last bit here."""
+    result = replayed(FakeScorer, scorers=2)
+    np.testing.assert_allclose(result.blind, passed(FakeScorer).charges, atol=2e-6)
+    assert np.abs(result.log_sums).max() < 1e-6
+    assert result.documents == 13
+    assert not result.faults
+
+
+def test_a_box_is_never_told_the_token_it_is_asked_for() -> None:
+    """Promise C1: a prefix frame holds the earlier tokens of its chunk and zeros."""
+    seen: list[tuple[np.ndarray, np.ndarray]] = []
+    observed: list[tuple[np.ndarray, np.ndarray]] = []
+
+    class Told(FakeScorer):
+        def predict(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+            seen.append((ids.copy(), lengths.copy()))
+            return super().predict(ids, lengths)
+
+        def begin(self, documents: int) -> None:
+            # The last chunk that is asked about is never revealed.
+            seen.clear()
+            super().begin(documents)
+
+        def observe(self, ids: np.ndarray, lengths: np.ndarray) -> None:
+            for prefix, prefix_lengths in seen:
+                columns = np.arange(ids.shape[1])[None, :]
+                assert not prefix[columns >= prefix_lengths[:, None]].any()
+                inside = columns < prefix_lengths[:, None]
+                assert (prefix[inside] == ids[inside]).all()
+                assert (prefix_lengths <= np.maximum(lengths - 1, 0)).all()
+            observed.append((ids, lengths))
+            seen.clear()
+            super().observe(ids, lengths)
+
+        def score(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+            raise AssertionError("a replay never scores")
+
+    replayed(Told)
+    assert observed
+
+
+def test_the_host_normalises_and_records_the_sum() -> None:
+    """Promise C2: a vector that sums to 2 costs as if it summed to 1, and the sum is kept."""
+
+    class Doubled(FakeScorer):
+        def predict(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+            return super().predict(ids, lengths) + np.log(2)
+
+    result = replayed(Doubled)
+    np.testing.assert_allclose(result.blind, passed(FakeScorer).charges, atol=2e-6)
+    np.testing.assert_allclose(result.log_sums, np.log(2), atol=1e-6)
+
+
+def test_an_impossible_true_symbol_costs_infinity() -> None:
+    """Promise: −∞ is allowed, and paid for."""
+    logs = np.array([[0.0, -np.inf]], np.float32)
+    costs, sums = blind_costs(logs, np.array([1]))
+    assert np.isposinf(costs[0])
+    assert sums[0] == 0
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=30, deadline=None)
+def test_a_document_keeps_its_row_and_is_replayed_once(seed: int) -> None:
+    """Promise: row indices are those of the pass, companions are not."""
+    made = scoring(FakeScorer)
+    key = seed.to_bytes(4, "little")
+    batches = blind_batches(key, TARGETS, made.batches, asked_everywhere(TARGETS), FILLER)
+    row_of = {d: row for batch in made.batches for row, d in batch.real()}
+    met = [(row.document, i) for batch in batches for i, row in enumerate(batch)]
+    real = [(d, i) for d, i in met if d != EMPTY]
+    assert sorted(d for d, _ in real) == list(range(13))
+    assert all(row_of[d] == i for d, i in real)
+    alone = [b for b in batches if any(r.document == EMPTY and len(r.ids) for r in b)]
+    assert len(alone) == 2  # min(4, half of 4 batches)
+    assert all(sum(row.document != EMPTY for row in batch) == 1 for batch in alone)
+
+
+def test_only_what_was_drawn_is_asked() -> None:
+    """Promise: a sampled replay asks its positions, and no other is answered."""
+    targets = documents(4, seed=3, longest=200)
+    drawn = np.array([2, 2, int(targets.offsets[1]) + 1])
+    asked = asked_at(targets, drawn, np.zeros(len(targets.ids)), 20)
+    assert {d: p.tolist() for d, p in asked.items()} == {0: [2], 1: [1]}
+
+
+def test_a_drawn_end_hides_among_decoys_and_predecessors() -> None:
+    """Attack: tell an end from being asked there. Decoys are the likeliest other ends."""
+    targets = documents(6, seed=3, longest=400)
+    end = int(targets.offsets[1]) - 1
+    likely = np.zeros(len(targets.ids))
+    decoys = np.array([int(targets.offsets[d]) + 7 for d in range(1, 6)])
+    likely[decoys] = 1.0
+    asked = asked_at(targets, np.array([end]), likely, 5)
+    flat = {int(targets.offsets[d] + p) for d, ps in asked.items() for p in ps}
+    assert {end, end - 1, *decoys.tolist(), *(decoys - 1).tolist()} <= flat
+
+
+def test_a_document_with_many_draws_is_asked_everywhere() -> None:
+    """Promise: over a tenth of a document's positions drawn, and its pattern says nothing."""
+    targets = documents(3, seed=1)
+    length = int(targets.offsets[1])
+    asked = asked_at(targets, np.arange(length // 5 + 1), np.zeros(len(targets.ids)), 20)
+    assert asked[0].tolist() == list(range(length))
+
+
+def test_a_sampled_replay_leaves_the_rest_unanswered() -> None:
+    """Promise: unanswered is NaN, never a number."""
+    result = replayed(FakeScorer, asked={0: np.array([1]), 5: np.array([0, 3])})
+    assert int((~np.isnan(result.blind)).sum()) == 3
+    assert result.documents == 2
+
+
+def test_a_fault_while_asked_is_the_submissions() -> None:
+    """Promise: NaN in a replay is recorded with its phase."""
+
+    class Breaks(FakeScorer):
+        def predict(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+            return np.full((len(ids), 8), np.nan)
+
+    (fault,) = replayed(Breaks).faults
+    assert (fault.kind, fault.phase) == (FaultKind.NAN, "replay")
+
+
+class LosesBoxes(FakeSandbox):
+    """An engine that loses the first `lost` boxes."""
+
+    lost = 1
+
+    def start(self, spec: Any) -> Any:
+        if self.lost:
+            self.lost -= 1
+            raise BoxLost("the engine died")
+        return super().start(spec)
+
+
+def test_a_box_lost_by_the_machine_is_replaced_once() -> None:
+    """Promise: a replay that dies through our fault is repeated, and counted."""
+    result = replayed(FakeScorer, sandbox=LosesBoxes(FakeScorer))
+    assert result.machine_faults == 1
+    assert not np.isnan(result.blind).any()
+
+
+def test_the_second_lost_box_is_the_end() -> None:
+    """Promise: two faults in replay are never papered over."""
+    sandbox = LosesBoxes(FakeScorer)
+    sandbox.lost = 2
+    with pytest.raises(BoxLost):
+        replayed(FakeScorer, sandbox=sandbox)
+
+
+def test_companions_are_made_of_ids_seen_in_training() -> None:
+    """Promise: filler rows are random ids of the training side, as long as documents are."""
+    rows = random_rows(b"k" * 8, 5, [3, 9], np.array([4, 4, 6], np.int32), 8)
+    assert {int(i) for row in rows for i in row} <= {4, 6}
+    assert {len(row) for row in rows} <= {3, 9}
+
+
+def test_a_bigram_reference_is_a_distribution() -> None:
+    """Promise: the reference is honest: its probabilities sum to 1 after any token."""
+    training = np.array([1, 2, 3, 2, 4, 1, 2, 2, 1], np.int32)
+    symbols = np.arange(8, dtype=np.int32)
+    for previous in range(8):
+        pairs = np.stack((np.full(8, previous), symbols), axis=1).reshape(-1).astype(np.int32)
+        targets = type(TARGETS)(pairs, np.array([0, 16]))
+        charges = bigram_charges(targets, training, 8, 1)[1::2]
+        assert np.exp(-charges.astype(float)).sum() == pytest.approx(1, abs=1e-6)
+
+
+def test_without_a_training_side_the_reference_is_uniform() -> None:
+    """Promise: an own tokenizer is charged against ln V, and no end looks likelier."""
+    assert np.allclose(bigram_charges(TARGETS, None, 8, 1), np.log(8))
+    assert not end_likelihood(TARGETS, None, 8, 1).any()
+
+
+def test_ends_look_likely_after_what_ended_training_documents() -> None:
+    """Promise: decoys are drawn from p(END | previous) of the training side."""
+    training = np.array([1, 5, 1, 5, 1, 6, 7, 1], np.int32)
+    likely = end_likelihood(TARGETS, training, 8, 1)
+    after_five = np.flatnonzero(TARGETS.ids[:-1] == 5) + 1
+    after_five = after_five[~np.isin(after_five, TARGETS.offsets)]
+    assert np.allclose(likely[after_five], 1.0)
+    assert not likely[TARGETS.offsets[:-1]].any()

@@ -1,0 +1,111 @@
+"""What are the held-out tokens under a submission's own tokenizer? (R8, PROTOCOL §7)
+
+The tokenizer file is hostile: it is loaded only in a box of its own, without a network, that gets
+the documents and leaves ids and a table of pieces. The host never parses it, and takes nothing of
+the answer on trust: `heldout` compares what the ids spell with the documents.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from verifier.errors import BadSubmission, BrokenInvariant
+from verifier.heldout import HeldOut, Tokens
+from verifier.records import BoxFacts, BoxSpec, EndedBy, Mount
+from verifier.sandbox.interface import Sandbox
+
+OUTPUT_BYTES_PER_BYTE = 8
+PIECES_AT_MOST = 1 << 20
+TABLE_BYTES = 64 << 20
+
+
+def tokenize(
+    held_out: HeldOut,
+    model: Path,
+    digest: str,
+    sandbox: Sandbox,
+    spec: BoxSpec,
+    opened: Callable[[BoxFacts], None],
+) -> Tokens:
+    """Encode the held-out documents with `model` in a box made after `spec`.
+
+    `spec` lacks its argv, inputs for model and documents, and output. `digest` is the sha256 of
+    the model file. Raises BadSubmission when the box leaves no usable answer.
+    """
+    with tempfile.TemporaryDirectory(prefix="gv-tokens-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        documents, output = folder / "documents", folder / "out"
+        documents.mkdir()
+        output.mkdir()
+        with (documents / "documents.jsonl").open("w", encoding="utf-8") as lines:
+            for document in held_out.documents:
+                lines.write(json.dumps({"text": document.decode()}) + "\n")
+        size = sum(map(len, held_out.documents)) * OUTPUT_BYTES_PER_BYTE + TABLE_BYTES
+        box_spec = replace(
+            spec,
+            label="tokenize",
+            argv=(
+                "python3",
+                "/harness/tokenize_documents.py",
+                f"/tokenizer/{model.name}",
+                "/documents/documents.jsonl",
+                "/out",
+            ),
+            inputs=(
+                *spec.inputs,
+                Mount(source=model.parent, target="/tokenizer"),
+                Mount(source=documents, target="/documents"),
+            ),
+            output=Mount(source=output, target="/out"),
+            working_folder="/",
+            limits=replace(spec.limits, output_bytes=size, output_files=16),
+        )
+        with sandbox.start(box_spec) as box:
+            opened(box.facts)
+            end = box.wait()
+        if end is None:
+            raise BrokenInvariant("a box without a timeout returned before it ended")
+        if end.ended_by is not EndedBy.ITSELF or end.exit_code != 0:
+            raise BadSubmission(
+                f"the tokenizer could not be used: {end.log.strip()[-500:] or end.ended_by.value}",
+                file=model.name,
+                remedy="it must be a SentencePiece model that encodes plain text",
+            )
+        return read_answer(held_out, model.name, digest, output)
+
+
+def read_answer(held_out: HeldOut, name: str, digest: str, output: Path) -> Tokens:
+    """What the box left, checked for shape here and for truth by the held-out room.
+
+    Raises BadSubmission naming what is missing or does not fit.
+    """
+    answer = {}
+    for file in ("counts.bin", "ids.bin", "pieces.json"):
+        path = output / file
+        if path.is_symlink() or not path.is_file():
+            raise BadSubmission(f"its box left no {file}", file=name)
+        answer[file] = path.read_bytes()
+    try:
+        counts = np.frombuffer(answer["counts.bin"], "<i8")
+        ids = np.frombuffer(answer["ids.bin"], "<i4")
+        table: Mapping[str, Any] = json.loads(answer["pieces.json"])
+        pieces = [base64.b64decode(piece, validate=True) for piece in table["pieces"]]
+        bos = int(table["bos"])
+    except (ValueError, TypeError, KeyError, RecursionError, binascii.Error) as error:
+        raise BadSubmission(f"its box left an unreadable table: {error}", file=name) from error
+    fits = len(counts) == len(held_out.documents) and (counts >= 0).all()
+    if not fits or int(counts.sum()) != len(ids) or not 0 < len(pieces) <= PIECES_AT_MOST:
+        raise BadSubmission("its box's ids do not fit the documents", file=name)
+    rows = np.split(ids, np.cumsum(counts)[:-1])
+    end = bos if 0 <= bos < len(pieces) else None
+    return held_out.tokens_from_box(rows, pieces, digest=digest, end=end)
