@@ -1,0 +1,117 @@
+"""What does a picture show, in one or two sentences? And where did blind costs differ most?
+
+For those who cannot see the picture, and for those who would rather read a figure. Must never say
+more than the curve does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from verifier.report import words
+from verifier.report.model import Bin, Documents, Replayed, Report, Seed
+from verifier.report.phases import Phase
+
+
+def timeline(shown: Sequence[Phase]) -> str:
+    """How long each phase took of what it was allowed."""
+    used = words.listed([f"{phase.name} {phase.used()}" for phase in shown])
+    return (
+        f"Used: {used}. Drawn one after the other; the pale bar is the room that a phase’s limit"
+        " gave it."
+    )
+
+
+def by_position(bins: Sequence[Bin]) -> str:
+    """How the cost falls along a document."""
+    first, last = bins[0], bins[-1]
+    return (
+        f"A document’s first token costs {words.nats(first.charge_nats)} on average, tokens from"
+        f" {last.first:,} on {words.nats(last.charge_nats)}. Dashed: what the public reference"
+        " charges for the same tokens."
+    )
+
+
+def by_document(documents: Documents) -> str:
+    """Median, best and worst, by their numbers."""
+    best, worst = documents.ranked[0], documents.ranked[-1]
+    return (
+        f"{words.counted(documents.count, 'document')}: the median costs"
+        f" {documents.median_bpb:.4f} bits per byte, the best (document {best.document})"
+        f" {best.bpb:.4f}, the worst (document {worst.document}, {worst.targets:,} targets)"
+        f" {worst.bpb:.4f}."
+    )
+
+
+def by_chunk(bins: Sequence[Bin]) -> str:
+    """What the first chunk saved over the reference, and what the later ones did."""
+    (first, _), *later = saved(bins)
+    said = f"The first chunk costs {words.nats(first)} per token less than the reference"
+    if later:
+        mean = sum(gain * targets for gain, targets in later) / sum(n for _, n in later)
+        said += f", later ones {words.nats(mean)} less"
+    return (
+        f"{said}; the rise is what context and adaptation bought. The band is two standard errors"
+        " wide on either side."
+    )
+
+
+def saved(bins: Sequence[Bin]) -> list[tuple[float, int]]:
+    """(mean of reference − charge in nats, targets) of each bin where both are known."""
+    return [
+        (part.reference_nats - part.charge_nats, part.targets)
+        for part in bins
+        if part.reference_nats is not None and part.charge_nats is not None
+    ]
+
+
+def blind_cells(found: Replayed) -> str:
+    """How many targets were replayed."""
+    replayed = sum(targets for _, _, targets, _ in found.cells)
+    return (
+        f"{words.counted(replayed, 'target')} replayed. An honest scorer lies on the diagonal:"
+        " what a token cost in the pass is what it costs blind. Fuller colour: more targets."
+    )
+
+
+def apart(found: Replayed, tau: float | None) -> str:
+    """How many are beyond the tolerance."""
+    if found.beyond_tau is None:
+        return "The tolerance τ is the policy’s, which is not beside this run."
+    beyond = "No target deviates" if found.beyond_tau == 0 else "Deviating"
+    if found.beyond_tau:
+        beyond = f"{words.counted(found.beyond_tau, 'target')} deviate" + (
+            "s" if found.beyond_tau == 1 else ""
+        )
+    return f"{beyond} by more than the tolerance τ = {tau:g} nats. Both scales are logarithmic."
+
+
+# ---------------------------------------------------------------- where
+
+
+def places(report: Report) -> list[str]:
+    """Where blind costs are farthest from charges, and where the wire broke, seed by seed."""
+    several = len(report.seeds) > 1
+    return [
+        f"Seed {seed.seed}: {said}" if several else said[0].upper() + said[1:]
+        for seed in report.seeds
+        for said in _of_seed(seed)
+    ]
+
+
+def _of_seed(seed: Seed) -> list[str]:
+    found = []
+    replayed = seed.curves.replayed if seed.curves is not None else None
+    if replayed is not None and replayed.beyond_tau:
+        worst = replayed.largest[0]
+        found.append(
+            f"blind costs differ most in document {worst.document} at position {worst.position:,}:"
+            f" charged {words.nats(worst.charge_nats)}, blind {words.nats(worst.blind_nats)}"
+        )
+    for fault in seed.faults:
+        place = "" if fault.document is None else f" in document {fault.document}"
+        starved = "; the host was starved meanwhile" if fault.host_starved else ""
+        found.append(
+            f"{fault.phase}: {fault.kind.value} in answer to {fault.request}{place}{starved}"
+        )
+    return found

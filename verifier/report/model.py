@@ -1,0 +1,384 @@
+"""What stands in report.json? One model, from which its JSON Schema and every page come.
+
+The parts carry the names of the records in `verifier.records` that they repeat, without the arrays;
+a float that was no number is null. Text is verbatim: whoever shows it makes it harmless first.
+Must never hold a conclusion that is not the verdict's.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from verifier.policy import Policy
+from verifier.records import Adaptation, Answer, EndedBy, FaultKind, Outcome, Step
+
+FORMAT: Literal["report/1"] = "report/1"
+
+Level = Literal["NONE", "L0", "L1", "L2", "L3"]
+
+
+class Part(BaseModel):
+    """A group of keys: none unknown, none changed afterwards, no NaN."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+# ---------------------------------------------------------------- the answer
+
+
+class Finding(Part):
+    """One audit's answer."""
+
+    audit: str
+    outcome: Outcome
+    standing: Literal["required", "disclosed", "listed"]
+    """Only a required audit decides."""
+    sentence: str
+    """What holds when the audit is kept; "" for an audit that this verifier does not have."""
+    rule: str
+    reason: str
+    advice: str
+    evidence: dict[str, JsonValue]
+    """The figures, by name; a unit is the last word of the name."""
+
+
+class Verdict(Part):
+    """The answer, and why."""
+
+    answer: Answer
+    line: str
+    why: str
+    """One sentence: how the required audits stand."""
+    deciding: tuple[str, ...]
+    """The required audits that are not Kept, those that decided first."""
+    bpb: float | None
+    bpb_std: float | None
+    delta_bpb: float | None
+    bound: tuple[str, ...]
+    """What δ means here, in sentences (PROTOCOL §4.6)."""
+    policy: str
+    assurance: Level
+    required: tuple[str, ...]
+    disclosed: tuple[str, ...]
+    not_checked: tuple[str, ...]
+    notes: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+# ---------------------------------------------------------------- curves
+
+
+class Bin(Part):
+    """Targets whose position (or chunk), counted from 1, is `first` to `last`."""
+
+    first: int
+    last: int
+    targets: int
+    charge_nats: float | None
+    """Mean charge of a target."""
+    reference_nats: float | None
+    """Mean of what the reference charges for the same targets."""
+    gain_error_nats: float | None
+    """Standard error of the mean of reference − charge."""
+
+
+class DocumentScore(Part):
+    """One held-out document. Documents are counted from 0, as in the ledger."""
+
+    document: int
+    bpb: float
+    targets: int
+    document_bytes: int
+
+
+class Documents(Part):
+    """Bits per byte by document, lowest first; documents of 0 bytes are left out."""
+
+    count: int
+    median_bpb: float
+    ranked: tuple[DocumentScore, ...]
+    """At most a few hundred of them, evenly spaced in rank, the first and the last included."""
+
+
+class Deviation(Part):
+    """A target whose blind cost is far from its charge; null where that is no finite number."""
+
+    target: int
+    document: int
+    position: int
+    """In its document, from 1."""
+    charge_nats: float | None
+    blind_nats: float | None
+
+
+class Replayed(Part):
+    """Blind costs against charges."""
+
+    top_nats: float
+    cells: tuple[tuple[int, int, int, int], ...]
+    """(column by charge, row by blind cost, targets, of these beyond τ), 48 × 48 up to the top."""
+    apart: tuple[int, ...]
+    """Targets by |blind − charge| in nats, by half decades from 10⁻⁹ to 10²; the first counts
+    what is nearer, the last what is farther or no number."""
+    beyond_tau: int | None
+    """null where τ is not known."""
+    largest: tuple[Deviation, ...]
+
+
+class Curves(Part):
+    """What the pictures show of one seed. null: there is nothing whole to show."""
+
+    by_position: tuple[Bin, ...]
+    by_chunk: tuple[Bin, ...]
+    by_document: Documents | None
+    replayed: Replayed | None
+
+
+# ---------------------------------------------------------------- one seed
+
+
+class Training(Part):
+    """One training run, from outside."""
+
+    wall_seconds: tuple[float | None, float | None]
+    init_seconds: float | None
+    pack_seconds: float | None
+    limit_seconds: float | None
+    ended_by: EndedBy
+    exit_code: int | None
+    cpu_seconds: float | None
+    memory_peak_bytes: int | None
+    unfair: str
+    log: str
+    attempts: tuple[str, ...]
+
+
+class Weighing(Part):
+    """What the artifact weighs, every way it is counted."""
+
+    artifact_digest: str
+    shipment_digest: str
+    artifact_bytes: int
+    name_bytes: int
+    code_raw_bytes: int
+    code_packed_bytes: int
+    tokenizer_bytes: int
+    tokenizer_free: bool
+    tar_bytes: int
+    files: int
+    objections: tuple[str, ...]
+    counted_bytes: int | None
+    """What counts towards the policy's cap; null where the policy is not beside the run."""
+
+
+class Pass(Part):
+    """The scoring pass."""
+
+    plan_digest: str
+    score_root: str
+    charged: int
+    scorers: int
+    busy_seconds: float | None
+    wall_seconds: float | None
+
+
+class Replay(Part):
+    """The blind replay. `draws` counts with multiplicity, `targets` what was asked."""
+
+    everything: bool
+    faults: int
+    busy_seconds: float | None
+    documents: int
+    draws: int
+    targets: int
+
+
+class ChainStep(Part):
+    """One fresh box of the chain that names the broken rule."""
+
+    step: Step
+    targets: int
+    mean_nats: float | None
+    """Mean cost of those targets in that box."""
+    charged_nats: float | None
+    """Mean of what the pass charged for them."""
+
+
+class ProtocolFault(Part):
+    """A broken wire."""
+
+    phase: str
+    kind: FaultKind
+    request: str
+    message: str
+    document: int | None
+    host_starved: bool
+
+
+class Secrecy(Part):
+    """The held-out share found in what a box could read."""
+
+    scanned: str
+    files: int
+    scanned_bytes: int
+    windows: int
+    worst_share: float | None
+    worst_document: int | None
+    worst_file: str
+    unread: tuple[str, ...]
+
+
+class EnvironmentFault(Part):
+    """The machine's fault."""
+
+    phase: str
+    reason: str
+
+
+class Seed(Part):
+    """One training seed. null: it did not come to that."""
+
+    seed: int
+    bpb: float | None
+    delta_bpb: float | None
+    training: Training | None
+    weighing: Weighing | None
+    scoring: Pass | None
+    replay: Replay | None
+    chain: tuple[ChainStep, ...]
+    faults: tuple[ProtocolFault, ...]
+    secrecy: tuple[Secrecy, ...]
+    environment: tuple[EnvironmentFault, ...]
+    curves: Curves | None
+
+
+# ---------------------------------------------------------------- the run
+
+
+class Claim(Part):
+    """What the submission says of itself."""
+
+    val_bpb: float | None
+    seeds: tuple[int, ...]
+
+
+class Submission(Part):
+    """What was submitted."""
+
+    name: str
+    author: str
+    digest: str
+    contract: str
+    adaptation: Adaptation
+    rows: int
+    chunk: int
+    tokenizer: str
+    sealed_start: bool
+    claim: Claim
+
+
+class Image(Part):
+    """What ran."""
+
+    recipe: str
+    root_digest: str
+    pinned: bool
+    python: str
+    packages: dict[str, str]
+
+
+class Opening(Part):
+    """Under which rules, keys and data the run was made."""
+
+    format: str
+    verifier_version: str
+    started_utc: str
+    submission: Submission
+    policy_name: str
+    policy_digest: str
+    public_key: str
+    self_run: bool
+    attempt: int
+    nonce_commitment: str
+    seeds: tuple[int, ...]
+    spot_check: bool
+    image: Image
+    backend: str
+    assurance: Level
+    harness_digest: str
+    hardware: dict[str, str]
+
+
+class HeldOut(Part):
+    """The held-out data as counted."""
+
+    name: str
+    manifest_digest: str
+    tokenizer_digest: str
+    tokenizer: str
+    vocabulary: int
+    documents: int
+    targets: int
+    document_bytes: int
+    table_bytes: int | None
+    unspelled: int
+    first_unspelled: int | None
+    ids_digest: str
+
+
+class Nonce(Part):
+    """The nonce, opened after every pass."""
+
+    nonce: str
+    signature: str
+
+
+class Box(Part):
+    """What the backend read back about a box before its command started."""
+
+    label: str
+    backend: str
+    assurance: Level
+    root_digest: str
+    walls: dict[str, str]
+    lacking: tuple[str, ...]
+
+
+class WallHits(Part):
+    """Attempts that a wall stopped."""
+
+    seed: int
+    phase: str
+    attempts: tuple[str, ...]
+
+
+class PreviousRow(Part):
+    """The row that a record must beat."""
+
+    name: str
+    bpb: tuple[float | None, ...]
+
+
+class Report(Part):
+    """One verification: the answer, what it rests on, and what was not checked."""
+
+    format: Literal["report/1"]
+    verdict: Verdict
+    opening: Opening
+    held_out: HeldOut
+    policy: Policy | None
+    """The policy in full; null where its file is not beside the run."""
+    nonce: Nonce | None
+    previous: PreviousRow | None
+    seeds: tuple[Seed, ...]
+    boxes: tuple[Box, ...]
+    wall_hits: tuple[WallHits, ...]
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of report.json."""
+    return Report.model_json_schema()
