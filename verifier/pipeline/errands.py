@@ -1,10 +1,12 @@
-"""Errands beside the story: data and images, made on their own."""
+"""Errands beside the story: data and images made on their own, and what an audit means."""
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 
-from verifier import heldout, image, store
+from verifier import bundle, heldout, image, store
+from verifier.errors import RequestError
 from verifier.heldout import HeldOut
 from verifier.records import ImageFacts, Root
 from verifier.watch import Watch
@@ -24,6 +26,29 @@ def import_data(
     )
 
 
-def build_image(recipe: str, *, locked: bool, watch: Watch) -> tuple[Root, ImageFacts]:
+def build_image(recipe: str, watch: Watch, *, locked: bool) -> tuple[Root, ImageFacts]:
     """Make (or find) an image by its recipe's name."""
     return image.build(recipe, store.root(), locked=locked, watch=watch)
+
+
+def show_image(recipe: str) -> tuple[Root, ImageFacts]:
+    """The image that the store has of a recipe. Raises RequestError when it has none."""
+    found = image.find(recipe, store.root())
+    if found is None:
+        raise RequestError(
+            f"image {recipe} is not built yet", remedy=f"verifier image build {recipe}"
+        )
+    return found
+
+
+def explain(audit: str) -> str:
+    """The section of docs/audits.md about one audit, Markdown. Raises RequestError."""
+    page = (bundle.path("docs") / "audits.md").read_text(encoding="utf-8")
+    sections = {
+        text.partition("\n")[0].strip(): f"## {text.strip()}\n" for text in page.split("\n## ")[1:]
+    }
+    if audit not in sections:
+        close = get_close_matches(audit, sections, 1)
+        hint = f"did you mean {close[0]}?" if close else f"one of {', '.join(sections)}"
+        raise RequestError(f"there is no audit {audit!r}", remedy=hint)
+    return sections[audit]

@@ -1,47 +1,65 @@
-"""Before anything runs: what is verified, against what, with which image, walls, key and nonce?"""
+"""Before anything runs: what is verified, against what, in which boxes, under which key and nonce?
+
+Gathers, commits the nonce and opens the ledger; must never run a submission's code but for its
+tokenizer, in a box of its own.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
-import platform
-import shutil
+import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
-from verifier import __version__, bundle, heldout, image, sampling, signature, store
+from verifier import __version__, image, signature, store
 from verifier import submission as submissions
-from verifier.errors import RequestError
+from verifier.errors import BadSubmission, StorageFault
 from verifier.heldout import HeldOut, Tokens
 from verifier.ledger import FORMAT, Ledger
+from verifier.pipeline import grounds, harness
+from verifier.pipeline.grounds import Ground
+from verifier.pipeline.harness import Harness
+from verifier.pipeline.machine import hardware
 from verifier.pipeline.request import Request
 from verifier.policy import Policy
 from verifier.records import (
     Adaptation,
+    BoxFacts,
+    EnvironmentFault,
     HeldOutFacts,
-    ImageFacts,
-    Mount,
     NonceOpened,
     Opening,
-    Root,
-    Secrecy,
-    Weighing,
+    Verdict,
+    WallHits,
 )
-from verifier.sandbox import open_sandbox
-from verifier.sandbox.interface import Sandbox
-from verifier.scoring.box import Floats
 from verifier.scoring.passing import Targets
 from verifier.scoring.plan import Batch, plan
 from verifier.submission import Submission
 from verifier.watch import Watch
 
-GUEST_FILES = ("harness.py", "tokenize_documents.py")
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One attempt at one submission: whose key, the how-manieth, and what only that key computes.
+
+    The nonce depends on submission and attempt alone, so no run can draw another (PROTOCOL §4.1).
+    """
+
+    key: signature.Key
+    attempt: int
+    nonce: bytes
+    nonce_signature: bytes
+
+    def opened(self) -> NonceOpened:
+        """The event that reveals the nonce."""
+        return NonceOpened(nonce=self.nonce.hex(), signature=self.nonce_signature.hex())
 
 
 @dataclass(kw_only=True)
@@ -56,21 +74,21 @@ class Preparation:
     submission: Submission
     held_out: HeldOut
     tokens: Tokens
-    root: Root
-    image_facts: ImageFacts
-    sandbox: Sandbox
-    harness: Path
-    harness_digest: str
-    key: signature.Key
-    attempt: int
-    nonce: bytes
-    nonce_signature: bytes
+    ground: Ground
+    harness: Harness
+    trial: Trial
     seeds: tuple[int, ...]
+    _noting: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def policy(self) -> Policy:
         """The rules of this verification."""
         return self.request.policy.policy
+
+    @property
+    def shelf(self) -> Path:
+        """Where shipments lie."""
+        return self.store / "shipments"
 
     @property
     def streams(self) -> bool:
@@ -89,92 +107,57 @@ class Preparation:
         counts = np.diff(self.tokens.offsets).tolist()
         return plan(counts, manifest.rows, manifest.adaptation)
 
-    def training_ids(self) -> np.ndarray | None:
+    @cached_property
+    def training_ids(self) -> npt.NDArray[np.int32] | None:
         """The training side in the scorer's own tokens; None for a submission's own tokenizer."""
-        kind = self.submission.manifest.tokenizer
-        return self.held_out.training_ids(kind) if kind in {"data", "bytes"} else None
+        match self.submission.manifest.tokenizer:
+            case "data":
+                return self.held_out.training_ids("data")
+            case "bytes":
+                return self.held_out.training_ids("bytes")
+            case _:
+                return None
 
     @cached_property
-    def bytecode_mounts(self) -> tuple[Mount, ...]:
-        """Compiled standard modules of the image: an image has none, and every box is new."""
-        folder = image.bytecode(self.root, self.sandbox, self.store)
-        return () if folder is None else (Mount(source=folder, target="/bytecode"),)
+    def bytecode(self) -> Path | None:
+        """Compiled modules of the image: it has none itself, and every box is new."""
+        return image.bytecode(self.ground.root, self.ground.sandbox, self.store)
 
-    @property
-    def bytecode_environment(self) -> dict[str, str]:
-        """Where Python finds them."""
-        prefix = {"PYTHONPYCACHEPREFIX": "/bytecode"} if self.bytecode_mounts else {}
-        return {"PYTHONDONTWRITEBYTECODE": "1", **prefix}
-
-    def opened_nonce(self) -> NonceOpened:
-        """The event that reveals the nonce."""
-        return NonceOpened(nonce=self.nonce.hex(), signature=self.nonce_signature.hex())
-
-    def root_parts(
-        self, weighing: Weighing, plan_digest: str, charges: Floats
-    ) -> list[tuple[str, bytes]]:
-        """What `score_root` is taken over, in PROTOCOL §5's order."""
-        facts = self.held_out_facts
-        named = {
-            "format": FORMAT,
-            "submission": self.submission.digest,
-            "artifact": weighing.shipment_digest,
-            "policy": self.request.policy.digest,
-            "root": self.root.digest,
-            "harness": self.harness_digest,
-            "tokenizer": facts.tokenizer_digest,
-            "held-out": facts.manifest_digest,
-            "plan": plan_digest,
-            "verifier": __version__,
-        }
-        parts = [(name, value.encode()) for name, value in named.items()]
-        return [*parts, ("charges", charges.astype("<f4").tobytes())]
-
-    @cached_property
-    def held_out_facts(self) -> HeldOutFacts:
-        """The held-out data as counted."""
-        return self.held_out.facts(self.tokens)
-
-    def scan(self, seed: int, weighing: Weighing) -> Iterator[Secrecy]:
-        """PROTOCOL §7's windows over what the scoring box could read."""
-        shipment = submissions.extracted(self.store / "shipments", weighing.shipment_digest)
-        rule, held_out = self.policy.secrecy, self.held_out
-        with self.watch.phase("look for held-out text in the box", None):
-            found = heldout.scan([shipment], held_out, rule)
-            yield found.record(seed=seed, scanned="submission and artifact")
-            if self.root.folder is not None:
-                found = heldout.scan_cached(self.root.folder, self.root.digest, held_out, rule, self.store)
-                yield found.record(seed=seed, scanned="image")
+    def note(self, event: BoxFacts | WallHits) -> None:
+        """Record what was seen of a box. Scorers open and end boxes from several threads."""
+        with self._noting:
+            self.ledger.append(event)
 
 
 @contextlib.contextmanager
 def prepare(request: Request, watch: Watch) -> Iterator[Preparation]:
     """Gather all of it; the ledger is locked while the block runs.
 
+    1. Freeze the submission.
+    2. Open the held-out data, the image and the sandbox.
+    3. Count the attempt; its nonce and the seeds follow from the key.
+    4. Open the ledger of this run, or the one that an earlier run left.
+
     Raises RequestError, BadInput, MachineFault or ImageFault.
     """
     place = store.root()
-    policy = request.policy.policy
+    # 1. freeze
     submission = submissions.pull(request.reference, place)
-    held_out = open_held_out(request, place, watch)
-    root, image_facts = open_image(request, place, watch)
-    sandbox = open_sandbox(request.backend)
-    with watch.phase(f"prepare the {sandbox.name} box", None):
-        sandbox.prepare(root)
-    key = signature.load_or_create(request.key)
-    harness, harness_digest = lay_out_harness(place)
-    identity = (submission.digest, request.policy.digest, root.digest, held_out.manifest_digest)
-    attempt = store.count_attempt(
-        place,
-        author=submission.author,
-        submission_digest=submission.digest,
-        policy_digest=request.policy.digest,
-        root_digest=root.digest,
-        key=key.public_hex,
-    )
-    nonce, nonce_signature = signature.nonce(key, submission.digest, attempt)
-    folder = run_folder(request, submission, (*identity, key.public_hex, sandbox.name))
+    # 2. data, image, sandbox
+    held_out = grounds.open_held_out(request, place, watch)
+    ground = grounds.open_ground(request, place, watch)
+    guest = harness.lay_out(place)
+    # 3. attempt, nonce, seeds
+    trial = _trial(request, submission, ground, place)
+    seeds = grounds.chosen_seeds(request.policy.policy, submission, trial.nonce, request.seeds)
+    # 4. ledger
+    folder = _run_folder(request, submission, held_out, ground, guest, trial, len(seeds))
+    _set_aside_unfair(folder / "ledger", watch)
     with Ledger.resume_or_create(folder / "ledger") as ledger:
+        asked: list[BoxFacts] = []
+        tokens = grounds.open_tokens(
+            submission, held_out, request.policy.policy, ground, guest, asked.append
+        )
         preparation = Preparation(
             request=request,
             watch=watch,
@@ -183,131 +166,125 @@ def prepare(request: Request, watch: Watch) -> Iterator[Preparation]:
             ledger=ledger,
             submission=submission,
             held_out=held_out,
-            tokens=submissions_tokens(submission, held_out),
-            root=root,
-            image_facts=image_facts,
-            sandbox=sandbox,
-            harness=harness,
-            harness_digest=harness_digest,
-            key=key,
-            attempt=attempt,
-            nonce=nonce,
-            nonce_signature=nonce_signature,
-            seeds=chosen_seeds(policy, submission, nonce, request.seeds),
+            tokens=tokens,
+            ground=ground,
+            harness=guest,
+            trial=trial,
+            seeds=seeds,
         )
-        open_ledger(preparation)
+        _open_ledger(preparation, asked)
         yield preparation
 
 
-def open_held_out(request: Request, place: Path, watch: Watch) -> HeldOut:
-    """The policy's held-out data: the embedded default, or what `data import` made.
-
-    Raises RequestError when the policy wants data that was not given.
-    """
-    rule = request.policy.policy.data
-    if request.data is not None:
-        held_out = heldout.open_imported(request.data)
-    elif rule.name == heldout.EMBEDDED_NAME:
-        held_out = heldout.build(place, watch)
-    else:
-        raise RequestError(
-            f"the policy scores on '{rule.name}', which does not come with the verifier",
-            remedy="import it with `verifier data import` and pass its folder with --data",
-        )
-    return held_out if request.documents is None else held_out.subset(request.documents)
+def _trial(request: Request, submission: Submission, ground: Ground, place: Path) -> Trial:
+    key = signature.load_or_create(request.key)
+    attempt = store.count_attempt(
+        place,
+        author=submission.author,
+        submission_digest=submission.digest,
+        policy_digest=request.policy.digest,
+        root_digest=ground.root.digest,
+        key=key.public_hex,
+    )
+    nonce, signed = signature.nonce(key, submission.digest, attempt)
+    return Trial(key=key, attempt=attempt, nonce=nonce, nonce_signature=signed)
 
 
-def open_image(request: Request, place: Path, watch: Watch) -> tuple[Root, ImageFacts]:
-    """The pinned image, or the interpreter at hand where that was asked for."""
-    if request.image == "host":
-        watch.note("not pinned: the box runs the Python at hand (--image host)")
-        return image.host_root()
-    recipe = "cuda" if request.policy.policy.hardware.gpus else "cpu"
-    return image.build(recipe, place, locked=False, watch=watch)
-
-
-def submissions_tokens(submission: Submission, held_out: HeldOut) -> Tokens:
-    """The held-out documents in the submission's tokens."""
-    return held_out.tokens(submission.manifest.tokenizer)
-
-
-def chosen_seeds(
-    policy: Policy, submission: Submission, nonce: bytes, wanted: int | None
-) -> tuple[int, ...]:
-    """PROTOCOL §8: the verifier's seeds, or the submission's own where the policy says so."""
-    count = policy.seeds.count if wanted is None else wanted
-    if policy.seeds.chosen_by == "submission" and len(submission.claim.seeds) >= count:
-        return submission.claim.seeds[:count]
-    return sampling.chosen_seeds(nonce, count)
-
-
-def run_folder(request: Request, submission: Submission, identity: tuple[str, ...]) -> Path:
-    """One folder per thing verified: another submission, policy, image or key never mixes in."""
+def _run_folder(
+    request: Request,
+    submission: Submission,
+    held_out: HeldOut,
+    ground: Ground,
+    guest: Harness,
+    trial: Trial,
+    seeds: int,
+) -> Path:
+    """One folder per thing verified: nothing of another submission, policy or key mixes in."""
+    identity = (
+        submission.digest,
+        request.policy.digest,
+        held_out.manifest_digest,
+        ground.root.digest,
+        ground.sandbox.name,
+        guest.digest,
+        __version__,
+        trial.key.public_hex,
+        str(trial.attempt),
+        str(seeds),
+    )
     short = hashlib.sha256("\n".join(identity).encode()).hexdigest()[:12]
     folder = request.out / f"{submission.folder_name}-{short}"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise StorageFault(
+            f"{folder} cannot be made: {fault.strerror}", remedy="choose another --out"
+        ) from fault
     return folder
 
 
-def lay_out_harness(place: Path) -> tuple[Path, str]:
-    """A folder with what runs inside scoring boxes, and its digest."""
-    guest = bundle.path("images") / "guest"
-    files = {name: (guest / name).read_bytes() for name in GUEST_FILES if (guest / name).exists()}
-    files["wire.py"] = (Path(__file__).parents[1] / "wire.py").read_bytes()
-    digest = hashlib.sha256()
-    for name in sorted(files):
-        digest.update(f"{name}\0{len(files[name])}\0".encode() + files[name])
-    folder = place / "harness" / digest.hexdigest()
-    if not folder.exists():
-        making = folder.with_name(f"{folder.name}.{os.getpid()}")
-        making.mkdir(parents=True)
-        for name, content in files.items():
-            (making / name).write_bytes(content)
-        with contextlib.suppress(OSError):
-            making.rename(folder)
-        shutil.rmtree(making, ignore_errors=True)
-    return folder, digest.hexdigest()
+def _set_aside_unfair(folder: Path, watch: Watch) -> None:
+    """A run that the machine spoiled before any replay is free again: its ledger is kept aside.
 
-
-def open_ledger(preparation: Preparation) -> None:
-    """The first events of a new ledger; a resumed one has them."""
-    ledger, request = preparation.ledger, preparation.request
-    if ledger.find(Opening):
+    Its nonce was never opened, and the next run has the same one (PROTOCOL §4.1).
+    """
+    if not (folder / "ledger.jsonl").exists():
         return
-    ledger.write_policy(request.policy.text)
-    policy = preparation.policy
-    ledger.append(
-        Opening(
-            format=FORMAT,
-            verifier_version=__version__,
-            started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
-            submission=preparation.submission.facts(),
-            policy_name=policy.name,
-            policy_digest=request.policy.digest,
-            public_key=preparation.key.public_hex,
-            self_run=True,
-            attempt=preparation.attempt,
-            nonce_commitment=signature.commitment(preparation.nonce),
-            seeds=preparation.seeds,
-            spot_check=len(preparation.seeds) < policy.seeds.count,
-            image=preparation.image_facts,
-            backend=preparation.sandbox.name,
-            assurance=preparation.sandbox.level,
-            harness_digest=preparation.harness_digest,
-            hardware=hardware(),
-        )
-    )
-    ledger.append(preparation.held_out_facts)
+    with Ledger.resume(folder) as ledger:
+        spoilt = all((ledger.find(Verdict), ledger.find(EnvironmentFault)))
+        if not spoilt or ledger.find(NonceOpened):
+            return
+    number = 1
+    while (aside := folder.with_name(f"{folder.name}-unfair-{number}")).exists():
+        number += 1
+    folder.rename(aside)
+    watch.note(f"the machine was at fault last time; that ledger is kept as {aside.name}")
+
+
+def _open_ledger(preparation: Preparation, asked: list[BoxFacts]) -> None:
+    """The first events of a new ledger; a resumed one has them already."""
+    ledger, request = preparation.ledger, preparation.request
+    facts = preparation.held_out.facts(preparation.tokens)
+    if ledger.find(HeldOutFacts):
+        _require_same_tokens(ledger, facts)
+        return
+    if not ledger.find(Opening):
+        ledger.write_policy(request.policy.text)
+        ledger.append(_opening(preparation))
+    for box in asked:
+        ledger.append(box)
     if request.previous is not None:
         ledger.append(request.previous)
+    ledger.append(facts)
 
 
-def hardware() -> dict[str, str]:
-    """What this machine is, in words."""
-    model = platform.processor() or platform.machine()
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                model = line.partition(":")[2].strip()
-                break
-    return {"cpu": model, "cores": str(os.cpu_count() or 0), "kernel": platform.release(), "gpus": "0"}
+def _require_same_tokens(ledger: Ledger, facts: HeldOutFacts) -> None:
+    if ledger.find(HeldOutFacts)[0].ids_digest != facts.ids_digest:
+        raise BadSubmission(
+            "its tokenizer gave other ids than in the run that is resumed",
+            file=facts.tokenizer,
+            remedy="a tokenizer must answer the same documents with the same ids",
+        )
+
+
+def _opening(preparation: Preparation) -> Opening:
+    policy, trial, ground = preparation.policy, preparation.trial, preparation.ground
+    return Opening(
+        format=FORMAT,
+        verifier_version=__version__,
+        started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        submission=preparation.submission.facts(),
+        policy_name=policy.name,
+        policy_digest=preparation.request.policy.digest,
+        public_key=trial.key.public_hex,
+        self_run=not preparation.request.organizer,
+        attempt=trial.attempt,
+        nonce_commitment=signature.commitment(trial.nonce),
+        seeds=preparation.seeds,
+        spot_check=len(preparation.seeds) < policy.seeds.count,
+        image=ground.image,
+        backend=ground.sandbox.name,
+        assurance=ground.sandbox.level,
+        harness_digest=preparation.harness.digest,
+        hardware=hardware(),
+    )

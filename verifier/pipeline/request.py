@@ -14,8 +14,9 @@ class Request:
     """One verification.
 
     `seeds` None: as many as the policy says; fewer make a spot check. `backend`: auto, docker,
-    local, or a backend's own name. `image`: pinned or host. `documents` None: the whole held-out
-    set; a number takes that many (never a record: another manifest digest).
+    local, or a backend's own name. `image`: pinned or host. `organizer`: the key is not the
+    submitter's own. `documents` None: the whole held-out set; a number takes that many, which
+    ones `documents_salt` says (never a record: another manifest digest).
     """
 
     reference: str
@@ -26,9 +27,11 @@ class Request:
     backend: str = "auto"
     image: str = "pinned"
     key: Path | None = None
+    organizer: bool = False
     data: Path | None = None
     previous: PreviousRow | None = None
     documents: int | None = None
+    documents_salt: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,3 +41,12 @@ class Report:
     verdict: Verdict
     folder: Path
     html: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rechecked:
+    """A verdict decided again. `key`: whose signature covers the ledger (hex), None if nobody's."""
+
+    verdict: Verdict
+    key: str | None
+    self_run: bool

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
-from verifier import sampling, training
+from verifier import heldout, sampling, training
 from verifier import submission as submissions
 from verifier.errors import BoxLost
-from verifier.ledger import score_root
+from verifier.ledger import root_parts, score_root
+from verifier.pipeline.boxes import scoring_spec
 from verifier.pipeline.preparation import Preparation
 from verifier.records import (
-    BoxFacts,
-    BoxSpec,
     EndedBy,
     EnvironmentFault,
-    Limits,
-    Mount,
+    HeldOutFacts,
     NonceOpened,
+    Opening,
     Pass,
     ProtocolFault,
     Replay,
@@ -31,9 +31,9 @@ from verifier.records import (
 )
 from verifier.sandbox.clock import starved_since
 from verifier.scoring.box import Setting
-from verifier.scoring.chain import Chain
-from verifier.scoring.passing import Scoring, run_pass
-from verifier.scoring.plan import plan_digest
+from verifier.scoring.chain import Chain, ChainResult
+from verifier.scoring.passing import PassResult, Scoring, run_pass
+from verifier.scoring.plan import Ids, plan_digest
 from verifier.scoring.reference import bigram_charges, end_likelihood
 from verifier.scoring.replay import (
     Asked,
@@ -47,9 +47,11 @@ from verifier.scoring.replay import (
 
 BORDERS_AT_MOST = 256
 FILLER_BATCHES = 5
-SCORING_PIDS = 256
-SCORING_LOG_BYTES = 4 << 20
-SCORING_TEMPORARY_BYTES = 1 << 30
+
+Draws = npt.NDArray[np.int64]
+
+
+# ---------------------------------------------------------------- train and weigh
 
 
 def train_seed(preparation: Preparation, seed: int) -> None:
@@ -57,36 +59,32 @@ def train_seed(preparation: Preparation, seed: int) -> None:
     ledger, policy = preparation.ledger, preparation.policy
     if ledger.find(Weighing, seed=seed):
         return
+    ground = preparation.ground
     with preparation.watch.phase(f"train seed {seed}", policy.train.limit_seconds) as progress:
         trained = training.train(
             preparation.submission,
             seed,
-            sandbox=preparation.sandbox,
-            root=preparation.root,
+            sandbox=ground.sandbox,
+            root=ground.root,
             data_folder=preparation.held_out.training_folder,
             policy=policy,
             out_folder=preparation.folder / f"seed-{seed}",
             progress=progress,
         )
     for facts in trained.boxes:
-        note_box(preparation, facts)
+        preparation.note(facts)
     if not ledger.find(Training, seed=seed):
         ledger.append(trained.facts)
+    if trained.facts.unfair:
+        fault = EnvironmentFault(seed=seed, phase="train", reason=trained.facts.unfair)
+        ledger.append(fault)
     if trained.facts.attempts:
         ledger.append(WallHits(seed=seed, phase="train", attempts=trained.facts.attempts))
-    shipment = submissions.freeze(
-        trained.artifact, preparation.submission, preparation.store / "shipments"
-    )
-    ledger.append(
-        submissions.weigh(shipment, preparation.submission, seed=seed, rule=policy.size)
-    )
-
-
-def note_box(preparation: Preparation, facts: BoxFacts) -> None:
-    """One event for each kind of box: the boxes of a phase are made alike."""
-    known = {(f.label, f.walls == facts.walls) for f in preparation.ledger.find(BoxFacts)}
-    if (facts.label, True) not in known:
-        preparation.ledger.append(facts)
+    with preparation.watch.phase("freeze and weigh the artifact", None):
+        shipment = submissions.freeze(
+            trained.artifact, preparation.submission, preparation.shelf, policy
+        )
+        ledger.append(submissions.weigh(shipment, preparation.submission, policy.size, seed=seed))
 
 
 def trained_well(preparation: Preparation, seed: int) -> Weighing | None:
@@ -95,126 +93,114 @@ def trained_well(preparation: Preparation, seed: int) -> Weighing | None:
     trainings, weighings = ledger.find(Training, seed=seed), ledger.find(Weighing, seed=seed)
     if not trainings or not weighings:
         return None
-    training_facts, weighing = trainings[-1], weighings[-1]
-    ended_well = training_facts.ended_by is EndedBy.ITSELF and training_facts.exit_code == 0
-    return weighing if ended_well and not weighing.objections else None
+    ended_well = trainings[-1].ended_by is EndedBy.ITSELF and trainings[-1].exit_code == 0
+    return weighings[-1] if ended_well else None
 
 
-def scoring_setting(preparation: Preparation, seed: int, shipment: Path) -> Setting:
-    """How this seed's scorer boxes are opened."""
-    policy, manifest = preparation.policy, preparation.submission.manifest
-    threads = str(policy.hardware.threads)
-    spec = BoxSpec(
-        label="",
-        root=preparation.root,
-        argv=("python3", "/harness/harness.py", manifest.scorer, "/shipment/artifact"),
-        environment={
-            **preparation.bytecode_environment,
-            "PYTHONPATH": "/shipment/code",
-            "PYTHONHASHSEED": "0",
-            "OMP_NUM_THREADS": threads,
-            "MKL_NUM_THREADS": threads,
-            "OMP_WAIT_POLICY": "passive",
-        },
-        inputs=(
-            Mount(source=shipment, target="/shipment"),
-            Mount(source=preparation.harness, target="/harness"),
-            *preparation.bytecode_mounts,
-        ),
-        output=None,
-        channel=None,
-        working_folder="/shipment/code",
-        limits=Limits(
-            # a box plays one part of a pass or replay; the policy bounds busy time, this bounds it
-            wall_seconds=policy.score.start_seconds
-            + policy.score.limit_seconds * max(policy.replay.busy_multiple, 1.0),
-            memory_bytes=policy.hardware.memory_bytes,
-            pids=SCORING_PIDS,
-            threads=policy.hardware.threads,
-            temporary_bytes=SCORING_TEMPORARY_BYTES,
-            output_bytes=0,
-            output_files=0,
-            log_bytes=SCORING_LOG_BYTES,
-        ),
-    )
-
-    def hits(phase: str, attempts: tuple[str, ...]) -> None:
-        preparation.ledger.append(WallHits(seed=seed, phase=phase, attempts=attempts))
-
-    return Setting(
-        sandbox=preparation.sandbox,
-        spec=spec,
-        rows=manifest.rows,
-        chunk=manifest.chunk,
-        vocabulary=preparation.tokens.vocabulary,
-        threads=policy.hardware.threads,
-        start_seconds=policy.score.start_seconds,
-        answer_seconds=policy.score.answer_seconds,
-        seed=seed,
-        starved=starved_since,
-        opened=lambda facts: note_box(preparation, facts),
-        ended=hits,
-    )
-
-
-def scoring(
-    preparation: Preparation, seed: int, weighing: Weighing, advance: Callable[[float], None]
-) -> Scoring:
-    """All that pass, replay and chain of one seed share."""
-    shipment = submissions.extracted(preparation.store / "shipments", weighing.shipment_digest)
-    return Scoring(
-        setting=scoring_setting(preparation, seed, shipment),
-        targets=preparation.targets,
-        batches=preparation.batches,
-        adaptation=preparation.submission.manifest.adaptation,
-        scorers=preparation.request.scorers,
-        advance=advance,
-    )
+# ---------------------------------------------------------------- score
 
 
 def score_seed(preparation: Preparation, seed: int) -> None:
     """Charge every held-out token once and fix `score_root`."""
     ledger = preparation.ledger
     weighing = trained_well(preparation, seed)
-    if weighing is None or ledger.find(Pass, seed=seed) or ledger.find(ProtocolFault, seed=seed):
+    done = any((ledger.find(Pass, seed=seed), ledger.find(ProtocolFault, seed=seed)))
+    if weighing is None or done:
         return
-    tokens = preparation.tokens
-    with preparation.watch.phase(f"score seed {seed}", float(len(tokens.ids))) as progress:
-        result = run_pass(scoring(preparation, seed, weighing, progress.advance))
+    policy = preparation.policy
+    budget = math.inf if policy.rehearsal else policy.score.limit_seconds
+    total = float(preparation.tokens.targets)
+    with preparation.watch.phase(f"score seed {seed}", total) as progress:
+        result = run_pass(scoring(preparation, seed, weighing, budget, progress.advance))
     for fault in result.faults:
         ledger.append(fault)
-    if result.faults:
-        return
-    manifest = preparation.submission.manifest
+        if fault.host_starved:
+            reason = f"this machine was starved of CPU: {fault.message}"
+            ledger.append(EnvironmentFault(seed=seed, phase="score", reason=reason))
+    if not result.faults:
+        ledger.append(passed(preparation, seed, weighing, result))
+
+
+def passed(preparation: Preparation, seed: int, weighing: Weighing, result: PassResult) -> Pass:
+    """A pass without fault as an event, its root taken over all it rests on."""
+    ledger, manifest = preparation.ledger, preparation.submission.manifest
+    tokens = preparation.tokens
     plan = plan_digest(preparation.batches, manifest.chunk, manifest.adaptation)
-    ledger.append(
-        Pass(
-            seed=seed,
-            plan_digest=plan,
-            score_root=score_root(preparation.root_parts(weighing, plan, result.charges)),
-            charged=result.charged,
-            scorers=preparation.request.scorers,
-            busy_seconds=result.busy_seconds,
-            wall_seconds=result.wall_seconds,
-            charges=result.charges,
-            reference=bigram_charges(
-                preparation.targets, preparation.training_ids(), tokens.vocabulary, tokens.end
-            ),
-        )
+    (opening,), (held_out,) = ledger.find(Opening), ledger.find(HeldOutFacts)
+    parts = root_parts(opening, held_out, weighing, plan, result.charges)
+    return Pass(
+        seed=seed,
+        plan_digest=plan,
+        score_root=score_root(parts),
+        charged=result.charged,
+        scorers=preparation.request.scorers,
+        busy_seconds=result.busy_seconds,
+        wall_seconds=result.wall_seconds,
+        charges=result.charges,
+        reference=bigram_charges(
+            preparation.targets, preparation.training_ids, tokens.vocabulary, tokens.end
+        ),
     )
 
 
+def scoring(
+    preparation: Preparation,
+    seed: int,
+    weighing: Weighing,
+    budget_seconds: float,
+    advance: Callable[[float], None],
+) -> Scoring:
+    """All that pass, replay and chain of one seed share; `budget_seconds` bounds each box."""
+    policy, manifest = preparation.policy, preparation.submission.manifest
+    shipment = submissions.extracted(preparation.shelf, weighing.shipment_digest)
+
+    def hit(phase: str, attempts: tuple[str, ...]) -> None:
+        preparation.note(WallHits(seed=seed, phase=phase, attempts=attempts))
+
+    setting = Setting(
+        sandbox=preparation.ground.sandbox,
+        spec=scoring_spec(
+            preparation.ground.root,
+            preparation.harness,
+            preparation.bytecode,
+            shipment,
+            manifest.scorer,
+            policy,
+        ),
+        rows=manifest.rows,
+        chunk=manifest.chunk,
+        vocabulary=preparation.tokens.vocabulary,
+        threads=policy.hardware.threads,
+        start_seconds=policy.score.start_seconds,
+        answer_seconds=policy.score.answer_seconds,
+        budget_seconds=budget_seconds,
+        seed=seed,
+        starved=starved_since,
+        opened=preparation.note,
+        ended=hit,
+    )
+    return Scoring(
+        setting=setting,
+        targets=preparation.targets,
+        batches=preparation.batches,
+        adaptation=manifest.adaptation,
+        scorers=preparation.request.scorers,
+        advance=advance,
+    )
+
+
+# ---------------------------------------------------------------- replay
+
+
 def replay_seed(preparation: Preparation, seed: int) -> None:
-    """Replay one seed blind; where it deviates, run the chain; then look for held-out text."""
+    """Look for held-out text in the box, then replay blind and ask which rule broke."""
     ledger = preparation.ledger
     weighing = trained_well(preparation, seed)
     if weighing is None:
         return
-    if not ledger.find(Secrecy, seed=seed):
-        for secrecy in preparation.scan(seed, weighing):
-            ledger.append(secrecy)
+    scan_seed(preparation, seed, weighing)
     passes = ledger.find(Pass, seed=seed)
-    done = ledger.find(Replay, seed=seed) or ledger.find(EnvironmentFault, seed=seed)
+    done = any((ledger.find(Replay, seed=seed), ledger.find(EnvironmentFault, seed=seed)))
     if not passes or done or not ledger.find(NonceOpened) or preparation.streams:
         return
     try:
@@ -224,65 +210,88 @@ def replay_seed(preparation: Preparation, seed: int) -> None:
         ledger.append(fault)
 
 
-def drawn(preparation: Preparation, scored: Pass) -> tuple[np.ndarray, Asked]:
+def scan_seed(preparation: Preparation, seed: int, weighing: Weighing) -> None:
+    """PROTOCOL §7's windows over all that this seed's boxes could read."""
+    ledger, rule = preparation.ledger, preparation.policy.secrecy
+    held_out, root = preparation.held_out, preparation.ground.root
+    scanned = {secrecy.scanned for secrecy in ledger.find(Secrecy, seed=seed)}
+    shipment = submissions.extracted(preparation.shelf, weighing.shipment_digest)
+    theirs, ours = "submission and artifact", "image"
+    with preparation.watch.phase("look for held-out text in the boxes", None):
+        if theirs not in scanned:
+            found = heldout.scan([preparation.submission.folder, shipment], held_out, rule)
+            ledger.append(found.record(seed=seed, scanned=theirs))
+        if ours not in scanned and root.folder is not None:
+            found = heldout.scan_cached(root.folder, root.digest, held_out, rule, preparation.store)
+            ledger.append(found.record(seed=seed, scanned=ours))
+
+
+def drawn(preparation: Preparation, scored: Pass) -> tuple[Draws, Asked]:
     """The draws of a sampled replay (none when everything is asked) and what is asked."""
     rule, targets, tokens = preparation.policy.replay, preparation.targets, preparation.tokens
     if rule.mode == "all":
         return np.zeros(0, dtype=np.int64), asked_everywhere(targets)
+    nonce, root = preparation.trial.nonce, scored.score_root
     weights = sampling.weights(scored.charges, scored.reference, rule.slack_nats)
-    draws = sampling.draw(preparation.nonce, scored.score_root, weights, rule.draws)
-    borders = sampling.borders(
-        preparation.nonce,
-        scored.score_root,
+    draws = sampling.draw(nonce, root, weights, rule.draws)
+    near = sampling.borders(
+        nonce,
+        root,
         np.diff(targets.offsets),
         preparation.submission.manifest.chunk,
         min(BORDERS_AT_MOST, rule.draws),
     )
-    likely = end_likelihood(
-        targets, preparation.training_ids(), tokens.vocabulary, tokens.end
-    )
-    return draws, asked_at(targets, np.concatenate((draws, borders)), likely, rule.decoys)
+    likely = end_likelihood(targets, preparation.training_ids, tokens.vocabulary, tokens.end)
+    return draws, asked_at(targets, np.concatenate((draws, near)), likely, rule.decoys)
 
 
-def replay_and_chain(
-    preparation: Preparation, seed: int, weighing: Weighing, scored: Pass
-) -> None:
+def replay_and_chain(preparation: Preparation, seed: int, weighing: Weighing, scored: Pass) -> None:
     """Steps 3 to 5 of PROTOCOL §4 for one seed."""
     ledger, targets = preparation.ledger, preparation.targets
     draws, asked = drawn(preparation, scored)
-    key = hashlib.sha256(preparation.nonce + scored.score_root.encode()).digest()
-    rows = preparation.submission.manifest.rows
+    key = hashlib.sha256(preparation.trial.nonce + scored.score_root.encode()).digest()
     filler = random_rows(
         key,
-        FILLER_BATCHES * rows,
+        FILLER_BATCHES * preparation.submission.manifest.rows,
         np.diff(targets.offsets).tolist(),
-        preparation.training_ids(),
+        preparation.training_ids,
         preparation.tokens.vocabulary,
     )
+    policy = preparation.policy
+    budget = policy.replay.busy_seconds(scored.busy_seconds, policy.score.limit_seconds)
     count = float(sum(len(positions) for positions in asked.values()))
     with preparation.watch.phase(f"replay seed {seed} blind", count) as progress:
-        course = scoring(preparation, seed, weighing, progress.advance)
+        course = scoring(preparation, seed, weighing, budget, progress.advance)
         replayed = run_replay(
             course, blind_batches(key, targets, preparation.batches, asked, filler)
         )
     for fault in replayed.faults:
         ledger.append(fault)
-    deviates = np.abs(replayed.blind - scored.charges) > preparation.policy.replay.tau_nats
-    if deviates.any() and not replayed.faults:
-        with preparation.watch.phase(f"ask which rule seed {seed} broke", None) as progress:
-            course = scoring(preparation, seed, weighing, progress.advance)
-            chain = Chain(
-                course, scored.charges, replayed, preparation.policy.replay, filler
-            ).run()
+    tau = policy.replay.tau_nats
+    if not replayed.faults and (np.abs(replayed.blind - scored.charges) > tau).any():
+        chain = run_chain(preparation, seed, weighing, scored, replayed, filler)
         for record in (*chain.steps, *chain.faults):
             ledger.append(record)
-    # the replay's own event comes last: a run that dies in the chain asks again from the start
+    # The replay's own event comes last: a run that dies in the chain asks again from the start.
     ledger.append(recorded(preparation, seed, draws, replayed))
 
 
-def recorded(
-    preparation: Preparation, seed: int, draws: np.ndarray, replayed: ReplayResult
-) -> Replay:
+def run_chain(
+    preparation: Preparation,
+    seed: int,
+    weighing: Weighing,
+    scored: Pass,
+    replayed: ReplayResult,
+    filler: list[Ids],
+) -> ChainResult:
+    """Ask fresh boxes which rule broke. Their time is ours, so that only answers are bounded."""
+    with preparation.watch.phase(f"ask which rule seed {seed} broke", None) as progress:
+        course = scoring(preparation, seed, weighing, math.inf, progress.advance)
+        rule = preparation.policy.replay
+        return Chain(course, scored.charges, replayed, rule, filler).run()
+
+
+def recorded(preparation: Preparation, seed: int, draws: Draws, replayed: ReplayResult) -> Replay:
     """The replay as an event: only what was asked."""
     asked = np.flatnonzero(~np.isnan(replayed.blind)).astype(np.int64)
     return Replay(

@@ -6,7 +6,7 @@ from verifier.pipeline.evidence import conclude
 from verifier.pipeline.preparation import Preparation, prepare
 from verifier.pipeline.request import Report, Request
 from verifier.pipeline.seed import replay_seed, score_seed, train_seed
-from verifier.records import NonceOpened, Pass, Verdict
+from verifier.records import EnvironmentFault, NonceOpened, Verdict
 from verifier.watch import Watch
 
 
@@ -41,9 +41,12 @@ def run_seeds(preparation: Preparation) -> None:
         train_seed(preparation, seed)
         # 3. commit, charge, reveal
         score_seed(preparation, seed)
+    if ledger.find(EnvironmentFault):
+        # The machine spoiled it: the nonce stays closed, and another run is free.
+        return
     # 4. open the nonce, now that every charge is fixed
-    if ledger.find(Pass) and not ledger.find(NonceOpened):
-        ledger.append(preparation.opened_nonce())
+    if not ledger.find(NonceOpened):
+        ledger.append(preparation.trial.opened())
     for seed in preparation.seeds:
         # 5. replay, and the chain where charges and blind costs differ
         replay_seed(preparation, seed)

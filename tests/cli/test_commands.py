@@ -1,0 +1,66 @@
+"""What the smaller commands say, to people and to machines."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from verifier import policy as policies
+from verifier import report as reports
+from verifier import submission
+from verifier.audits import REGISTRY
+from verifier.cli.main import run
+
+
+def test_help_and_version_answer_without_doing_anything(capsys: pytest.CaptureFixture[str]) -> None:
+    """Promise: `verifier` alone explains itself."""
+    assert run(["--version"]) == 0
+    assert "golf-verifier" in capsys.readouterr().out
+    assert run(["verify", "--help"]) == 0
+    assert "--policy" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("audit", [audit.id for audit in REGISTRY])
+def test_every_audit_can_be_explained(audit: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A finding's id leads to what it means."""
+    assert run(["explain", audit, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["text"].startswith(f"## {audit}\n")
+    assert run(["explain", audit]) == 0
+    assert audit in capsys.readouterr().out
+
+
+def test_a_misspelt_audit_is_answered_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    """ "Did you mean"."""
+    assert run(["explain", "lookahed"]) == 64
+    assert "lookahead" in capsys.readouterr().err
+
+
+def test_policies_are_listed_shown_and_described(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is shown is the file itself, and its digest what verdicts cite."""
+    assert run(["policy", "list", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in rows] == list(policies.names())
+    assert run(["policy", "list"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(rows)
+    assert run(["policy", "show", "local_cpu"]) == 0
+    assert capsys.readouterr().out.encode() == policies.load("local_cpu").text
+    assert run(["policy", "show", "local_cpu", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["digest"] == policies.load("local_cpu").digest
+    assert run(["policy", "schema"]) == 0
+    assert json.loads(capsys.readouterr().out) == policies.schema()
+
+
+@pytest.mark.parametrize(
+    ("what", "room"),
+    [("policy", policies), ("verify.yaml", submission), ("report.json", reports)],
+    ids=["policy", "verify.yaml", "report.json"],
+)
+def test_every_schema_is_exported(
+    what: str, room: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """People's editors and other programs read them."""
+    assert run(["schema", what]) == 0
+    assert json.loads(capsys.readouterr().out) == room.schema()  # type: ignore[attr-defined]

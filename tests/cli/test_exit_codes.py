@@ -1,0 +1,155 @@
+"""Every way a command can end has its own exit code, in one place (DESIGN law 5)."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import inspect
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.audits import evidence as make
+from verifier import errors, pipeline
+from verifier.cli.main import FAILED, USAGE, run
+from verifier.errors import BadInput, Interrupted, VerifierError
+from verifier.records import Answer
+from verifier.verdict import decide
+
+FAULTS = [
+    kind
+    for _, kind in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(kind, VerifierError)
+]
+
+
+def raised(kind: type[VerifierError]) -> VerifierError:
+    """One of its kind, with a remedy."""
+    if issubclass(kind, BadInput):
+        return kind("is [wrong]", file="some/file", place=3, remedy="write it anew")
+    return kind("it [went] wrong", remedy="try again")
+
+
+@pytest.mark.parametrize("kind", FAULTS, ids=lambda kind: kind.__name__)
+def test_every_failure_of_ours_ends_in_its_code_and_says_the_remedy(
+    kind: type[VerifierError], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Law 5: one entry point maps them all; brackets are text, not markup."""
+
+    def fail(*_: object) -> None:
+        raise raised(kind)
+
+    monkeypatch.setattr(pipeline, "verify", fail)
+    assert run(["verify", "somewhere", "--quiet"]) == kind.exit_code
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "[wrong]" in said.err or "[went]" in said.err
+    assert "→" in said.err
+
+
+def test_a_machine_reads_a_failure_as_json(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--json` holds for failures too."""
+
+    def fail(*_: object) -> None:
+        raise errors.StorageFault("the disk is full", remedy="make room")
+
+    monkeypatch.setattr(pipeline, "verify", fail)
+    assert run(["verify", "somewhere", "--quiet", "--json"]) == 70
+    found = json.loads(capsys.readouterr().out)
+    assert found["error"]["kind"] == "StorageFault"
+    assert found["error"]["remedy"] == "make room"
+    assert found["exit_code"] == 70
+
+
+@pytest.mark.parametrize("fault", [KeyboardInterrupt, Interrupted])
+def test_an_interrupted_command_says_that_it_can_be_resumed(
+    fault: type[BaseException],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """130, and nothing lost."""
+
+    def fail(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(pipeline, "verify", fail)
+    assert run(["verify", "somewhere", "--quiet"]) == 130
+    assert "resumes" in capsys.readouterr().err
+
+
+def test_a_bug_is_called_one_and_never_a_verdict(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Anything unforeseen is ours: 70. Where it was is shown on request."""
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("by us")
+
+    monkeypatch.setattr(pipeline, "verify", fail)
+    assert run(["verify", "somewhere", "--quiet"]) == FAILED
+    assert "Traceback" not in capsys.readouterr().err
+    monkeypatch.setenv("VERIFIER_DEBUG", "1")
+    assert run(["verify", "somewhere", "--quiet"]) == FAILED
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_reader_that_went_away_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Output that nobody took is not a verdict that was given."""
+
+    def fail(*_: object) -> None:
+        raise BrokenPipeError(errno.EPIPE, "nobody reads")
+
+    monkeypatch.setattr(pipeline, "verify", fail)
+    assert run(["verify", "somewhere", "--quiet"]) == FAILED
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["verify"],
+        ["verfy", "x"],
+        ["verify", "x", "--nonsense"],
+        ["verify", "x", "--seeds", "0"],
+        ["verify", "x", "--scorers", "many"],
+        ["verify", "x", "--image", "latest"],
+        ["verify", "x", "--policy", "local_gpu"],
+        ["verify", "x", "--previous", "=1.0"],
+        ["verify", "x", "--previous", "row=one"],
+        ["verify", "x", "--previous", "row=nan"],
+        ["explain", "lookahed"],
+        ["schema", "ledger"],
+        ["image", "build", "cpus"],
+        ["recheck", "/nonexistent"],
+        ["report", "/nonexistent"],
+        ["verify-signature", "/nonexistent"],
+    ],
+    ids=" ".join,
+)
+def test_what_cannot_be_asked_ends_in_64(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command line library's own errors too."""
+    assert run(words) == USAGE
+    assert capsys.readouterr().err.strip()
+
+
+@pytest.mark.parametrize("answer", Answer)
+def test_a_verdict_is_the_exit_code(
+    answer: Answer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    """0 verified, 1 refuted, 2 inconclusive; stdout is JSON alone when asked."""
+    verdict = dataclasses.replace(decide(make.evidence(), make.local()), answer=answer)
+    done = pipeline.Report(verdict=verdict, folder=tmp_path, html=tmp_path / "report.html")
+    monkeypatch.setattr(pipeline, "verify", lambda *_: done)
+    wanted = {"VERIFIED": 0, "REFUTED": 1, "INCONCLUSIVE": 2}[answer.value]
+    assert run(["verify", "x", "--quiet", "--json"]) == wanted
+    found = json.loads(capsys.readouterr().out)
+    assert (found["answer"], found["exit_code"]) == (answer.value, wanted)
+    assert run(["verify", "x", "--quiet"]) == wanted
+    assert str(tmp_path / "report.html") in capsys.readouterr().out

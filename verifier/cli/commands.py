@@ -1,0 +1,398 @@
+"""Which words does the command line know? One function a command; what they do is the pipeline's.
+
+Rooms are imported inside commands, so that `verifier --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from verifier.errors import RequestError
+
+if TYPE_CHECKING:
+    from verifier.records import PreviousRow, Verdict
+
+REFERENCE = typer.Argument(help="A submission: a folder or a tarball.", metavar="REF")
+JSON = typer.Option("--json", help="Print JSON for machines on stdout.")
+QUIET = typer.Option("--quiet", help="Show no progress.")
+
+app = typer.Typer(
+    name="verifier",
+    help="Verify submissions to a small-language-model competition: behaviour proven, not read.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+image_app = typer.Typer(help="Root file systems that boxes run on.", no_args_is_help=True)
+data_app = typer.Typer(help="Held-out data sets.", no_args_is_help=True)
+policy_app = typer.Typer(help="The rules, as dated files.", no_args_is_help=True)
+app.add_typer(image_app, name="image")
+app.add_typer(data_app, name="data")
+app.add_typer(policy_app, name="policy")
+
+EXIT_CODES = {"VERIFIED": 0, "REFUTED": 1, "INCONCLUSIVE": 2}
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from verifier import __version__
+
+        print(f"golf-verifier {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    """Nothing is done before a command is named."""
+
+
+# ---------------------------------------------------------------- verdicts
+
+
+@app.command()
+def verify(
+    reference: Annotated[str, REFERENCE],
+    policy: Annotated[
+        str, typer.Option(help="A policy's name (`verifier policy list`) or file.")
+    ] = "local_cpu",
+    out: Annotated[Path, typer.Option(help="Where runs are kept; a re-run resumes.")] = Path("out"),
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Fewer seeds than the policy's: a spot check.")
+    ] = None,
+    scorers: Annotated[int, typer.Option(min=1, max=64, help="Scorer boxes at a time.")] = 1,
+    backend: Annotated[
+        str, typer.Option(help="auto, local, docker, bubblewrap or plain.")
+    ] = "auto",
+    image: Annotated[
+        str, typer.Option(help="pinned, or host: the Python at hand, never a record.")
+    ] = "pinned",
+    data: Annotated[
+        Path | None, typer.Option(help="A folder that `verifier data import` made.")
+    ] = None,
+    documents: Annotated[
+        int | None, typer.Option(min=1, help="Only so many held-out documents: no verdict on all.")
+    ] = None,
+    previous: Annotated[
+        str | None,
+        typer.Option(help="The row to beat: a finished run's folder, or NAME=BPB,BPB,…"),
+    ] = None,
+    key: Annotated[Path | None, typer.Option(help="The Ed25519 key to sign with.")] = None,
+    organizer: Annotated[
+        bool, typer.Option("--organizer", help="The key is the competition's, not a submitter's.")
+    ] = False,
+    as_json: Annotated[bool, JSON] = False,
+    quiet: Annotated[bool, QUIET] = False,
+) -> int:
+    """Train, weigh, score and replay a submission in boxes, and give a verdict.
+
+    Exit code 0: VERIFIED, 1: REFUTED, 2: INCONCLUSIVE.
+    """
+    from verifier import pipeline
+    from verifier import policy as policies
+    from verifier.cli.watching import watcher
+
+    if image not in {"pinned", "host"}:
+        raise RequestError(f"there is no image {image!r}", remedy="--image pinned, or host")
+    request = pipeline.Request(
+        reference=reference,
+        policy=policies.load(policy),
+        out=out,
+        seeds=seeds,
+        scorers=scorers,
+        backend=backend,
+        image=image,
+        key=key,
+        organizer=organizer,
+        data=data,
+        previous=None if previous is None else _previous(previous),
+        documents=documents,
+    )
+    report = pipeline.verify(request, watcher(quiet=quiet))
+    _say_verdict(report.verdict, as_json, folder=str(report.folder), report=str(report.html))
+    return EXIT_CODES[report.verdict.answer.value]
+
+
+@app.command()
+def recheck(
+    ledger: Annotated[Path, typer.Argument(help="A finished run's folder, or its ledger.")],
+    as_json: Annotated[bool, JSON] = False,
+) -> int:
+    """Decide again from a finished ledger, offline: same evidence, same verdict.
+
+    It re-decides; it does not prove again that the run took place.
+    """
+    from verifier import pipeline
+
+    found = pipeline.recheck(ledger)
+    if found.key is None:
+        whose = "nobody signed this ledger: it is a claim"
+    elif found.self_run:
+        whose = f"signed by key {found.key}, the submitter's own: it is a claim to others"
+    else:
+        whose = f"signed by key {found.key}"
+    _say_verdict(found.verdict, as_json, signature=whose)
+    return EXIT_CODES[found.verdict.answer.value]
+
+
+@app.command()
+def report(
+    folders: Annotated[list[Path], typer.Argument(help="Folders of finished runs.")],
+    out: Annotated[Path, typer.Option(help="Where the index page goes.")] = Path("out/index.html"),
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Write the pages of finished runs again, and one page over all of them."""
+    from verifier import pipeline
+
+    index = pipeline.report(folders, out)
+    _say({"index": str(index)}, as_json, f"{index}")
+
+
+@app.command()
+def sign(
+    ledger: Annotated[Path, typer.Argument(help="A finished run's folder, or its ledger.")],
+    key: Annotated[Path | None, typer.Option(help="The Ed25519 key to sign with.")] = None,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Sign a ledger's head with your key."""
+    from verifier import pipeline
+
+    public = pipeline.sign(ledger, key)
+    _say({"key": public}, as_json, f"signed by key {public}")
+
+
+@app.command("verify-signature")
+def verify_signature(
+    ledger: Annotated[Path, typer.Argument(help="A finished run's folder, or its ledger.")],
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Say whose signature covers a ledger's head."""
+    from verifier import pipeline
+
+    public = pipeline.verify_signature(ledger)
+    _say({"key": public}, as_json, f"signed by key {public}")
+
+
+@app.command()
+def explain(
+    audit: Annotated[str, typer.Argument(help="An audit's id, as in a report.")],
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Say what an audit measures, what breaks it, and how to clear yourself."""
+    from rich.markdown import Markdown
+
+    from verifier import pipeline
+
+    text = pipeline.explain(audit)
+    if as_json:
+        print(json.dumps({"audit": audit, "text": text}))
+    else:
+        Console().print(Markdown(text))
+
+
+@app.command()
+def schema(
+    what: Annotated[str, typer.Argument(help="policy, verify.yaml or report.json.")],
+) -> None:
+    """Print the JSON Schema of a file that people or machines read and write."""
+    from verifier import policy as policies
+    from verifier import report as reports
+    from verifier import submission
+
+    schemas = {
+        "policy": policies.schema,
+        "verify.yaml": submission.schema,
+        "report.json": reports.schema,
+    }
+    if what not in schemas:
+        raise RequestError(f"there is no schema {what!r}", remedy=f"one of {', '.join(schemas)}")
+    print(json.dumps(schemas[what](), indent=1, ensure_ascii=False))
+
+
+# ---------------------------------------------------------------- images, data, policies
+
+
+@image_app.command("build")
+def image_build(
+    name: Annotated[str, typer.Argument(help="A recipe in images/: cpu or cuda.")],
+    locked: Annotated[
+        bool, typer.Option("--locked", help="Any difference from debs.lock is an error.")
+    ] = False,
+    as_json: Annotated[bool, JSON] = False,
+    quiet: Annotated[bool, QUIET] = False,
+) -> None:
+    """Make a root file system from its recipe and locks, once."""
+    from verifier import pipeline
+    from verifier.cli.watching import watcher
+
+    root, facts = pipeline.build_image(name, watcher(quiet=quiet), locked=locked)
+    _say_image(root.tar, facts, as_json)
+
+
+@image_app.command("show")
+def image_show(
+    name: Annotated[str, typer.Argument(help="A recipe in images/: cpu or cuda.")],
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Say what the store has of a recipe: its digest and every package in it."""
+    from verifier import pipeline
+
+    root, facts = pipeline.show_image(name)
+    _say_image(root.tar, facts, as_json)
+
+
+@data_app.command("build")
+def data_build(
+    as_json: Annotated[bool, JSON] = False, quiet: Annotated[bool, QUIET] = False
+) -> None:
+    """Make the embedded default: the documentation of Django 5.2, cut into documents."""
+    from verifier import pipeline
+    from verifier.cli.watching import watcher
+
+    _say_data(pipeline.build_data(watcher(quiet=quiet)), as_json)
+
+
+@data_app.command("import")
+def data_import(
+    shards: Annotated[Path, typer.Argument(help="fineweb_val_*.bin, or their folder.")],
+    tokenizer: Annotated[Path, typer.Option(help="The sentencepiece model they were made with.")],
+    docs: Annotated[
+        Path | None, typer.Option(help='The raw documents, one {"text": …} a line.')
+    ] = None,
+    train: Annotated[
+        Path | None, typer.Option(help="A folder of fineweb_train_*.bin, searched for them.")
+    ] = None,
+    as_json: Annotated[bool, JSON] = False,
+    quiet: Annotated[bool, QUIET] = False,
+) -> None:
+    """Take the competition's own held-out shards."""
+    from verifier import pipeline
+    from verifier.cli.watching import watcher
+
+    found = pipeline.import_data(shards, tokenizer, docs, train, watcher(quiet=quiet))
+    _say_data(found, as_json)
+
+
+@policy_app.command("list")
+def policy_list(as_json: Annotated[bool, JSON] = False) -> None:
+    """List the policies that ship with the verifier."""
+    from verifier import policy as policies
+
+    found = {name: policies.load(name) for name in policies.names()}
+    if as_json:
+        rows = [
+            {"name": name, "title": file.policy.title, "digest": file.digest}
+            for name, file in found.items()
+        ]
+        print(json.dumps(rows))
+        return
+    width = max(map(len, found))
+    for name, file in found.items():
+        print(f"{name:<{width}}  {file.policy.title}")
+
+
+@policy_app.command("show")
+def policy_show(
+    name: Annotated[str, typer.Argument(help="A policy's name or file.")],
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Print a policy as it is written, or as JSON."""
+    from verifier import policy as policies
+
+    file = policies.load(name)
+    if as_json:
+        body = file.policy.model_dump(mode="json")
+        print(json.dumps({"digest": file.digest, "policy": body}, indent=1))
+    else:
+        print(file.text.decode(), end="")
+
+
+@policy_app.command("schema")
+def policy_schema() -> None:
+    """Print what every key of a policy means."""
+    schema("policy")
+
+
+# ---------------------------------------------------------------- saying
+
+
+def _say(value: dict[str, Any], as_json: bool, text: str) -> None:
+    print(json.dumps(value) if as_json else text)
+
+
+def _say_verdict(verdict: Verdict, as_json: bool, **more: str) -> None:
+    from verifier.ledger.codec import encode_record
+    from verifier.report import render
+
+    if as_json:
+        code = EXIT_CODES[verdict.answer.value]
+        print(json.dumps({**encode_record(verdict), **more, "exit_code": code}))
+        return
+    console = Console(highlight=False)
+    render(verdict, console)
+    for name, value in more.items():
+        console.print(f"{name}: {value}", markup=False, soft_wrap=True)
+
+
+def _say_image(tar: Path | None, facts: Any, as_json: bool) -> None:
+    from verifier.ledger.codec import encode_record
+
+    size = None if tar is None else tar.stat().st_size
+    if as_json:
+        print(json.dumps({**encode_record(facts), "tar": str(tar), "tar_bytes": size}))
+        return
+    kind = "pinned" if facts.pinned else "not pinned"
+    print(f"{facts.recipe}: {kind}, Python {facts.python}, {len(facts.packages)} packages")
+    print(f"digest  {facts.root_digest}")
+    if size is not None:
+        print(f"tar     {tar} ({size:,} bytes)")
+    for name, version in facts.packages.items():
+        print(f"  {name} {version}")
+
+
+def _say_data(held_out: Any, as_json: bool) -> None:
+    found = {
+        "name": held_out.name,
+        "manifest": held_out.manifest_digest,
+        "documents": len(held_out.documents),
+        "bytes": sum(map(len, held_out.documents)),
+        "training_folder": str(held_out.training_folder),
+        "found_in_training": [list(met) for met in held_out.found_in_training],
+    }
+    if as_json:
+        print(json.dumps(found))
+        return
+    print(f"{found['name']}: {found['documents']} held-out documents, {found['bytes']:,} bytes")
+    print(f"manifest  {found['manifest']}")
+    print(f"training  {found['training_folder']}")
+    for document, shard, at in held_out.found_in_training:
+        print(f"document {document} stands in training shard {shard} at token {at}")
+
+
+def _previous(text: str) -> PreviousRow:
+    """NAME=BPB,BPB,… or the folder of a finished run. Raises RequestError."""
+    from verifier import pipeline
+    from verifier.records import PreviousRow
+
+    name, equals, values = text.partition("=")
+    if not equals:
+        verdict = pipeline.recheck(Path(text)).verdict
+        return PreviousRow(name=Path(text).name, bpb=tuple(seed.bpb for seed in verdict.seeds))
+    try:
+        bpb = tuple(float(value) for value in values.split(","))
+    except ValueError:
+        bpb = ()
+    if not name or not bpb or not all(0 < value < float("inf") for value in bpb):
+        raise RequestError(
+            f"--previous {text!r} names no row", remedy="NAME=1.0810,1.0812,1.0809, or a folder"
+        )
+    return PreviousRow(name=name, bpb=bpb)

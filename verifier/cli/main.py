@@ -1,0 +1,90 @@
+"""Which exit code does a command end with? The one entry point that maps them all (DESIGN law 5).
+
+| code | meaning |
+|---|---|
+| 0 | verified, or the errand is done |
+| 1 | refuted |
+| 2 | inconclusive: a person must look |
+| 64 | usage: what was asked for, or handed over, cannot be used |
+| 70 | the verifier or the machine failed |
+| 130 | interrupted |
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from verifier.cli.commands import app
+from verifier.errors import Interrupted, VerifierError
+
+USAGE, FAILED = 64, 70
+DEBUG_VARIABLE = "VERIFIER_DEBUG"
+
+
+def main() -> NoReturn:
+    """Run the command that the arguments name, and exit with its code."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; its exit code. Every way to fail ends here, in one sentence on stderr."""
+    try:
+        code = app(list(arguments), prog_name="verifier", standalone_mode=False)
+    except (KeyboardInterrupt, Interrupted, typer.Abort):
+        return _interrupted()
+    except typer.TyperException as wrong:
+        _say("usage", str(getattr(wrong, "message", "") or wrong) or type(wrong).__name__)
+        return USAGE
+    except VerifierError as fault:
+        _fail(fault, as_json="--json" in arguments)
+        return fault.exit_code
+    except SystemExit:
+        # The command line library's answer to a reader that went away; its code would say REFUTED.
+        return FAILED
+    except Exception as bug:  # noqa: BLE001 - the last line of defence names it a bug of ours
+        _say("bug", f"{type(bug).__name__}: {bug}", f"{DEBUG_VARIABLE}=1 shows where")
+        if os.environ.get(DEBUG_VARIABLE):
+            traceback.print_exc()
+        return FAILED
+    # The library answers Ctrl-C with this code instead of raising.
+    if code == Interrupted.exit_code:
+        return _interrupted()
+    return code if isinstance(code, int) else 0
+
+
+def _interrupted() -> int:
+    _say("interrupted", "what was finished is kept; the same command resumes from there")
+    return Interrupted.exit_code
+
+
+def _fail(fault: VerifierError, *, as_json: bool) -> None:
+    if as_json:
+        said = {"kind": type(fault).__name__, "message": fault.message, "remedy": fault.remedy}
+        print(json.dumps({"error": said, "exit_code": fault.exit_code}))
+    _say("error", fault.message, fault.remedy)
+    if os.environ.get(DEBUG_VARIABLE):
+        traceback.print_exc()
+
+
+def _say(word: str, text: str, remedy: str = "") -> None:
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(f"[bold]{word}:[/bold] {escape(text)}")
+    if remedy:
+        console.print(f"  → {escape(remedy)}")
+
+
+def _interrupt(_: int, __: FrameType | None) -> NoReturn:
+    """Ended from outside: leave as Ctrl-C does, so that boxes are ended and nothing is lost."""
+    raise KeyboardInterrupt

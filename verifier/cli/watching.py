@@ -1,0 +1,72 @@
+"""How is long work shown? Bars on a terminal, one line a phase elsewhere; always on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from verifier.watch import Progress as Watched
+from verifier.watch import Unwatched, Watch
+
+SHORT_SECONDS = 0.5
+
+
+def watcher(*, quiet: bool) -> Watch:
+    """Whoever shows progress on this terminal, or nobody."""
+    return Unwatched() if quiet else Shown(Console(stderr=True, highlight=False))
+
+
+class Shown:
+    """A watch that shows phases as they go by."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    @contextlib.contextmanager
+    def phase(self, name: str, total: float | None) -> Iterator[Watched]:
+        """Show `name` with a bar while it runs, and how long it took when it ended."""
+        began = time.monotonic()
+        with contextlib.ExitStack() as stack:
+            if self._console.is_terminal:
+                bars = stack.enter_context(_bars(self._console))
+                yield _Bar(bars, bars.add_task(escape(name), total=total))
+            else:
+                yield _Unseen()
+        seconds = time.monotonic() - began
+        if seconds >= SHORT_SECONDS:
+            self._console.print(f"[green]✓[/green] {escape(name)} [dim]{seconds:.1f} s[/dim]")
+
+    def note(self, text: str) -> None:
+        """One sentence."""
+        self._console.print(f"[yellow]![/yellow] {escape(text)}", soft_wrap=True)
+
+
+class _Bar:
+    def __init__(self, bars: Progress, task: TaskID) -> None:
+        self._bars, self._task = bars, task
+
+    def advance(self, amount: float) -> None:
+        """So much more is done."""
+        self._bars.advance(self._task, amount)
+
+
+class _Unseen:
+    def advance(self, amount: float) -> None:
+        """Not shown: a line would be printed for every chunk."""
+
+
+def _bars(console: Console) -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    )
