@@ -1,0 +1,1 @@
+"""Figures that tests must not assert, because machines are shared: ratios taken in one run."""

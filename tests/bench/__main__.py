@@ -1,0 +1,43 @@
+"""`make bench`: the figures, as ratios of medians of interleaved runs.
+
+| figure | target |
+|---|---|
+| pass ÷ the same scorer driven in one process without a wire | ≤ 1.10 |
+| box start to first answer ÷ bare `docker run` to first output | ≤ 1.3 |
+| 62,000,000 charges summed exactly and hashed | ≤ 1.5 s, ≤ 600 MB |
+| sampled replay of 10,000 draws at competition lengths, in passes | ≤ 0.25, δ printed |
+| cost of a verification over sizes spanning 10× | linear, R² |
+"""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench import boxes, exact, passes, sampled, sizes
+
+PARTS = {
+    "exact": exact.figures,
+    "sampled": sampled.figures,
+    "boxes": boxes.figures,
+    "passes": passes.figures,
+    "sizes": sizes.figures,
+}
+
+
+def main() -> int:
+    """Measure the parts named, or all, and print one table."""
+    console = Console()
+    table = Table("figure", "measured", "target", "how")
+    for name in sys.argv[1:] or PARTS:
+        for row in PARTS[name]():
+            table.add_row(*row)
+            console.print(" · ".join(row))
+    console.print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

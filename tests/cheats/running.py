@@ -1,0 +1,113 @@
+"""Runs one row: composes the submission, verifies it for real, and compares with what must come.
+
+The store is one of its own whose images, wheels and data are those at hand, so that attempts are
+counted apart and nothing is built twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.cheats.catalog import HERE, HONEST, Cheat
+from verifier import bundle, heldout, pipeline, store
+from verifier import policy as policies
+from verifier.policy import PolicyFile
+from verifier.records import Answer, Outcome, Verdict
+from verifier.watch import Unwatched
+
+DOCUMENTS = 24
+SCORERS = 2
+SHARED = ("roots", "wheels", "data", "downloads", "venvs", "harness", "secrecy")
+IGNORED = shutil.ignore_patterns("__pycache__")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What came of a row. `wrong` says in words what should not have been; "" if all is well."""
+
+    verdict: Verdict
+    seconds: float
+    wrong: str
+
+
+@contextlib.contextmanager
+def own_store(place: Path) -> Iterator[Path]:
+    """A store at `place` that shares what is costly with the one at hand, while the block runs."""
+    common = store.root()
+    place.mkdir(parents=True, exist_ok=True)
+    for name in SHARED:
+        (common / name).mkdir(exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            (place / name).symlink_to(common / name)
+    before = os.environ.get(store.STORE_VARIABLE)
+    os.environ[store.STORE_VARIABLE] = str(place)
+    try:
+        yield place
+    finally:
+        if before is None:
+            del os.environ[store.STORE_VARIABLE]
+        else:
+            os.environ[store.STORE_VARIABLE] = before
+
+
+def cheats_policy(changes: dict[str, str] | None = None) -> PolicyFile:
+    """The embedded default's rules for any number of documents, with some lines exchanged."""
+    text = (bundle.path("policies") / "local_cpu.yaml").read_text(encoding="utf-8")
+    manifest = next(line for line in text.splitlines() if line.startswith("  manifest:"))
+    exchanged = {"name: local_cpu": "name: cheats", manifest: "  manifest: null", **(changes or {})}
+    for old, new in exchanged.items():
+        assert old in text, f"the policy has no line {old!r}"
+        text = text.replace(old, new)
+    return policies.parse(text.encode(), "cheats.yaml")
+
+
+def composed(cheat: Cheat, folder: Path) -> Path:
+    """The cheat's submission in `folder`: the honest one, its own files over it, the last touch."""
+    shutil.copytree(HERE / HONEST, folder, ignore=IGNORED)
+    if cheat.folder.is_dir():
+        shutil.copytree(cheat.folder, folder, dirs_exist_ok=True, ignore=IGNORED)
+    if cheat.touch is not None:
+        cheat.touch(folder, heldout.build(store.root()).subset(DOCUMENTS))
+    return folder
+
+
+def run(cheat: Cheat, place: Path, backend: str = "auto") -> Row:
+    """Verify one row under `place`, which must be new."""
+    began = time.monotonic()
+    with own_store(place / "store"):
+        request = pipeline.Request(
+            reference=str(composed(cheat, place / cheat.name)),
+            policy=cheats_policy(dict(cheat.policy)),
+            out=place / "out",
+            key=place / "key.pem",
+            scorers=SCORERS,
+            backend=backend,
+            documents=DOCUMENTS,
+        )
+        verdict = pipeline.verify(request, Unwatched()).verdict
+    return Row(verdict=verdict, seconds=time.monotonic() - began, wrong=wrong(cheat, verdict))
+
+
+def wrong(cheat: Cheat, verdict: Verdict) -> str:
+    """What in `verdict` is not as the row says, in words; "" if nothing."""
+    found = {finding.audit: finding for finding in verdict.findings}
+    broken = {name for name in verdict.required if found[name].outcome is Outcome.BROKEN}
+    expected = {cheat.audit} if cheat.outcome is Outcome.BROKEN else set()
+    said = []
+    if verdict.answer is not cheat.answer:
+        said.append(f"{verdict.answer.value} instead of {cheat.answer.value}")
+    if broken != expected:
+        said.append(f"broken: {', '.join(sorted(broken)) or 'nothing'}")
+    if cheat.audit is not None:
+        finding = found[cheat.audit]
+        if finding.outcome is not cheat.outcome:
+            said.append(f"{cheat.audit} is {finding.outcome.value}: {finding.reason}")
+        elif cheat.answer is Answer.INCONCLUSIVE and not finding.advice:
+            said.append(f"{cheat.audit} gives no advice")
+    return "; ".join(said)
