@@ -1,0 +1,69 @@
+# `make` lists the targets. Each is complete by itself: it sets up what it needs.
+
+PYTHON ?= python3
+# PyTorch's public index of CPU wheels, asked after the package indexes that pip is configured for.
+TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
+# `make demo DOCKER=no` never installs or starts an engine.
+DOCKER ?= yes
+WORKERS ?= 2
+export PYTHON DOCKER
+export VERIFIER_EXTRA_INDEX = $(TORCH_CPU_INDEX)
+
+VENV := .venv
+RUN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup engine stop-engine demo test lint format cheats bench images lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## install the locked dependencies into .venv
+
+$(STAMP): requirements/host.lock pyproject.toml tools/setup.sh
+	@tools/setup.sh $(VENV)
+	@touch $@
+
+engine: setup ## start a container engine, if none answers and this is root on Debian
+	@$(RUN)/python tools/engine.py start
+
+stop-engine: setup ## stop the engine that `make engine` started
+	@$(RUN)/python tools/engine.py stop
+
+demo: engine ## verify examples/baseline: a verdict and the path of its report
+	@$(RUN)/verifier verify examples/baseline
+
+test: engine ## run the tests, those in containers included
+	@$(RUN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+lint: setup ## format, lint, types, rooms
+	@$(RUN)/ruff format --check .
+	@$(RUN)/ruff check .
+	@$(RUN)/mypy
+	@$(RUN)/lint-imports --no-logo
+
+format: setup ## let ruff format and fix
+	@$(RUN)/ruff format .
+	@$(RUN)/ruff check --fix .
+
+coverage: engine ## the tests again, with the branches that the deciding rooms must cover
+	@$(RUN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov=verifier --cov-branch --cov-report=
+	@$(RUN)/python -m coverage report --fail-under=100 --show-missing --include='verifier/audits/*,verifier/verdict.py,verifier/metric.py,verifier/ledger/*,verifier/policy/*,verifier/sampling/*,verifier/scoring/*'
+
+cheats: engine ## every cheat and every honest example, expected and got (an hour; resumable)
+	@$(RUN)/python -m tests.cheats.table
+
+bench: engine ## the figures of the closing table: ratios, medians of interleaved runs
+	@$(RUN)/python -m tests.bench
+
+images: engine ## build the CUDA image for real and try it (gigabytes)
+	@$(RUN)/verifier image build cuda
+	@$(RUN)/python tools/check_cuda_image.py
+
+lock: setup ## resolve the host's dependencies anew
+	@$(RUN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-annotate --group dev pyproject.toml -o requirements/host.lock
+
+clean: ## remove what was installed and written here; the store stays
+	rm -rf $(VENV) out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
