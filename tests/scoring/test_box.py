@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -195,6 +196,43 @@ def test_a_box_that_hung_up_between_requests_has_died() -> None:
             box.begin()
     assert caught.value.fault.kind is FaultKind.DIED
     assert "last words" in caught.value.fault.message
+
+
+def test_a_box_that_hung_up_on_what_it_had_not_read_has_died() -> None:
+    """Attack: leave so that the host's stream is reset rather than ended."""
+    gone = threading.Event()
+
+    def leave(stream: socket.socket) -> None:
+        wire.send(stream, wire.Kind.OK)
+        wire.receive_header(stream)
+        wire.send(stream, wire.Kind.OK)
+        stream.close()
+        gone.set()
+
+    with ScorerBox(setting(lambda: rogue(leave)), "pass") as box:
+        box.reset()
+        box.begin()
+        gone.wait(2)
+        with pytest.raises(Broke) as caught:
+            box.score(FRAME)
+    assert caught.value.fault.kind is FaultKind.DIED
+
+
+def test_a_box_is_stopped_when_it_has_been_busy_for_too_long() -> None:
+    """§2: each answer in time, all of them together not. Greeting and loading are not counted."""
+
+    class Slow(FakeScorer):
+        def reset(self) -> None:
+            time.sleep(0.2)
+            super().reset()
+
+    with ScorerBox(setting(Slow, budget_seconds=0.3), "pass") as box:
+        assert box.busy_seconds == 0
+        box.reset()
+        with pytest.raises(Broke) as caught:
+            box.reset()
+    assert caught.value.fault.kind is FaultKind.BUDGET
+    assert "0.3 s" in caught.value.fault.message
 
 
 @pytest.mark.parametrize("starved", [True, False])

@@ -20,6 +20,7 @@ policy's `chain_documents` worst documents have been seen. A step that decides e
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -287,11 +288,10 @@ class Chain:
             box.reset()
             box.begin()
             chunk, columns, largest = groups[index]
-            for frame in frames(case.rows, self.setting.chunk):
-                if frame.index == chunk:
-                    found.extend(self.enumerate(box, case, frame, columns, largest))
-                    break
-                box.observe(frame)
+            *earlier, frame = itertools.islice(frames(case.rows, self.setting.chunk), chunk + 1)
+            for before in earlier:
+                box.observe(before)
+            found.extend(self.enumerate(box, case, frame, columns, largest))
 
         # a fresh box for each group would cost more than it tells: groups share boxes
         _, self.faults = work(self.setting, "chain", self.scorers, range(len(groups)), job)

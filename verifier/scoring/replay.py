@@ -10,6 +10,7 @@ not given. So a prefix frame never holds anything at or after the position asked
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -195,16 +196,15 @@ def replay_batch(
     box.reset()
     box.begin()
     starts = np.array([targets.offsets[max(row.document, 0)] for row in rows])
-    for frame in frames([row.ids for row in rows], width):
+    for frame in itertools.islice(frames([row.ids for row in rows], width), last + 1):
         for prefix, ask, position in ask_rows(rows, frame, width):
             logs = box.predict(prefix, ask)
             where = (starts + position)[ask]
             costs, sums = blind_costs(logs, targets.ids[where].astype(np.int64))
             blind[where], log_sums[where] = costs, sums
             advance(float(ask.sum()))
-        if frame.index >= last:
-            return
-        box.observe(frame)
+        if frame.index < last:
+            box.observe(frame)
 
 
 def run_replay(scoring: Scoring, replayed: Sequence[Sequence[BlindRow]]) -> ReplayResult:

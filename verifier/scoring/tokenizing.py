@@ -26,6 +26,7 @@ from verifier.sandbox.interface import Sandbox
 OUTPUT_BYTES_PER_BYTE = 8
 PIECES_AT_MOST = 1 << 20
 TABLE_BYTES = 64 << 20
+_UNREADABLE = (ValueError, TypeError, KeyError, OverflowError, RecursionError, binascii.Error)
 
 
 def tokenize(
@@ -101,9 +102,10 @@ def read_answer(held_out: HeldOut, name: str, digest: str, output: Path) -> Toke
         table: Mapping[str, Any] = json.loads(answer["pieces.json"])
         pieces = [base64.b64decode(piece, validate=True) for piece in table["pieces"]]
         bos = int(table["bos"])
-    except (ValueError, TypeError, KeyError, RecursionError, binascii.Error) as error:
+    except _UNREADABLE as error:
         raise BadSubmission(f"its box left an unreadable table: {error}", file=name) from error
-    fits = len(counts) == len(held_out.documents) and (counts >= 0).all()
+    each = (counts >= 0) & (counts <= len(ids))
+    fits = len(counts) == len(held_out.documents) and bool(each.all())
     if not fits or int(counts.sum()) != len(ids) or not 0 < len(pieces) <= PIECES_AT_MOST:
         raise BadSubmission("its box's ids do not fit the documents", file=name)
     rows = np.split(ids, np.cumsum(counts)[:-1])
