@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 from verifier.audits.audit import Audit, Reading, broken, kept, not_run, unproven
+from verifier.audits.data import other_data
 from verifier.audits.fairness import other_hardware
 from verifier.audits.number import mean_of, scores
 from verifier.policy import Policy
@@ -36,7 +37,7 @@ def read(evidence: Evidence, policy: Policy) -> Reading:
     if mean.bpb <= claimed + tolerance:
         return kept(f"claimed {claimed:.4f}, measured {mean.bpb:.4f}", **shown)
     reason = f"claimed {claimed:.4f}, measured {mean.bpb:.4f}: worse by more than {tolerance:.4f}"
-    if unfit := other_hardware(evidence, policy):
+    if unfit := other_data(evidence, policy) or other_hardware(evidence, policy):
         return unproven(f"{reason}; {unfit}", **shown)
     return broken(reason, "claim what an independent run measures", **shown)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from verifier import sampling
 from verifier.audits.audit import Audit, Reading, each_seed, kept, not_run, unproven
+from verifier.audits.data import other_data
 from verifier.audits.nonce import opened
 from verifier.audits.number import are_costs
 from verifier.ledger import root_parts, score_root
@@ -26,12 +27,9 @@ def read(evidence: Evidence, policy: Policy) -> Reading:
 
 
 def _data(evidence: Evidence, policy: Policy) -> Reading | None:
-    held_out, rule = evidence.held_out, policy.data
-    documents = len(held_out.target_counts)
-    if rule.manifest is not None and held_out.manifest_digest != rule.manifest:
-        return unproven("the held-out data is not the policy's", data=held_out.manifest_digest)
-    if rule.documents is not None and documents != rule.documents:
-        return unproven(f"{documents} documents; the policy scores {rule.documents}")
+    held_out = evidence.held_out
+    if other := other_data(evidence, policy):
+        return unproven(other, data=held_out.manifest_digest)
     if held_out.targets <= 0 or int(np.sum(held_out.target_counts)) != held_out.targets:
         return unproven("the documents' targets do not add up to the total")
     return None
