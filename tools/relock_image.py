@@ -21,6 +21,7 @@ from typing import Any
 from verifier import bundle, store
 from verifier.errors import ImageFault, RequestError, VerifierError
 from verifier.image import build, recipe
+from verifier.image.build import forget
 from verifier.image.locks import LockedDeb, LockedWheel, write_debs, write_wheels
 from verifier.image.recipe import RecipeText
 from verifier.image.wheels import file_digest, keep, pip, platform_options
@@ -46,13 +47,15 @@ def relock_wheels(folder: Path) -> None:
 
 
 def relock_debs(name: str, folder: Path) -> None:
-    """Make the image and write its Debian packages as `debs.lock`."""
+    """Make the image of what Debian has today and write its packages as `debs.lock`."""
+    forget(name, store.root())
     root, _ = build(name, store.root(), locked=False)
     if root.tar is None:
         raise ImageFault("no root file system was made, so that there is nothing to lock")
     facts = json.loads(root.tar.with_name("facts.json").read_text(encoding="utf-8"))
     debs = [LockedDeb(**deb) for deb in facts["debs"]]
     (folder / recipe.DEBS_FILE).write_text(write_debs(debs), encoding="utf-8")
+    print(f"{len(debs)} packages, image {root.digest}")
 
 
 def resolved(text: RecipeText) -> str:

@@ -6,8 +6,8 @@ index it used. Must never run a maintainer script of a package outside mmdebstra
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -22,8 +22,16 @@ PASSED_ON = ("HOME", "PATH", "TMPDIR", "http_proxy", "https_proxy", "no_proxy")
 LIMIT_SECONDS = 3600
 # Lays /bin, /lib and /sbin as links from the start; else a package that needs all of perl does.
 MERGED_USR = "/usr/share/mmdebstrap/hooks/maybe-merged-usr"
+SUBORDINATES = Path("/etc/subuid")
 TAIL_LINES = 8
 
+# What mmdebstrap and this machine put there: no package has it.
+MACHINES_OWN = (
+    "etc/apt/sources.list",
+    "etc/dpkg/dpkg.cfg.d/99mmdebstrap",
+    "etc/hostname",
+    "etc/resolv.conf",
+)
 # Within the new root, before its package lists are cleared: the index entry of each package.
 _DESCRIBE = (
     'chroot "$1" sh -c \'dpkg-query -W -f="\\${binary:Package}=\\${Version}\\n"'
@@ -77,9 +85,11 @@ def bootstrap(recipe: RecipeText, mode: str, folder: Path) -> Base:
         "--components=main",
         f"--hook-dir={MERGED_USR}",
         f"--include={','.join(recipe.packages)}",
+        # A base that the power failed on is made again: nothing need be waited for.
+        "--dpkgopt=force-unsafe-io",
         f"--customize-hook={_DESCRIBE}",
         f"--customize-hook=download /described {described}",
-        '--customize-hook=rm "$1/described"',
+        f'--customize-hook=cd "$1" && rm -f described {" ".join(MACHINES_OWN)}',
         recipe.suite,
         str(tar),
     ]
@@ -94,9 +104,7 @@ def described_debs(text: str) -> tuple[LockedDeb, ...]:
     """
     debs = set()
     for paragraph in text.split("\n\n"):
-        fields = dict(
-            line.split(": ", 1) for line in paragraph.splitlines() if _starts_a_field(line)
-        )
+        fields = dict(line.split(": ", 1) for line in paragraph.splitlines() if ": " in line)
         if not fields:
             continue
         try:
@@ -114,24 +122,25 @@ def described_debs(text: str) -> tuple[LockedDeb, ...]:
     return tuple(sorted(debs))
 
 
-def _starts_a_field(line: str) -> bool:
-    return bool(line) and not line[0].isspace() and ": " in line
-
-
 def _may_map_users() -> bool:
-    user = getpass.getuser()
     try:
-        mapped = any(
-            line.startswith((f"{user}:", f"{os.getuid()}:"))
-            for line in Path("/etc/subuid").read_text(encoding="utf-8").splitlines()
-        )
+        lines = SUBORDINATES.read_text(encoding="utf-8").splitlines()
     except OSError:
         return False
+    mapped = any(line.startswith(_names_of_user()) for line in lines)
     unshare = shutil.which("unshare")
     if not mapped or unshare is None or shutil.which("newuidmap") is None:
         return False
     tried = subprocess.run([unshare, "--user", "true"], capture_output=True, check=False)
     return tried.returncode == 0
+
+
+def _names_of_user() -> tuple[str, ...]:
+    uid = os.getuid()
+    try:
+        return f"{pwd.getpwuid(uid).pw_name}:", f"{uid}:"
+    except KeyError:
+        return (f"{uid}:",)
 
 
 def _run(command: list[str], epoch: int) -> None:

@@ -1,34 +1,38 @@
 """What exactly will run? Makes a root file system from a recipe, once, or finds it in the store.
 
 `STORE/roots/<digest>/` holds `root.tar`, its extraction `folder/` and `facts.json`;
-`STORE/roots/recipes/<key>` names the digest that a recipe led to. Whoever boxes a root hashes its
-tar again, so that finding one does not. Must never fall back to a tag or an unlocked wheel.
+`STORE/roots/recipes/<key>` names the digest that a recipe led to, with the record of Debian's
+packages and without. Whoever boxes a root hashes its tar again, so that finding one does not. Must
+never fall back to a tag or an unlocked wheel.
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
+import re
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+
+from pydantic import TypeAdapter
 
 from verifier.errors import ImageFault, StorageFault
 from verifier.image import base, canonical, entries, environment, recipe
 from verifier.image.base import Base
+from verifier.image.entries import Entry
 from verifier.image.locks import LockedDeb, differences
 from verifier.image.recipe import Recipe
+from verifier.image.wheel_entries import of_wheel
 from verifier.image.wheels import collect
 from verifier.records import ImageFacts, Root
 from verifier.watch import Unwatched, Watch
 
 # Counted up whenever the same recipe and locks would make other bytes.
-BUILDER = 1
+BUILDER = 2
 SHOWN_DIFFERENCES = 5
 
 
@@ -42,6 +46,9 @@ class Built:
     tar_bytes: int
     debs: tuple[LockedDeb, ...]
     packages: dict[str, str]
+
+
+_BUILT = TypeAdapter(Built)
 
 
 def build(
@@ -65,8 +72,7 @@ def build(
     # 2. Find or make.
     roots = store / "roots"
     with _one_at_a_time(roots):
-        key = recipe.digest(str(BUILDER).encode(), wanted.digest.encode())
-        built = _find(roots, key)
+        built = _find(roots, wanted)
         if built is None:
             mode = base.way()
             if mode is None:
@@ -74,7 +80,8 @@ def build(
                     raise base.why_not()
                 return environment.build(wanted, store, why=str(base.why_not()), watch=watch)
             built = _make(wanted, store, mode, locked=locked, watch=watch)
-            _write(roots / "recipes" / key, built.digest.encode())
+            for pointer in _pointers(roots, wanted):
+                _write(pointer, built.digest.encode())
         # 3. Compare.
         _compare(wanted, built.debs, locked=locked, watch=watch)
         # 4. Unpack.
@@ -93,10 +100,14 @@ def unrooted(name: str, store: Path, *, why: str, watch: Watch) -> tuple[Root, I
 
 def find(name: str, store: Path) -> tuple[Root, ImageFacts] | None:
     """The image of recipe `name` if the store has it: makes nothing."""
-    wanted = recipe.load(name)
-    key = recipe.digest(str(BUILDER).encode(), wanted.digest.encode())
-    built = _find(store / "roots", key)
+    built = _find(store / "roots", recipe.load(name))
     return None if built is None else (root_of(store, built), facts_of(built))
+
+
+def forget(name: str, store: Path) -> None:
+    """The next build of recipe `name` asks Debian anew. Roots that are there stay."""
+    for pointer in _pointers(store / "roots", recipe.load(name)):
+        pointer.unlink(missing_ok=True)
 
 
 def extract(root: Root, watch: Watch | None = None) -> Root:
@@ -149,7 +160,7 @@ def _make(wanted: Recipe, store: Path, mode: str, *, locked: bool, watch: Watch)
         built = Built(
             digest=digest,
             recipe=wanted.name,
-            python=_python_version(wanted, made.debs),
+            python=_version(made.debs, f"python{wanted.text.python}").partition("-")[0],
             tar_bytes=tar.stat().st_size,
             debs=made.debs,
             packages={wheel.name: wheel.version for wheel in wanted.wheels},
@@ -157,23 +168,43 @@ def _make(wanted: Recipe, store: Path, mode: str, *, locked: bool, watch: Watch)
         folder = store / "roots" / digest
         folder.mkdir(exist_ok=True)
         tar.replace(folder / "root.tar")
-        _write(folder / "facts.json", json.dumps(asdict(built), indent=1).encode())
+        _write(folder / "facts.json", _BUILT.dump_json(built, indent=1))
         return built
 
 
 def _compose(wanted: Recipe, made: Base, wheels: tuple[Path, ...], tar: Path, watch: Watch) -> str:
-    # Random access to the tar is what lets its files be written in another order.
-    with tarfile.open(made.tar, "r:", encoding="utf-8", errors="surrogateescape") as archive:
-        found = entries.together(
-            entries.of_tar(archive), *(entries.of_wheel(wheel, wanted) for wheel in wheels)
-        )
-        if f"usr/bin/python{wanted.text.python}" not in found:
+    _require_as_said(wanted, made.debs)
+    try:
+        # Random access to the tar is what lets its files be written in another order.
+        with tarfile.open(made.tar, "r:", encoding="utf-8", errors="surrogateescape") as archive:
+            found = entries.together(
+                entries.of_tar(archive), *(of_wheel(wheel, wanted) for wheel in wheels)
+            )
+            kept = canonical.pruned(found, wanted.text.prune)
+            _require_nothing_compiled(kept)
+            return canonical.write(kept, tar, wanted.text.epoch, watch)
+    except tarfile.TarError as fault:
+        raise ImageFault(f"mmdebstrap's tar cannot be read: {fault}") from fault
+
+
+def _require_as_said(wanted: Recipe, debs: tuple[LockedDeb, ...]) -> None:
+    """The wheels were chosen for the Python and the C library that the recipe says Debian has."""
+    text = wanted.text
+    for package, version in ((f"python{text.python}", text.python), ("libc6", f"2.{text.glibc}")):
+        if not re.match(rf"{re.escape(version)}(?!\d)", _version(debs, package)):
             raise ImageFault(
-                f"Debian {wanted.text.suite} brought no Python {wanted.text.python}",
+                f"Debian {text.suite} brought {package} {_version(debs, package) or 'not at all'}, "
+                f"the recipe says {version}",
                 remedy="amend the recipe",
             )
-        kept = canonical.pruned(found, wanted.text.prune)
-        return canonical.write(kept, tar, wanted.text.epoch, watch)
+
+
+def _require_nothing_compiled(kept: Mapping[str, Entry]) -> None:
+    for path in kept:
+        if path.endswith(".pyc"):
+            raise ImageFault(
+                f"{path}: is compiled, which differs from build to build", remedy="prune it"
+            )
 
 
 def _compare(wanted: Recipe, debs: tuple[LockedDeb, ...], *, locked: bool, watch: Watch) -> None:
@@ -197,22 +228,35 @@ def _compare(wanted: Recipe, debs: tuple[LockedDeb, ...], *, locked: bool, watch
     watch.note(f"the image is not the one of {lock.name}: {text}")
 
 
-def _python_version(wanted: Recipe, debs: tuple[LockedDeb, ...]) -> str:
-    package = f"python{wanted.text.python}"
-    versions = [deb.version for deb in debs if deb.name == package]
-    return versions[0].partition("-")[0] if versions else wanted.text.python
+def _version(debs: tuple[LockedDeb, ...], name: str) -> str:
+    return next((deb.version for deb in debs if deb.name == name), "")
 
 
-def _find(roots: Path, key: str) -> Built | None:
-    pointer = roots / "recipes" / key
+def _pointers(roots: Path, wanted: Recipe) -> tuple[Path, Path]:
+    """What says where the image of this recipe and record is, and of this recipe at all."""
+    digests = (wanted.digest, wanted.unrecorded_digest)
+    keys = (recipe.digest(str(BUILDER).encode(), digest.encode()) for digest in digests)
+    recorded, unrecorded = (roots / "recipes" / key for key in keys)
+    return recorded, unrecorded
+
+
+def _find(roots: Path, wanted: Recipe) -> Built | None:
+    recorded, unrecorded = _pointers(roots, wanted)
+    if (built := _read(recorded)) is not None:
+        return built
+    # A record that was written after the build it records does not make that another image.
+    built = _read(unrecorded)
+    same = built is not None and wanted.debs and not differences(wanted.debs, built.debs)
+    return built if same else None
+
+
+def _read(pointer: Path) -> Built | None:
     try:
-        folder = roots / pointer.read_text(encoding="ascii")
-        kept: dict[str, Any] = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
-        debs = tuple(LockedDeb(**deb) for deb in kept.pop("debs"))
-        built = Built(**kept, debs=debs)
+        folder = pointer.parent.with_name(pointer.read_text(encoding="ascii"))
+        built = _BUILT.validate_json((folder / "facts.json").read_bytes())
         # A tar cut short would be noticed by its digest anyway, but only after minutes.
         whole = (folder / "root.tar").stat().st_size == built.tar_bytes
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError):
         # What cannot be read is made again; nothing rests on it.
         return None
     return built if whole and built.digest == folder.name else None
@@ -229,9 +273,8 @@ def _write(path: Path, content: bytes) -> None:
 def _one_at_a_time(roots: Path) -> Iterator[None]:
     try:
         roots.mkdir(parents=True, exist_ok=True)
-        lock = (roots / ".lock").open("a")
+        with (roots / ".lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
     except OSError as fault:
-        raise StorageFault(f"{roots}: cannot be written: {fault.strerror}") from fault
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        raise StorageFault(f"{fault.filename or roots}: {fault.strerror or fault}") from fault

@@ -6,7 +6,6 @@ at hand. Both say so: `pinned` is false. Must never satisfy what asks for a pinn
 
 from __future__ import annotations
 
-import json
 import platform
 import shutil
 import subprocess
@@ -21,7 +20,7 @@ from verifier.records import ImageFacts, Root
 from verifier.watch import Watch
 
 HOST = "host"
-FINISHED = "facts.json"
+FINISHED = "finished"
 
 
 def host_root() -> tuple[Root, ImageFacts]:
@@ -51,9 +50,10 @@ def build(recipe: Recipe, store: Path, *, why: str, watch: Watch) -> tuple[Root,
     digest = f"venv:{recipe.wheels_digest}"
     folder = store / "venvs" / f"{recipe.text.python_tag}-{recipe.wheels_digest}"
     python = folder / "bin" / "python"
-    if not (folder / FINISHED).exists():
+    version = _installed(folder, python)
+    if version is None:
         _make(recipe, store, folder, watch)
-    version = json.loads((folder / FINISHED).read_text(encoding="utf-8"))["python"]
+        version = _version(python)
     facts = ImageFacts(
         recipe=recipe.name,
         root_digest=digest,
@@ -72,9 +72,24 @@ def _make(recipe: Recipe, store: Path, folder: Path, watch: Watch) -> None:
         # Without pip of its own: Debian's Python cannot make one unless python3-venv is there.
         _run([interpreter, "-m", "venv", "--without-pip", str(folder)])
         python = str(folder / "bin" / "python")
-        pip(["--python", python, "install", "--no-deps", "--no-index", *map(str, wheels)])
-        version = _run([python, "-c", "import platform; print(platform.python_version())"]).strip()
-        (folder / FINISHED).write_text(json.dumps({"python": version}), encoding="utf-8")
+        # Isolated: whoever runs this may have told pip to install elsewhere, or other versions.
+        options = ["--isolated", "--python", python, "install", "--no-deps", "--no-index"]
+        pip([*options, *map(str, wheels)])
+        (folder / FINISHED).touch()
+
+
+def _installed(folder: Path, python: Path) -> str | None:
+    """The version of its Python; None when it was never finished or its Python is gone since."""
+    if not (folder / FINISHED).exists():
+        return None
+    try:
+        return _version(python)
+    except (ImageFault, StorageFault):
+        return None
+
+
+def _version(python: Path) -> str:
+    return _run([str(python), "-I", "-c", "import platform; print(platform.python_version())"])
 
 
 def _interpreter(minor: str) -> str:
@@ -95,4 +110,4 @@ def _run(command: list[str]) -> str:
         raise StorageFault(f"{command[0]}: cannot be run: {fault.strerror}") from fault
     if ended.returncode:
         raise ImageFault(f"{' '.join(command)}: {ended.stderr.strip()[-400:]}")
-    return ended.stdout
+    return ended.stdout.strip()

@@ -14,8 +14,11 @@ from pathlib import Path
 from verifier.errors import BadInput
 
 CONTINUED = "\\"
-_WHEEL = re.compile(r"([a-z0-9][a-z0-9.-]*)==([^\s;]+) --hash=sha256:([0-9a-f]{64})")
-_DEB = re.compile(r"(\S+) (\S+) (\S+) ([0-9a-f]{64})")
+# Names as the package index normalises them, so that no package has two.
+_WHEEL = re.compile(
+    r"([a-z0-9]+(?:-[a-z0-9]+)*)==([0-9A-Za-z][0-9A-Za-z.+!]*) --hash=sha256:([0-9a-f]{64})"
+)
+_DEB = re.compile(r"([a-z0-9][a-z0-9.+-]+) ([0-9][0-9A-Za-z.+:~-]*) (all|amd64) ([0-9a-f]{64})")
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -17,7 +17,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from verifier import bundle
 from verifier.errors import BadInput, RequestError
-from verifier.image.locks import LockedDeb, LockedWheel, read_debs, read_wheels
+from verifier.image.locks import (
+    LockedDeb,
+    LockedWheel,
+    read_debs,
+    read_wheels,
+    write_debs,
+    write_wheels,
+)
 
 RECIPE_FILE = "recipe.yaml"
 WHEELS_FILE = "requirements.lock"
@@ -55,9 +62,11 @@ class RecipeText(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """One image: its text, its locks, and the digest of all of them together.
+    """One image: its text, its locks, and what they are known by.
 
-    `debs` is None where no build has been recorded yet.
+    `debs` is None where no build has been recorded yet. `digest` is over the text and both locks
+    (what they say, not how), `unrecorded_digest` leaves `debs.lock` out, `wheels_digest` is over
+    `requirements.lock` alone.
     """
 
     name: str
@@ -66,6 +75,7 @@ class Recipe:
     wheels: tuple[LockedWheel, ...]
     debs: tuple[LockedDeb, ...] | None
     digest: str
+    unrecorded_digest: str
     wheels_digest: str
 
     @property
@@ -97,15 +107,18 @@ def read(folder: Path) -> Recipe:
     """The recipe in `folder`. Raises BadInput naming file and key."""
     text = read_text(folder / RECIPE_FILE)
     wheels, debs = folder / WHEELS_FILE, folder / DEBS_FILE
-    parts = [path.read_bytes() for path in (folder / RECIPE_FILE, wheels, debs) if path.exists()]
+    locked_wheels = read_wheels(wheels)
+    recorded = read_debs(debs) if debs.exists() else None
+    asked = (text.model_dump_json().encode(), write_wheels(locked_wheels).encode())
     return Recipe(
         name=folder.name,
         folder=folder,
         text=text,
-        wheels=read_wheels(wheels),
-        debs=read_debs(debs) if debs.exists() else None,
-        digest=digest(*parts),
-        wheels_digest=digest(wheels.read_bytes()),
+        wheels=locked_wheels,
+        debs=recorded,
+        digest=digest(*asked, write_debs(recorded or ()).encode()),
+        unrecorded_digest=digest(*asked),
+        wheels_digest=digest(asked[1]),
     )
 
 

@@ -21,6 +21,8 @@ from verifier.image.recipe import Recipe, RecipeText
 from verifier.watch import Watch
 
 TAIL_LINES = 4
+# Asked when the indexes that pip is configured for lack a wheel: PyTorch's wheels for the CPU.
+EXTRA_INDEX_VARIABLE = "VERIFIER_EXTRA_INDEX"
 
 
 def collect(recipe: Recipe, store: Path, watch: Watch) -> tuple[Path, ...]:
@@ -85,7 +87,7 @@ def pip(arguments: Iterable[str], python: str = sys.executable) -> None:
     tail = " · ".join(ended.stderr.strip().splitlines()[-TAIL_LINES:])
     raise ImageFault(
         f"pip cannot get what the lock names: {tail}",
-        remedy="set PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS to where the wheel can be had",
+        remedy=f"set {EXTRA_INDEX_VARIABLE} or PIP_FIND_LINKS to where the wheel can be had",
     )
 
 
@@ -95,7 +97,14 @@ def _fetch(lacking: list[LockedWheel], recipe: Recipe, store: Path) -> None:
         lock = Path(scratch) / "lacking.lock"
         lock.write_text(write_wheels(lacking), encoding="utf-8")
         options = [*platform_options(recipe.text), "--require-hashes", "--quiet"]
-        pip(["download", *options, "--dest", scratch, "--requirement", str(lock)])
+        command = ["download", *options, "--dest", scratch, "--requirement", str(lock)]
+        try:
+            pip(command)
+        except ImageFault:
+            extra = os.environ.get(EXTRA_INDEX_VARIABLE)
+            if not extra:
+                raise
+            pip([*command, f"--extra-index-url={extra}"])
         for file in Path(scratch).glob("*.whl"):
             keep(file, store)
 
