@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.sandbox.tiny_root import tiny_root
-from verifier.errors import MachineFault
+from verifier.errors import EngineUnavailable, MachineFault
 from verifier.records import BoxEnd, BoxSpec, Limits, Mount, Root
 from verifier.sandbox import BACKENDS
 from verifier.sandbox.interface import Box, Sandbox
@@ -30,6 +30,7 @@ LIMITS = Limits(
     log_bytes=1 << 20,
 )
 SYSTEM_PYTHON = Path("/usr/bin/python3")
+NO_ENGINE = "no container engine answers: not run"
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +46,7 @@ def host_root() -> Root:
     return Root(digest="host", python=str(python), pinned=False)
 
 
-_opened: dict[str, Sandbox] = {}
+_opened: dict[str, Sandbox | MachineFault] = {}
 
 
 def opened(name: str) -> Sandbox:
@@ -54,8 +55,13 @@ def opened(name: str) -> Sandbox:
         try:
             _opened[name] = BACKENDS[name]()
         except MachineFault as fault:
-            pytest.skip(str(fault))
-    return _opened[name]
+            _opened[name] = fault
+    found = _opened[name]
+    if isinstance(found, EngineUnavailable):
+        pytest.skip(f"{NO_ENGINE} ({found})")
+    if isinstance(found, MachineFault):
+        pytest.skip(f"no {name} here: not run ({found})")
+    return found
 
 
 @pytest.fixture(params=[pytest.param("docker", marks=pytest.mark.docker), "bubblewrap", "plain"])
@@ -77,20 +83,28 @@ class Boxes:
         """The output folder on the host."""
         return self.folder / "out"
 
+    def beside(self, name: str) -> Boxes:
+        """The same backend and root with folders of their own."""
+        folder = self.folder / name
+        folder.mkdir()
+        return Boxes(self.sandbox, self.root, folder)
+
     def spec(
         self,
         source: str,
+        *arguments: str,
         environment: Mapping[str, str] | None = None,
         limits: Mapping[str, Any] | None = None,
         **changes: Any,
     ) -> BoxSpec:
         """A box that runs `source` with /in read-only and /out writable."""
-        (self.folder / "in").mkdir(exist_ok=True)
-        (self.folder / "in" / "given").write_text("given")
+        if not (self.folder / "in").exists():
+            (self.folder / "in").mkdir()
+            (self.folder / "in" / "given").write_text("given")
         spec = BoxSpec(
             label="test",
             root=self.root,
-            argv=("python", "-I", "-c", textwrap.dedent(source)),
+            argv=("python", "-I", "-S", "-c", textwrap.dedent(source), *arguments),
             environment=environment or {},
             inputs=(Mount(source=self.folder / "in", target="/in"),),
             output=Mount(source=self.out, target="/out"),
@@ -102,28 +116,35 @@ class Boxes:
 
     def run(self, source: str, *arguments: str, **changes: Any) -> BoxEnd:
         """Run to the end."""
-        spec = self.spec(source, **changes)
-        with self.sandbox.start(replace(spec, argv=(*spec.argv, *arguments))) as box:
+        with self.running(source, *arguments, **changes) as box:
             end = box.wait(60)
         assert end is not None
         return end
 
     @contextlib.contextmanager
-    def running(self, source: str, **changes: Any) -> Iterator[Box]:
+    def running(self, source: str, *arguments: str, **changes: Any) -> Iterator[Box]:
         """A box that runs meanwhile."""
-        with self.sandbox.start(self.spec(source, **changes)) as box:
+        with self.sandbox.start(self.spec(source, *arguments, **changes)) as box:
             yield box
+
+
+def open_to_all(folder: Path) -> None:
+    """Let the box's user reach a folder of the test, whose parents pytest closes to others."""
+    for parent in (folder, *folder.parents):
+        if parent.stat().st_uid == os.geteuid() and not parent.samefile("/tmp"):
+            with contextlib.suppress(OSError):
+                parent.chmod(parent.stat().st_mode | 0o055)
 
 
 @pytest.fixture
 def boxes(sandbox: Sandbox, tmp_path: Path, request: pytest.FixtureRequest) -> Boxes:
     """Boxes in each backend in turn."""
     kind = "host_root" if sandbox.name == "plain" else "pinned_root"
-    for parent in (tmp_path, *tmp_path.parents):
-        if parent.stat().st_uid == os.geteuid() and not parent.samefile("/tmp"):
-            with contextlib.suppress(OSError):
-                parent.chmod(parent.stat().st_mode | 0o055)
+    open_to_all(tmp_path)
     return Boxes(sandbox, request.getfixturevalue(kind), tmp_path)
 
 
-Attempt = Callable[[str], str]
+def boxes_in(name: str, tmp_path: Path, root: Root) -> Boxes:
+    """Boxes in the backend of that name alone."""
+    open_to_all(tmp_path)
+    return Boxes(opened(name), root, tmp_path)

@@ -1,4 +1,4 @@
-"""A root file system of a few megabytes: the interpreter at hand, its library, nothing else."""
+"""A small root file system: the interpreter at hand, what of its library boxes use, no more."""
 
 from __future__ import annotations
 
@@ -13,9 +13,15 @@ from pathlib import Path
 
 from verifier.records import Root
 
-LEFT_OUT = frozenset(
-    {"__pycache__", "test", "site-packages", "dist-packages", "idlelib", "tkinter", "ensurepip"}
-)
+LEFT_OUT = """
+__pycache__ test tests site-packages dist-packages idlelib tkinter turtledemo ensurepip lib2to3
+pydoc_data distutils unittest xmlrpc sqlite3 curses asyncio multiprocessing msilib wsgiref
+"""
+# What the boxes of these tests import; the others would bring libraries of megabytes.
+EXTENSIONS = """
+_bisect _ctypes _heapq _json _opcode _posixsubprocess _random _sha512 _sha2 _socket _struct array
+binascii fcntl grp math mmap resource select unicodedata zlib
+"""
 ETC = {
     "etc/passwd": b"root:x:0:0::/:\nnobody:x:65534:65534::/:\n",
     "etc/group": b"root:x:0:\nnogroup:x:65534:\n",
@@ -27,14 +33,14 @@ def tiny_root(folder: Path) -> Root:
     interpreter = Path(sys.executable).resolve()
     library = Path(os.__file__).parent
     files = {interpreter, *_below(library)}
-    for path in [interpreter, *library.glob("lib-dynload/*.so")]:
+    for path in [interpreter, *(path for path in files if path.suffix == ".so")]:
         files |= _needs(path)
     links = {"usr/bin/python": str(interpreter), "usr/bin/python3": str(interpreter)}
     tar = folder / "root.tar"
     _write(tar, {str(path).lstrip("/"): path for path in files}, links)
     extraction = folder / "folder"
     with tarfile.open(tar) as archive:
-        archive.extractall(extraction, filter="tar")
+        archive.extractall(extraction)
     digest = hashlib.sha256(tar.read_bytes()).hexdigest()
     return Root(digest=digest, python=str(interpreter), pinned=True, tar=tar, folder=extraction)
 
@@ -42,9 +48,12 @@ def tiny_root(folder: Path) -> Root:
 def _below(library: Path) -> set[Path]:
     found = set()
     for parent, folders, names in os.walk(library):
-        folders[:] = [name for name in folders if name not in LEFT_OUT and "config-" not in name]
+        folders[:] = [
+            name for name in folders if name not in LEFT_OUT.split() and "config-" not in name
+        ]
         found |= {Path(parent, name) for name in names}
-    return found
+    kept = EXTENSIONS.split()
+    return {path for path in found if path.suffix != ".so" or path.name.split(".")[0] in kept}
 
 
 def _needs(path: Path) -> set[Path]:

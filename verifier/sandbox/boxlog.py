@@ -6,12 +6,14 @@ Must never believe a word of it.
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 TAIL_BYTES = 64 * 1024
 BLOCK_BYTES = 64 * 1024
+FRAME_HEADER_BYTES = 8
 
 
 class BoxLog:
@@ -46,3 +48,35 @@ def read_blocks(pipe: BinaryIO) -> Iterator[bytes]:
     with pipe:
         while block := pipe.read(BLOCK_BYTES):
             yield block
+
+
+def read_frames(stream: socket.socket) -> Iterator[bytes]:
+    """What a container printed, out of the engine's frames, until it ends or the engine does.
+
+    A frame is 8 bytes, the last four its length, big-endian, and then so many bytes; which of the
+    two streams it belongs to does not matter here. Closes `stream`.
+    """
+    with stream:
+        waiting = bytearray()
+        left = 0
+        while True:
+            try:
+                block = stream.recv(BLOCK_BYTES)
+            except OSError:
+                return
+            if not block:
+                return
+            waiting += block
+            printed = bytearray()
+            while left or len(waiting) >= FRAME_HEADER_BYTES:
+                if left:
+                    taken = waiting[:left]
+                    printed += taken
+                    left -= len(taken)
+                    del waiting[: len(taken)]
+                    if not waiting:
+                        break
+                else:
+                    left = int.from_bytes(waiting[4:FRAME_HEADER_BYTES], "big")
+                    del waiting[:FRAME_HEADER_BYTES]
+            yield bytes(printed)

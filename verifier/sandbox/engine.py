@@ -1,7 +1,7 @@
 """What exactly is a container engine asked for, and what did it make of it? Pure translation.
 
-`asked` builds the one structure of walls that a box must have, `made` reads the same structure out
-of the engine's own description; `readback.require_same` compares them. Must never talk to the
+`Asked.walls` is the one structure that a box must have, `made` reads the same structure out of the
+engine's own description; `readback.require_same` compares them. Must never talk to the
 engine.
 """
 
@@ -20,20 +20,23 @@ from verifier.records import BoxSpec
 from verifier.sandbox import local, seccomp
 from verifier.sandbox.roots import STANDARD_PATH
 
-CHANNEL = "/channel"
-TMPFS_OPTIONS = "rw,exec,nosuid,nodev,mode=1777"
+# The engine gives a private folder the rights that the image's folder of that name has.
+TMPFS_OPTIONS = "rw,exec,nosuid,nodev,mode=0700"
+# Files of the kernel that tell of the host, and those that change it.
+HIDDEN = frozenset({"/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware"})
+CLOSED = frozenset({"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"})
 NANO = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """All that one container is made from. `cpus` bounds what the host has."""
+    """All that one container is made from. `cpus` is what the engine's machine has."""
 
     spec: BoxSpec
     image: str
     parent: str
     cpus: int
-    runtime: str | None
+    runtime: str
 
     @property
     def user(self) -> str:
@@ -43,7 +46,7 @@ class Asked:
     @property
     def environment(self) -> list[str]:
         """The whole environment."""
-        path = local.base_environment(self.spec, STANDARD_PATH, "/tmp", CHANNEL)
+        path = local.base_environment(self.spec, STANDARD_PATH, "/tmp", local.CHANNEL)
         return [f"{name}={value}" for name, value in path.items()]
 
     @property
@@ -54,13 +57,14 @@ class Asked:
         if spec.output is not None:
             binds.append((str(spec.output.source.resolve()), spec.output.target, False))
         if spec.channel is not None:
-            binds.append((str(spec.channel.resolve()), CHANNEL, True))
+            binds.append((str(spec.channel.resolve()), local.CHANNEL, True))
         return sorted(binds, key=lambda bind: bind[1])
 
     @property
     def tmpfs(self) -> dict[str, str]:
         """The private writable folders."""
-        options = f"{TMPFS_OPTIONS},size={self.spec.limits.temporary_bytes}"
+        uid = local.box_uid()
+        options = f"{TMPFS_OPTIONS},uid={uid},gid={uid},size={self.spec.limits.temporary_bytes}"
         return {"/tmp": options, "/cache": options}
 
     @property
@@ -78,6 +82,7 @@ class Asked:
         """Keyword arguments for the SDK's `create_host_config`."""
         limits = self.spec.limits
         config: dict[str, Any] = {
+            "runtime": self.runtime,
             "network_mode": "none",
             "read_only": True,
             "cap_drop": ["ALL"],
@@ -98,8 +103,6 @@ class Asked:
         }
         if self.parent:
             config["cgroup_parent"] = self.parent
-        if self.runtime is not None:
-            config["runtime"] = self.runtime
         if self.spec.gpus:
             request = DeviceRequest(device_ids=list(self.spec.gpus), capabilities=[["gpu"]])
             config["device_requests"] = [request]
@@ -119,13 +122,21 @@ class Asked:
                 "host name": local.HOSTNAME,
                 "network": "none",
                 "read-only root": True,
+                "runtime": self.runtime,
                 "privileged": False,
                 "capabilities added": [],
                 "capabilities dropped": ["ALL"],
                 "security options": _options(
                     ["no-new-privileges", f"seccomp={seccomp.docker_profile()}"]
                 ),
+                "groups added": [],
                 "devices": [],
+                "device rules": [],
+                "kernel settings": {},
+                "hidden from it": sorted(HIDDEN),
+                "closed to it": sorted(CLOSED),
+                "never killed for memory": False,
+                "started again": False,
                 "GPUs": list(self.spec.gpus),
                 "process namespace": "",
                 "IPC namespace": "private",
@@ -162,11 +173,19 @@ def made(inspected: Mapping[str, Any]) -> dict[str, str]:
             "host name": config["Hostname"],
             "network": host["NetworkMode"],
             "read-only root": host["ReadonlyRootfs"],
+            "runtime": host.get("Runtime", ""),
             "privileged": host["Privileged"],
             "capabilities added": host.get("CapAdd") or [],
             "capabilities dropped": host.get("CapDrop") or [],
             "security options": _options(host.get("SecurityOpt") or []),
+            "groups added": host.get("GroupAdd") or [],
             "devices": host.get("Devices") or [],
+            "device rules": host.get("DeviceCgroupRules") or [],
+            "kernel settings": host.get("Sysctls") or {},
+            "hidden from it": sorted(HIDDEN & set(host.get("MaskedPaths") or [])),
+            "closed to it": sorted(CLOSED & set(host.get("ReadonlyPaths") or [])),
+            "never killed for memory": bool(host.get("OomKillDisable")),
+            "started again": (host.get("RestartPolicy") or {}).get("Name", "") not in {"", "no"},
             "GPUs": [device for request in requests for device in request["DeviceIDs"] or ["all"]],
             "process namespace": host.get("PidMode", ""),
             "IPC namespace": host["IpcMode"],

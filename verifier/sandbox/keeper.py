@@ -25,6 +25,7 @@ import sys
 from typing import Any, NoReturn
 
 PR_SET_NO_NEW_PRIVS, PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE = 38, 36, 4
+PR_SET_PDEATHSIG = 1
 PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
 PR_CAPBSET_DROP, LAST_CAPABILITY = 24, 63
 CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 4096, 16384, 1 << 18
@@ -100,25 +101,39 @@ def become(plan: dict[str, Any], gate: int) -> NoReturn:
         if plan["stage"] is not None:
             stage(plan["stage"]["at"], plan["stage"]["binds"])
         for name, value in plan["rlimits"].items():
-            resource.setrlimit(getattr(resource, name), (value, value))
+            limit(getattr(resource, name), value)
         guard = plan["guard"]
         ruleset = -1
         if guard is not None and guard["landlock"]:
             ruleset = landlock_ruleset(guard["readable"], guard["writable"])
         if plan["uid"] is not None or guard is not None:
-            drop(plan["uid"], keep_capabilities=False)
+            drop(plan["uid"])
+        # Becoming another user clears it. Nobody else would end the command if we were killed.
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):
+            # Python ignores them, and what is ignored stays so in the command.
+            signal.signal(number, signal.SIG_DFL)
         os.umask(0o022)
         os.chdir(plan["folder"])
         arrange(plan["log"], plan["keep"], (ruleset, gate))
         if guard is not None:
             restrict(ruleset, base64.b64decode(guard["filter"]))
             os.write(gate, b"1")
-            os.read(gate, 1)
+            if os.read(gate, 1) != b"1":
+                os._exit(FAILED)
             os.close(gate)
         os.execve(plan["argv"][0], plan["argv"], plan["environment"])
-    except OSError as fault:
+    except (OSError, ValueError) as fault:
         os.write(2, f"the box could not be entered: {fault}\n".encode())
     os._exit(FAILED)
+
+
+def limit(kind: int, value: int) -> None:
+    """Hold this process and what it starts to `value`, or to less where we are held to less."""
+    hard = resource.getrlimit(kind)[1]
+    if hard != resource.RLIM_INFINITY:
+        value = min(value, hard)
+    resource.setrlimit(kind, (value, value))
 
 
 def stage(place: str, binds: list[list[str]]) -> None:
@@ -138,18 +153,17 @@ def stage(place: str, binds: list[list[str]]) -> None:
         )
 
 
-def drop(uid: int | None, *, keep_capabilities: bool) -> None:
+def drop(uid: int | None) -> None:
     """Become `uid` (None: stay) without any capability to be had again."""
-    if not keep_capabilities and os.geteuid() == 0:
+    if os.geteuid() == 0:
         for capability in range(LAST_CAPABILITY):
             libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
     if uid is not None:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
-    if not keep_capabilities:
-        header = struct.pack("=Ii", 0x20080522, 0)
-        check(libc.capset(header, bytes(24)), "capset")
+    header = struct.pack("=Ii", 0x20080522, 0)
+    check(libc.capset(header, bytes(24)), "capset")
 
 
 def arrange(log: int, keep: list[int], ours: tuple[int, ...]) -> None:
@@ -253,7 +267,8 @@ def watch(child: int, gate: int) -> None:
             if order.strip() != b"go":
                 end_all_but(child)
                 break
-            os.write(gate, b"1")
+            with contextlib.suppress(BrokenPipeError):
+                os.write(gate, b"1")
     _, status = os.waitpid(child, 0)
     end_all()
     code = os.waitstatus_to_exitcode(status)

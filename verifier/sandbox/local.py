@@ -1,41 +1,35 @@
-"""How does a box without a container engine start, end and get counted? What L1 and L0 share.
+"""What of this machine does a box get, and give back? What the backends share.
 
-A keeper process (`keeper.py`) forks the command; this room speaks with it, makes the private
-folders and the control group, and takes everything away again. Must never hold a wall itself:
-those are the backends'.
+Private folders, the control group, the output, the environment, and the sweep of what killed
+verifiers left. Must never hold a wall itself: those are the backends'.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import select
 import shutil
-import subprocess
-import sys
 import tempfile
-import threading
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
-from verifier.errors import BoxLost, StorageFault
+from verifier.errors import BoxLost, BoxNotAsAsked, StorageFault
 from verifier.records import BoxFacts, BoxSpec
-from verifier.sandbox import cgroup, output
+from verifier.sandbox import cgroup, hostile, output, owner
 from verifier.sandbox.boxlog import BoxLog, read_blocks
-from verifier.sandbox.cgroup import Cgroup, Usage
+from verifier.sandbox.cgroup import Cgroup
+from verifier.sandbox.kept import LocalRun
 from verifier.sandbox.output import Output
 from verifier.sandbox.supervise import Started, WatchedBox
 
 NOBODY = 65534
-KEEPER = Path(__file__).with_name("keeper.py")
 OPEN_FILES = 4096
-ANSWER_SECONDS = 30.0
 READABLE_BY_ALL = 0o005
 HOSTNAME = "localhost"
+CHANNEL = "/channel"
+FOLDER_NAME = "golf-verifier-box-"
 
 
 def box_uid() -> int:
@@ -57,8 +51,18 @@ def base_environment(spec: BoxSpec, path: str, temporary: str, channel: str) -> 
     return {**base, **spec.environment}
 
 
-def require_readable(spec: BoxSpec) -> None:
-    """Raise StorageFault for an input that the box's user could not read; root could, it cannot."""
+def require_possible(spec: BoxSpec) -> None:
+    """Refuse what no backend can make good.
+
+    Raises BoxNotAsAsked for a limit that is none (engines and file systems read zero as "no
+    limit"), StorageFault for an input that the box's user could not read; root could, it cannot.
+    """
+    wanted = ["wall_seconds", "memory_bytes", "pids", "threads", "temporary_bytes", "log_bytes"]
+    if spec.output is not None:
+        wanted += ["output_bytes", "output_files"]
+    nothing = [name for name in wanted if not getattr(spec.limits, name) > 0]
+    if nothing:
+        raise BoxNotAsAsked(f"{spec.label}: no box can be held to {', '.join(nothing)} of nothing")
     sources = [mount.source for mount in spec.inputs]
     if spec.channel is not None:
         sources.append(spec.channel)
@@ -72,12 +76,21 @@ def require_readable(spec: BoxSpec) -> None:
             raise StorageFault(f"{source}: not readable for the box's user", remedy="chmod o+rX")
 
 
+def require_no_gpus(spec: BoxSpec) -> None:
+    """Raises BoxNotAsAsked when GPUs are asked for where no backend but the engine has a way."""
+    if spec.gpus:
+        raise BoxNotAsAsked(
+            f"{spec.label}: a GPU can only go into a container", remedy="--backend docker"
+        )
+
+
 @dataclass(slots=True)
 class Place:
-    """Private folders of one box on the host, gone when it ends."""
+    """Private folders of one box on the host, and files `held` open for it, until it ends."""
 
     folder: Path
     mounted: list[Path] = field(default_factory=list)
+    held: list[BinaryIO] = field(default_factory=list)
 
     def make(self, name: str, size: int | None = None, uid: int | None = None) -> Path:
         """A folder in it; with `size` a tmpfs of so many bytes where that can be mounted."""
@@ -96,17 +109,30 @@ class Place:
             with contextlib.suppress(OSError):
                 output.unmount(path)
         self.mounted.clear()
-        output.empty(self.folder)
+        for file in self.held:
+            file.close()
+        hostile.empty(self.folder)
 
 
 def new_place() -> Place:
     """A private folder. Raises StorageFault."""
     try:
-        folder = Path(tempfile.mkdtemp(prefix="gv-box-"))
+        folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER_NAME}{owner.mark()}-"))
         folder.chmod(0o755)
     except OSError as fault:
         raise StorageFault(f"no temporary folder: {fault.strerror}") from fault
     return Place(folder)
+
+
+def sweep() -> None:
+    """Take away groups, mounts and folders of verifiers that are gone, in that order."""
+    cgroup.sweep()
+    output.sweep()
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_NAME}*"):
+        with contextlib.suppress(OSError):
+            ours = folder.lstat().st_uid == os.geteuid() and not folder.is_symlink()
+            if ours and owner.is_gone(folder.name.removeprefix(FOLDER_NAME)):
+                hostile.empty(folder)
 
 
 def resource_limits(spec: BoxSpec, group: Cgroup | None) -> dict[str, int]:
@@ -134,117 +160,6 @@ def _tasks_of(uid: int) -> int:
     return count
 
 
-class LocalRun:
-    """A command kept by a keeper. A `supervise.Run`."""
-
-    def __init__(
-        self, plan: Mapping[str, Any], keep: tuple[int, ...], group: Cgroup | None
-    ) -> None:
-        """Start the keeper with `plan`; `keep` are descriptors the command needs."""
-        self._group = group
-        self._last: dict[str, Any] = {}
-        self._buffer = b""
-        self._lock = threading.Lock()
-        reader, writer = os.pipe()
-        self.log_pipe = open(reader, "rb", buffering=0)  # noqa: SIM115 — closed by its reader
-        try:
-            self._keeper = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(KEEPER)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=writer,
-                pass_fds=(writer, *keep),
-                env={},
-                cwd="/",
-                bufsize=0,
-                start_new_session=True,
-            )
-        finally:
-            os.close(writer)
-        text = json.dumps({**plan, "log": writer, "keep": list(keep)})
-        self._tell(text.encode() + b"\n")
-
-    def _tell(self, text: bytes) -> None:
-        assert self._keeper.stdin is not None
-        with contextlib.suppress(BrokenPipeError, ValueError):
-            self._keeper.stdin.write(text)
-
-    def go(self) -> None:
-        """Let the command start behind its gate."""
-        self._tell(b"go\n")
-
-    def expect(self, word: str, seconds: float = ANSWER_SECONDS) -> int | None:
-        """Wait until the keeper has said `word`; its value, None when the command ended before.
-
-        Raises BoxLost when the keeper says nothing.
-        """
-        deadline = time.monotonic() + seconds
-        while word not in self._last:
-            if "exit" in self._last:
-                return None
-            if not self._listen(deadline - time.monotonic()) and time.monotonic() > deadline:
-                raise BoxLost("the keeper of a box does not answer")
-        return int(self._last[word])
-
-    def _listen(self, seconds: float) -> bool:
-        """Read what the keeper says; whether it said anything (its end counts)."""
-        with self._lock:
-            assert self._keeper.stdout is not None
-            if not select.select([self._keeper.stdout], [], [], max(0.0, seconds))[0]:
-                return False
-            block = self._keeper.stdout.read(4096)
-            if not block:
-                self._last.setdefault("exit", -1)
-                return True
-            *lines, self._buffer = (self._buffer + block).split(b"\n")
-            for line in lines:
-                self._last.update(json.loads(line))
-            return True
-
-    def ended(self, timeout_seconds: float) -> bool:
-        """Whether the keeper has reported the end."""
-        if "exit" not in self._last:
-            self._listen(timeout_seconds)
-        return "exit" in self._last
-
-    def kill(self) -> None:
-        """Kill the command, all it started, and wait for the keeper."""
-        self._tell(b"kill\n")
-        deadline = time.monotonic() + ANSWER_SECONDS
-        while not self.ended(0.05):
-            if time.monotonic() > deadline:
-                self._keeper.kill()
-                break
-        if self._group is not None:
-            self._group.kill()
-        try:
-            self._keeper.wait(ANSWER_SECONDS)
-        except subprocess.TimeoutExpired as fault:
-            raise BoxLost("the keeper of a box cannot be ended") from fault
-
-    def exit_code(self) -> int | None:
-        """The command's exit code, 128 + signal; None when the keeper was lost."""
-        code = int(self._last.get("exit", -1))
-        return code if code >= 0 else None
-
-    def usage(self) -> Usage:
-        """What the control group counted; without one what the kernel told the keeper."""
-        if self._group is not None:
-            return self._group.usage()
-        cpu, peak = self._last.get("cpu"), self._last.get("peak")
-        return Usage(
-            float(cpu) if cpu is not None else None, int(peak) if peak is not None else None, 0
-        )
-
-    def remove(self) -> None:
-        """Take the control group away and close the keeper's pipes."""
-        for pipe in (self._keeper.stdin, self._keeper.stdout):
-            if pipe is not None:
-                pipe.close()
-        if self._group is not None:
-            self._group.remove()
-
-
 @dataclass(slots=True)
 class Preparing:
     """What exists of a box before it runs; `undo` takes it away when it never does."""
@@ -266,8 +181,7 @@ class Preparing:
         elif self.group is not None:
             self.group.remove()
         if self.output is not None:
-            with contextlib.suppress(StorageFault):
-                self.output.keep()
+            self.output.discard()
         self.place.remove()
 
     def watch(self, facts: BoxFacts) -> WatchedBox:
@@ -288,16 +202,19 @@ class Preparing:
 
 
 def prepare_box(spec: BoxSpec, uid: int) -> Preparing:
-    """Make folders, control group and output for a box run by `uid`. Raises StorageFault."""
+    """Make folders, control group and output for a box run by `uid`.
+
+    Raises StorageFault, or BoxNotAsAsked for what cannot be had here.
+    """
     began = time.monotonic()
-    require_readable(spec)
-    place = new_place()
-    group = cgroup.create(place.folder.name, spec.limits)
-    preparing = Preparing(spec, place, group, None, began)
+    require_possible(spec)
+    require_no_gpus(spec)
+    preparing = Preparing(spec, new_place(), None, None, began)
     try:
+        preparing.group = cgroup.create(f"{time.monotonic_ns():x}", spec.limits)
         if spec.output is not None:
             preparing.output = output.open_output(spec.output, spec.limits, uid)
-    except StorageFault:
+    except BaseException:
         preparing.undo()
         raise
     return preparing
@@ -310,10 +227,8 @@ def limits_walls(group: Cgroup | None) -> dict[str, str]:
     return {name: str(value) for name, value in group.limits().items()}
 
 
-def expected_limits(spec: BoxSpec, group: Cgroup | None) -> dict[str, str]:
+def expected_limits(spec: BoxSpec) -> dict[str, str]:
     """What it should hold."""
-    if group is None:
-        return {}
     page = os.sysconf("SC_PAGESIZE")
     memory = spec.limits.memory_bytes // page * page
     return {"memory_bytes": str(memory), "pids": str(spec.limits.pids)}

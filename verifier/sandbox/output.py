@@ -2,9 +2,8 @@
 
 As root the folder is a size- and inode-limited tmpfs mounted over the host folder while the box
 lives, because overlay file systems have no quotas; when the box is dead its content is copied onto
-the disk below. Without that right a watcher counts. What lies in the folder is hostile: links are
-never followed, nothing is opened that is not a regular file. Must never run while the box lives,
-but for counting.
+the disk below. Without that right a watcher counts. Must never touch the content while the box
+lives, but for counting.
 """
 
 from __future__ import annotations
@@ -12,21 +11,20 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import shutil
-import stat
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from verifier.errors import StorageFault
 from verifier.records import Limits, Mount
+from verifier.sandbox import hostile, owner
+from verifier.sandbox.readback import mount_points
 
 TMPFS_NAME = "golf-verifier-"
-DEEPEST = 64
 MS_NOSUID, MS_NODEV, MNT_DETACH = 2, 4, 2
-# Each directory entry costs an inode; the folder itself is one too.
+CAP_SYS_ADMIN = 1 << 21
+PAGE_BYTES = os.sysconf("SC_PAGESIZE")
+# The folder itself is an inode, and one must be free until the limit is passed.
 SPARE_INODES = 2
-FULL_SLACK_BYTES = 4096
 
 
 @dataclass(slots=True)
@@ -39,13 +37,14 @@ class Output:
     below: int
 
     def full(self) -> bool:
-        """Whether the box hit the limit: wrote up to it, or (unmounted) beyond it."""
+        """Whether the box hit the limit: as full as a file system gets, or (unmounted) beyond it.
+
+        What keeps within both limits, in bytes as its files tell them, is never full.
+        """
         if self.mounted:
             room = os.statvfs(self.folder)
-            free = room.f_bavail * room.f_frsize
-            return free < FULL_SLACK_BYTES or room.f_favail == 0
-        files, size = _count(self.folder)
-        return files > self.limits.output_files or size > self.limits.output_bytes
+            return room.f_bavail * room.f_frsize < PAGE_BYTES or room.f_favail == 0
+        return hostile.exceeds(self.folder, self.limits.output_files, self.limits.output_bytes)
 
     def keep(self) -> tuple[str, ...]:
         """After the box's death: put the content on disk. Names what could not be kept.
@@ -54,23 +53,33 @@ class Output:
         """
         if not self.mounted:
             return ()
-        self.mounted = False
         try:
             source = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
             try:
-                return tuple(_copy(source, self.below, DEEPEST, {}))
+                return hostile.copy(source, self.below)
             finally:
                 os.close(source)
         except OSError as fault:
             raise StorageFault(f"{self.folder}: output cannot be kept: {fault}") from fault
         finally:
+            self.discard()
+
+    def discard(self) -> None:
+        """Take the bound away, and with it what lies in the folder. Idempotent."""
+        if self.mounted:
+            self.mounted = False
             unmount(self.folder)
             os.close(self.below)
 
 
 def mountable() -> bool:
     """Whether this user may mount a limited tmpfs."""
-    return os.geteuid() == 0 and _effective() & (1 << 21) != 0
+    return os.geteuid() == 0 and _effective() & CAP_SYS_ADMIN != 0
+
+
+def mount_name() -> str:
+    """What our mounts are called, in the kernel's own list."""
+    return f"{TMPFS_NAME}{owner.mark()}"
 
 
 def open_output(output: Mount, limits: Limits, uid: int) -> Output:
@@ -85,13 +94,19 @@ def open_output(output: Mount, limits: Limits, uid: int) -> Output:
         if any(folder.iterdir()):
             raise StorageFault(f"{folder}: the output folder of a box must be empty")
         if not mountable():
+            if os.geteuid() == 0:
+                os.chown(folder, uid, uid)
             return Output(folder, limits, mounted=False, below=-1)
         below = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        options = (
-            f"size={limits.output_bytes},nr_inodes={limits.output_files + SPARE_INODES},"
-            f"uid={uid},gid={uid},mode=0700"
-        )
-        _mount(f"{TMPFS_NAME}{os.getpid()}", folder, options)
+        try:
+            # A file takes whole pages: one page each is what rounding can cost.
+            pages = (limits.output_files + 2) * PAGE_BYTES
+            inodes = limits.output_files + SPARE_INODES
+            options = f"size={limits.output_bytes + pages},nr_inodes={inodes}"
+            _mount(folder, f"{options},uid={uid},gid={uid},mode=0700")
+        except OSError:
+            os.close(below)
+            raise
     except OSError as fault:
         raise StorageFault(f"{folder}: not writable: {fault.strerror}") from fault
     return Output(folder, limits, mounted=True, below=below)
@@ -100,7 +115,7 @@ def open_output(output: Mount, limits: Limits, uid: int) -> Output:
 def mount_limited(place: Path, size: int, uid: int) -> None:
     """Mount a tmpfs of `size` bytes owned by `uid` at `place`. Raises StorageFault."""
     try:
-        _mount(f"{TMPFS_NAME}{os.getpid()}", place, f"size={size},uid={uid},gid={uid},mode=0700")
+        _mount(place, f"size={size},uid={uid},gid={uid},mode=0700")
     except OSError as fault:
         raise StorageFault(f"{place}: cannot be mounted: {fault.strerror}") from fault
 
@@ -109,88 +124,11 @@ def sweep() -> None:
     """Unmount what a killed verifier left. What lay there had no end and so is no evidence."""
     if not mountable():
         return
-    for place, name in mounts():
-        owner = name.removeprefix(TMPFS_NAME)
-        if name.startswith(TMPFS_NAME) and owner.isdigit() and not Path("/proc", owner).exists():
+    for mount in mount_points():
+        made_by = mount.source.removeprefix(TMPFS_NAME)
+        if made_by != mount.source and owner.is_gone(made_by):
             with contextlib.suppress(OSError):
-                unmount(place)
-
-
-def mounts(pid: int | str = "self") -> Iterator[tuple[Path, str]]:
-    """(place, source name) of each mount that process `pid` sees."""
-    for line in Path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8").splitlines():
-        left, right = line.split(" - ", 1)
-        place = left.split()[4].encode().decode("unicode_escape")
-        yield Path(place), right.split()[1]
-
-
-def _copy(source: int, target: int, depth: int, links: dict[int, str]) -> Iterator[str]:
-    """Copy the content of one open folder into another; yields what was left out."""
-    for entry in sorted(os.listdir(source)):
-        found = os.stat(entry, dir_fd=source, follow_symlinks=False)
-        if stat.S_ISDIR(found.st_mode):
-            if depth == 0:
-                yield f"folders deeper than {DEEPEST}"
-                continue
-            os.mkdir(entry, 0o755, dir_fd=target)
-            with _folder(entry, source) as inner, _folder(entry, target) as copy:
-                yield from _copy(inner, copy, depth - 1, {})
-        elif stat.S_ISREG(found.st_mode):
-            if found.st_nlink > 1 and found.st_ino in links:
-                os.link(links[found.st_ino], entry, src_dir_fd=target, dst_dir_fd=target)
-                continue
-            links[found.st_ino] = entry
-            _copy_file(entry, source, target, found.st_size)
-        elif stat.S_ISLNK(found.st_mode):
-            os.symlink(os.readlink(entry, dir_fd=source), entry, dir_fd=target)
-        elif stat.S_ISFIFO(found.st_mode):
-            os.mkfifo(entry, dir_fd=target)
-        else:
-            yield f"{entry!r}: a socket or device"
-
-
-@contextlib.contextmanager
-def _folder(name: str, parent: int) -> Iterator[int]:
-    opened = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
-    try:
-        yield opened
-    finally:
-        os.close(opened)
-
-
-def _copy_file(name: str, source: int, target: int, size: int) -> None:
-    """Copy a regular file, holes kept, so that a hole stays a finding and costs no disk."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    reader = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=source)
-    with (
-        open(reader, "rb", buffering=0) as data,
-        open(os.open(name, flags, 0o644, dir_fd=target), "wb") as copy,
-    ):
-        position = 0
-        while position < size:
-            try:
-                begin = os.lseek(reader, position, os.SEEK_DATA)
-            except OSError:
-                break
-            position = os.lseek(reader, begin, os.SEEK_HOLE)
-            copy.seek(begin)
-            os.lseek(reader, begin, os.SEEK_SET)
-            remaining = position - begin
-            while remaining and (block := data.read(min(remaining, 1 << 20))):
-                copy.write(block)
-                remaining -= len(block)
-        copy.truncate(size)
-
-
-def _count(folder: Path) -> tuple[int, int]:
-    """(entries, bytes) below `folder`, links not followed, racing with a living box."""
-    files = size = 0
-    for parent, folders, names in os.walk(folder, onerror=lambda _: None):
-        files += len(folders) + len(names)
-        for name in names:
-            with contextlib.suppress(OSError):
-                size += os.lstat(os.path.join(parent, name)).st_blocks * 512
-    return files, size
+                unmount(Path(mount.place))
 
 
 def _effective() -> int:
@@ -200,11 +138,11 @@ def _effective() -> int:
     return 0
 
 
-def _mount(name: str, place: Path, options: str) -> None:
+def _mount(place: Path, options: str) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     flags = MS_NOSUID | MS_NODEV
-    arguments = (name.encode(), os.fsencode(place), b"tmpfs", flags, options.encode())
-    if libc.mount(*arguments) != 0:
+    name = mount_name().encode()
+    if libc.mount(name, os.fsencode(place), b"tmpfs", flags, options.encode()) != 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
@@ -213,14 +151,3 @@ def unmount(place: Path) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.umount2(os.fsencode(place), MNT_DETACH) != 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-
-
-def empty(folder: Path) -> None:
-    """Remove a private folder of a box with all it holds, whatever rights were set in it."""
-    for parent, folders, _ in os.walk(folder):
-        for name in folders:
-            path = Path(parent, name)
-            if not path.is_symlink():
-                with contextlib.suppress(OSError):
-                    path.chmod(0o700)
-    shutil.rmtree(folder, ignore_errors=True)

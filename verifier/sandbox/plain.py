@@ -16,14 +16,15 @@ from verifier.errors import BoxNotAsAsked, ImageFault, MachineFault
 from verifier.records import Assurance, BoxFacts, BoxSpec, Root
 from verifier.sandbox import cgroup, keeper, local, output, seccomp, syscalls
 from verifier.sandbox.interface import Box
-from verifier.sandbox.local import LocalRun, Preparing
+from verifier.sandbox.kept import LocalRun
+from verifier.sandbox.local import CHANNEL, Preparing
 from verifier.sandbox.readback import PROCESS_WALLS, process_walls, require_same
 from verifier.sandbox.roots import HostView, host_view, resolve_command, search_path
 
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 # torch and the C library look at the CPU they run on.
 MACHINE_FILES = ("/proc", "/sys/devices/system/cpu", "/sys/devices/system/node")
-SCOPE_ABI, NET_ABI = 6, 4
+SCOPE_ABI = 6
 
 
 class Plain:
@@ -37,13 +38,12 @@ class Plain:
         self._filter = _filter_possible()
         walled = self._abi > 0 and self._filter
         self.level = Assurance.L0 if walled else Assurance.NONE
-        cgroup.sweep()
-        output.sweep()
+        local.sweep()
 
     def lacking(self) -> tuple[str, ...]:
         """The walls this backend does not have here."""
         lacks = [
-            "no namespaces: processes of the host and their command lines can be seen",
+            "no namespaces: processes and their names can be seen, by other boxes too",
             "no loopback of its own: the box has no network at all",
             "a Unix socket that its user may open can be connected to by a box with a channel",
             *local.shared_lacks(cgroup.possible()),
@@ -52,6 +52,8 @@ class Plain:
             lacks.append("no Landlock: files of the host can be read")
         elif self._abi < SCOPE_ABI:
             lacks.append("Landlock is old: other processes of the same user can be signalled")
+        if os.geteuid() != 0:
+            lacks.append("rights and times of inputs can be changed: their owner runs the box")
         if not self._filter:
             lacks.append("no system call filter")
         if not output.mountable():
@@ -82,9 +84,10 @@ class Plain:
     def _start(self, spec: BoxSpec, preparing: Preparing, view: HostView, uid: int) -> Box:
         paths = _Paths(spec, preparing, uid)
         path = search_path(spec.root)
-        asked = local.base_environment(spec, path, "/tmp", str(spec.channel))
+        asked = local.base_environment(spec, path, "/tmp", CHANNEL)
         environment = {name: paths.rewrite(value) for name, value in asked.items()}
-        environment["PATH"] = path
+        # Where the host's programs lie is written in host paths already.
+        environment["PATH"] = spec.environment.get("PATH", path)
         families = syscalls.ONLY_LOCAL_FAMILIES if spec.channel is not None else ()
         program = seccomp.program(families) if self._filter else b""
         command = resolve_command(spec.root, spec.argv, path)
@@ -127,7 +130,7 @@ class Plain:
         """What the kernel says of the process that waits at its gate."""
         expected = {
             **PROCESS_WALLS,
-            **local.expected_limits(spec, preparing.group),
+            **(local.expected_limits(spec) if preparing.group is not None else {}),
             "user": str(uid),
         }
         if os.geteuid() != 0:
@@ -154,7 +157,7 @@ class _Paths:
             self._places[spec.output.target] = spec.output.source
             self.writable.append(str(spec.output.source))
         if spec.channel is not None:
-            self._places["/channel"] = spec.channel
+            self._places[CHANNEL] = spec.channel
             self.readable.append(str(spec.channel))
         self._places |= owned
         targets = sorted(self._places, key=len, reverse=True)

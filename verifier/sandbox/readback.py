@@ -8,7 +8,9 @@ never correct a difference: a box that differs is refused.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from verifier.errors import BoxNotAsAsked
@@ -69,14 +71,37 @@ def separate_namespaces(pid: int) -> dict[str, str] | None:
     return walls
 
 
-def mount_rights(pid: int) -> dict[str, str]:
-    """For each mount point that `pid` sees "ro" or "rw"; the topmost mount counts."""
-    rights = {}
+def children(pid: int) -> tuple[int, ...]:
+    """The processes that the first thread of `pid` started and that are there; none when gone."""
     try:
-        text = Path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8", errors="replace")
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
     except OSError:
-        return {}
+        return ()
+    return tuple(map(int, text.split()))
+
+
+@dataclass(frozen=True, slots=True)
+class MountPoint:
+    """One mount as a process sees it: where, whether read-only, and what the source is called."""
+
+    place: str
+    read_only: bool
+    source: str
+
+
+def mount_points(pid: int | str = "self") -> Iterator[MountPoint]:
+    """Every mount that `pid` sees, the topmost last; none when it is gone."""
+    try:
+        text = Path(f"/proc/{pid}/mountinfo").read_text("utf-8", "surrogateescape")
+    except OSError:
+        return
     for line in text.splitlines():
-        fields = line.split()
-        rights[fields[4]] = "ro" if "ro" in fields[5].split(",") else "rw"
-    return rights
+        seen, source = line.split(" - ", 1)
+        fields = seen.split()
+        options = fields[5].split(",")
+        yield MountPoint(_plain(fields[4]), "ro" in options, _plain(source.split()[1]))
+
+
+def _plain(text: str) -> str:
+    """The kernel writes blanks and backslashes as three octal digits."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match.group(1), 8)), text)

@@ -12,6 +12,7 @@ import stat
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from verifier.errors import ImageFault, MachineFault
 from verifier.records import Root
@@ -25,6 +26,7 @@ SYSTEM_FILES = (
     "/etc/hosts",
 )
 STANDARD_PATH = "/usr/local/bin:/usr/bin:/bin"
+BLOCK_BYTES = 1 << 20
 PYTHON_NAMES = frozenset({"python", "python3"})
 
 
@@ -36,7 +38,39 @@ class HostView:
     paths: tuple[Path, ...]
 
 
-def require_tar(root: Root) -> Path:
+def require_folder(root: Root) -> Path:
+    """The extraction of `root`, each entry's kind, rights, link and content compared with the tar.
+
+    Raises ImageFault for another tar, or naming an entry that differs, is missing or should not be
+    there.
+    """
+    tar, folder = _require_tar(root), root.folder
+    if folder is None or not folder.is_dir():
+        raise ImageFault(f"image {root.digest[:12]} is not unpacked")
+    found = set()
+    try:
+        with (
+            tar.open("rb") as content,
+            tarfile.open(tar, "r:", encoding="utf-8", errors="surrogateescape") as archive,
+        ):
+            for member in archive:
+                name = member.name.removeprefix("./").strip("/")
+                if name not in {"", "."}:
+                    found.add(name)
+                    _require_like(folder / name, member, content)
+        for parent, folders, names in os.walk(folder):
+            inside = os.path.relpath(parent, folder)
+            for name in (*folders, *names):
+                if os.path.normpath(f"{inside}/{name}") not in found:
+                    raise ImageFault(f"{parent}/{name}: is not in the pinned image")
+    except OSError as fault:
+        raise ImageFault(f"{fault.filename or tar}: cannot be read: {fault.strerror}") from fault
+    except tarfile.TarError as fault:
+        raise ImageFault(f"{tar}: is no tar: {fault}") from fault
+    return folder
+
+
+def _require_tar(root: Root) -> Path:
     """The tar of `root`, hashed. Raises ImageFault when it is absent or another one."""
     if root.tar is None:
         raise ImageFault(f"image {root.digest[:12]} has no tar to take it from")
@@ -53,44 +87,34 @@ def require_tar(root: Root) -> Path:
     return root.tar
 
 
-def require_folder(root: Root) -> Path:
-    """The extraction of `root`, each entry's kind, size, rights and link compared with the tar.
-
-    Raises ImageFault naming the first entry that differs, is missing or should not be there.
-    """
-    folder, tar = root.folder, require_tar(root)
-    if folder is None or not folder.is_dir():
-        raise ImageFault(f"image {root.digest[:12]} is not unpacked")
-    wanted = {}
-    with tarfile.open(tar) as archive:
-        for member in archive:
-            name = member.name.removeprefix("./").strip("/")
-            if name not in {"", "."} and not member.isdev():
-                wanted[name] = member
-    for parent, folders, names in os.walk(folder):
-        inside = Path(parent).relative_to(folder)
-        for name in (*folders, *names):
-            path = str(inside / name)
-            expected = wanted.pop(path, None)
-            if expected is None:
-                raise ImageFault(f"{folder / path}: is not in the pinned image")
-            _require_like(folder / path, expected)
-    if wanted:
-        raise ImageFault(f"{folder / min(wanted)}: is missing from the unpacked image")
-    return folder
-
-
-def _require_like(path: Path, member: tarfile.TarInfo) -> None:
-    found = path.lstat()
+def _require_like(path: Path, member: tarfile.TarInfo, content: BinaryIO) -> None:
+    """Raises ImageFault unless `path` is what `member` says; `content` is the whole tar."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError as fault:
+        raise ImageFault(f"{path}: is missing from the unpacked image") from fault
+    rights = stat.S_IMODE(found.st_mode)
     if member.issym():
         same = stat.S_ISLNK(found.st_mode) and os.readlink(path) == member.linkname
     elif member.isdir():
-        same = stat.S_ISDIR(found.st_mode)
+        same = stat.S_ISDIR(found.st_mode) and rights == member.mode
     else:
-        size = None if member.islnk() else member.size
-        same = stat.S_ISREG(found.st_mode) and size in (None, found.st_size)
+        same = member.isreg() and stat.S_ISREG(found.st_mode) and rights == member.mode
+        same = same and found.st_size == member.size and _same_content(path, member, content)
     if not same:
         raise ImageFault(f"{path}: differs from the pinned image")
+
+
+def _same_content(path: Path, member: tarfile.TarInfo, content: BinaryIO) -> bool:
+    content.seek(member.offset_data)
+    left = member.size
+    with path.open("rb") as file:
+        while left:
+            wanted = content.read(min(left, BLOCK_BYTES))
+            if not wanted or file.read(len(wanted)) != wanted:
+                return False
+            left -= len(wanted)
+    return True
 
 
 def host_view(root: Root) -> HostView:

@@ -45,8 +45,9 @@ def docker_profile(families: tuple[int, ...] = syscalls.LOOPBACK_FAMILIES) -> st
     ]
     for name, rule in syscalls.filters(families).items():
         rules.extend(_docker_rule(name, rule, value) for value in rule.values)
-    # glibc falls back from clone3 to clone, which can be filtered, only on ENOSYS.
-    rules.append({"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": errno.ENOSYS})
+    # A program falls back (from clone3 to clone, which can be filtered) only on ENOSYS.
+    refused = sorted(syscalls.parse(syscalls.REFUSED))
+    rules.append({"names": refused, "action": "SCMP_ACT_ERRNO", "errnoRet": errno.ENOSYS})
     profile = {
         "defaultAction": "SCMP_ACT_ERRNO",
         "architectures": [DOCKER_ARCHITECTURES[machine()]],

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
-from verifier.errors import BoxLost, VerifierError
+from verifier.errors import BoxLost, BrokenInvariant, VerifierError
 from verifier.records import BoxEnd, BoxFacts, EndedBy, Limits
 from verifier.sandbox.boxlog import BoxLog
 from verifier.sandbox.cgroup import Usage
@@ -112,20 +112,30 @@ class WatchedBox:
     # ---------------------------------------------------------------- the watching thread
 
     def _watch(self) -> None:
+        label = self.facts.label
         try:
             self._end = self._to_the_end()
         except VerifierError as fault:
             self._fault = fault
         except OSError as fault:
-            self._fault = BoxLost(f"{self.facts.label}: the box could not be watched: {fault}")
+            self._fault = BoxLost(f"{label}: the box could not be watched: {fault}")
         finally:
-            if self._fault is not None:
-                with contextlib.suppress(VerifierError, OSError):
-                    self._started.run.kill()
-            with contextlib.suppress(VerifierError, OSError):
-                self._started.run.remove()
-            self._started.release()
-            self._done.set()
+            try:
+                if self._end is None:
+                    # Whoever waits must hear of any end, a bug's too, or he waits for ever.
+                    self._fault = self._fault or BrokenInvariant(f"{label}: its watch broke off")
+                    self._quietly(self._started.run.kill)
+                    if self._started.output is not None:
+                        self._quietly(self._started.output.discard)
+                self._quietly(self._started.run.remove)
+                self._started.release()
+            finally:
+                self._done.set()
+
+    @staticmethod
+    def _quietly(action: Callable[[], None]) -> None:
+        with contextlib.suppress(VerifierError, OSError):
+            action()
 
     def _to_the_end(self) -> BoxEnd:
         started = self._started
@@ -146,12 +156,14 @@ class WatchedBox:
             cpu_seconds=usage.cpu_seconds,
             memory_peak_bytes=usage.memory_peak_bytes,
             log=text,
+            attempts=self._held(usage),
         )
 
     def _until_ended(self) -> tuple[EndedBy | None, float]:
         """(who ended it, None: it did itself; when it was last seen running)."""
         started = self._started
-        deadline = started.began + started.limits.wall_seconds
+        # From when it ran for certain: what our own start costs is not taken from its limit.
+        deadline = started.running + started.limits.wall_seconds
         look_at_output = started.running
         last_running = started.running
         while True:
@@ -159,7 +171,8 @@ class WatchedBox:
             if started.run.ended(min(TICK_SECONDS, max(0.0, deadline - looked))):
                 return None, last_running
             last_running = looked
-            if time.monotonic() >= deadline:
+            if looked >= deadline:
+                # Seen running after its limit: the lower end of the interval proves it.
                 return EndedBy.WALL_CLOCK, last_running
             if self._wanted is not None:
                 return self._wanted, last_running
@@ -169,6 +182,12 @@ class WatchedBox:
                 look_at_output = looked + OUTPUT_SECONDS
                 if started.output.full():
                     return EndedBy.OUTPUT, last_running
+
+    def _held(self, usage: Usage) -> tuple[str, ...]:
+        """Limits that held without ending the box."""
+        if usage.refused_processes:
+            return (f"more than {self._started.limits.pids} processes",)
+        return ()
 
     def _hidden_reason(self, usage: Usage, code: int | None) -> EndedBy:
         """A limit may have ended what looks like its own end."""

@@ -1,0 +1,74 @@
+"""Which backend is taken, and why not a stronger one?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from verifier import sandbox
+from verifier.errors import EngineUnavailable, MissingTool, RequestError
+from verifier.sandbox import choose, open_sandbox
+
+
+class Standing:
+    """A backend that can be had."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A machine that has every backend; a test takes some away."""
+    backends: dict[str, Any] = {
+        name: lambda name=name: Standing(name) for name in ("docker", "bubblewrap", "plain")
+    }
+    monkeypatch.setattr(sandbox, "BACKENDS", backends)
+    return backends
+
+
+def absent(fault: Exception) -> Any:
+    """A backend that cannot be had."""
+
+    def refuse() -> None:
+        raise fault
+
+    return refuse
+
+
+def test_the_strongest_there_is_is_taken(machine: dict[str, Any]) -> None:
+    """`local` never looks for an engine."""
+    assert choose("auto")[0].name == "docker"
+    machine["docker"] = absent(AssertionError("asked for an engine"))
+    assert open_sandbox("local").name == "bubblewrap"
+    assert open_sandbox("plain").name == "plain"
+
+
+def test_each_stronger_one_is_named_with_its_reason(machine: dict[str, Any]) -> None:
+    """So that whoever reads it knows how to get more."""
+    machine["docker"] = absent(EngineUnavailable("no engine", remedy="start it"))
+    machine["bubblewrap"] = absent(MissingTool("no bwrap", remedy="install it"))
+    chosen, reasons = choose("auto")
+    assert chosen.name == "plain"
+    assert reasons == ("docker: no engine (start it)", "bubblewrap: no bwrap (install it)")
+
+
+def test_a_named_backend_is_never_another(machine: dict[str, Any]) -> None:
+    """Whoever asks for a wall gets it or hears why not."""
+    machine["docker"] = absent(EngineUnavailable("no engine"))
+    with pytest.raises(EngineUnavailable):
+        open_sandbox("docker")
+
+
+def test_a_bug_is_no_reason_for_a_weaker_one(machine: dict[str, Any]) -> None:
+    """Only what the machine lacks is."""
+    machine["docker"] = absent(ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        choose("auto")
+
+
+def test_an_unknown_name_is_the_callers_mistake() -> None:
+    """The message lists the known ones."""
+    with pytest.raises(RequestError, match="auto, local, docker, bubblewrap, plain"):
+        open_sandbox("podman")

@@ -1,0 +1,63 @@
+"""What can be seen of boxes on the host: all that must be gone when they are."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from verifier.sandbox import owner
+
+
+def of_boxes(mark: str | None = None) -> set[str]:
+    """Groups, mounts, folders made under `mark` (ours: None), and children of this process."""
+    wanted = mark if mark is not None else owner.mark()
+    groups = {str(p) for p in Path("/sys/fs/cgroup").glob(f"*/golf-verifier-{wanted}-*")}
+    groups |= {str(p) for p in Path("/sys/fs/cgroup").glob(f"golf-verifier-{wanted}-*")}
+    folders = {str(p) for p in Path(tempfile.gettempdir()).glob(f"golf-verifier-box-{wanted}-*")}
+    mounts = {
+        line
+        for line in Path("/proc/self/mountinfo").read_text().splitlines()
+        if f" golf-verifier-{wanted} " in line
+    }
+    return groups | mounts | folders | (children() if mark is None else set())
+
+
+def children() -> set[str]:
+    """The processes that this one started and that are still there."""
+    return {
+        f"process {child}"
+        for task in Path("/proc/self/task").iterdir()
+        for child in (task / "children").read_text().split()
+    }
+
+
+def running(argument: str) -> list[int]:
+    """The living processes that have `argument` in their command line."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if argument.encode() in (process / "cmdline").read_bytes().split(b"\0"):
+                found.append(int(process.name))
+        except OSError:
+            continue
+    return [pid for pid in found if pid != os.getpid()]
+
+
+def soon_gone(argument: str, seconds: float = 5.0) -> bool:
+    """Whether no process with `argument` is left after at most so long."""
+    deadline = time.monotonic() + seconds
+    while running(argument):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def until(condition: Path, seconds: float = 10.0) -> None:
+    """Wait until a file is there; a test that waits for ever says nothing."""
+    deadline = time.monotonic() + seconds
+    while not os.path.lexists(condition):
+        assert time.monotonic() < deadline, f"{condition} did not appear"
+        time.sleep(0.005)

@@ -1,0 +1,41 @@
+"""Who made this box, and does he still live? The mark on all that a killed verifier could leave.
+
+Containers, control groups, mounts and folders carry their maker's mark in their name or label; the
+next verifier sweeps those whose maker is gone. Must never take a number that was given to another
+process for its maker, nor judge a maker whom it cannot see.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def mark() -> str:
+    """This process: its pid namespace, its number, and when it started in the kernel's ticks."""
+    pid = str(os.getpid())
+    return f"{_namespace()}-{pid}-{_started(pid)}"
+
+
+def is_gone(marked: str) -> bool:
+    """Whether the maker who left `marked` (a mark and what follows it) is dead for certain."""
+    space, _, rest = marked.partition("-")
+    pid, _, rest = rest.partition("-")
+    started = rest.partition("-")[0]
+    if space != _namespace() or not (pid.isdigit() and started.isdigit()):
+        return False
+    return _started(pid) != started
+
+
+def _namespace() -> str:
+    return os.readlink("/proc/self/ns/pid").strip("pid:[]")
+
+
+def _started(pid: str) -> str:
+    """When a process started; "" when there is none, or only a zombie."""
+    try:
+        text = Path("/proc", pid, "stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    state, *fields = text.rsplit(")", 1)[1].split()
+    return "" if state in {"Z", "X"} else fields[18]
