@@ -51,10 +51,15 @@ class WireClosed(Exception):
     """The other side closed the stream inside or before a frame."""
 
 
+def frame(kind: Kind, *parts: bytes | memoryview) -> bytes:
+    """One frame; `parts` are concatenated as its payload."""
+    size = sum(memoryview(part).nbytes for part in parts)
+    return b"".join((HEADER.pack(kind, size), *parts))
+
+
 def send(stream: socket.socket, kind: Kind, *parts: bytes | memoryview) -> None:
-    """Send one frame; `parts` are concatenated as its payload."""
-    size = sum(len(part) for part in parts)
-    stream.sendall(b"".join((HEADER.pack(kind, size), *parts)))
+    """Send one frame."""
+    stream.sendall(frame(kind, *parts))
 
 
 def receive_exactly(stream: socket.socket, size: int) -> bytearray:

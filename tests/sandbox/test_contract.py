@@ -129,6 +129,11 @@ def test_what_a_box_wrote_lies_in_the_output_folder_as_it_was(boxes: Boxes) -> N
         os.mkfifo("/out/pipe")
         with open("/out/hole", "wb") as file:
             file.truncate(500_000)
+        for place in ("/out", "/out/a/b/data"):
+            try:
+                os.setxattr(place, "user.weights", b"x" * 100)
+            except OSError as fault:
+                print("attributes:", fault.strerror)
         """
     )
     assert end.exit_code == 0, end.log
@@ -138,6 +143,32 @@ def test_what_a_box_wrote_lies_in_the_output_folder_as_it_was(boxes: Boxes) -> N
     assert (boxes.out / "pipe").is_fifo()
     hole = (boxes.out / "hole").stat()
     assert hole.st_size == 500_000 and hole.st_blocks * 512 < 100_000
+    if "attributes:" not in end.log:
+        assert "user.weights" in os.listxattr(boxes.out / "a/b/data")
+        assert "user.weights" in os.listxattr(boxes.out)
+
+
+def test_a_box_tells_how_long_it_waited_for_a_processor(boxes: Boxes) -> None:
+    """Asleep it waits for none; two loops on the time of one wait for each other."""
+    with boxes.running("import time; time.sleep(30)") as box:
+        time.sleep(0.3)
+        before = box.waited_seconds()
+        time.sleep(0.4)
+        assert box.waited_seconds() - before < 0.2
+    loops = """
+        import os
+        processor = min(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {processor})
+        for _ in range(3):
+            os.fork()
+        while True:
+            pass
+    """
+    with boxes.running(loops) as box:
+        time.sleep(0.3)
+        before = box.waited_seconds()
+        time.sleep(0.6)
+        assert box.waited_seconds() - before > 0.2
 
 
 def test_a_verifier_sees_the_output_while_the_box_lives(boxes: Boxes) -> None:

@@ -139,6 +139,29 @@ def test_any_pattern_of_holes_is_the_same_file(writes: list[tuple[int, bytes]]) 
         assert (target / "file").read_bytes() == (source / "file").read_bytes()
 
 
+def test_attributes_are_remembered_by_name(
+    source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Attack: bytes that no file's size shows. They do not arrive; that they were there does."""
+    (source / "inner").mkdir()
+    (source / "inner" / "file").write_bytes(b"1")
+    for place in (source, source / "inner", source / "inner" / "file"):
+        os.setxattr(place, "user.weights", b"x" * 500)
+    assert copied(source, target) == ()
+    for place in (target, target / "inner", target / "inner" / "file"):
+        assert os.listxattr(place) == ["user.weights"]
+        assert os.getxattr(place, "user.weights") == b""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no room for it")
+
+    monkeypatch.setattr(os, "setxattr", full)
+    (target / "again").mkdir()
+    left_out = copied(source, target / "again")
+    assert len(left_out) == 3
+    assert all("no room for it" in said for said in left_out)
+
+
 def test_pipes_stay_pipes_and_nobody_waits_for_them(source: Path, target: Path) -> None:
     """Opening one would wait for ever."""
     os.mkfifo(source / "pipe")

@@ -123,6 +123,7 @@ class FakeBox:
             lacking=(),
         )
         self.attempts: tuple[str, ...] = ()
+        self.waits = 0.0
         assert spec.channel is not None
         self.stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         path = str(spec.channel / "wire")
@@ -159,6 +160,10 @@ class FakeBox:
     def kill(self, because: EndedBy = EndedBy.HOST) -> BoxEnd:
         self.thread.join(0.2)
         return self.end()
+
+    def waited_seconds(self) -> float:
+        """`waits` says which share of all time the box lacks a processor."""
+        return self.waits * time.monotonic()
 
     def __enter__(self) -> Self:
         return self
@@ -219,7 +224,6 @@ def setting(make: Callable[[], Any], *, rows: int = 4, chunk: int = 8, **changes
         "answer_seconds": 5.0,
         "budget_seconds": 60.0,
         "seed": 1,
-        "starved": lambda since: False,
         "opened": lambda facts: None,
         "ended": lambda phase, attempts: None,
     }

@@ -15,7 +15,7 @@ import pytest
 from tests.scoring.fake import FakeBox, FakeSandbox, FakeScorer, documents, serve, setting, stall
 from verifier import wire
 from verifier.records import BoxSpec, FaultKind
-from verifier.scoring.box import Broke, ScorerBox
+from verifier.scoring.box import Broke, Patience, ScorerBox
 from verifier.scoring.plan import frames
 
 FRAME = next(iter(frames([documents(1).row(0)] * 3 + [documents(1).row(-1)], 8)))
@@ -235,13 +235,64 @@ def test_a_box_is_stopped_when_it_has_been_busy_for_too_long() -> None:
     assert "0.3 s" in caught.value.fault.message
 
 
-@pytest.mark.parametrize("starved", [True, False])
-def test_silence_is_late_and_says_whether_the_host_starved(starved: bool) -> None:
-    """Promise: a late answer of a starved host is never held against the submission."""
-    fault = fault_of(
-        lambda: rogue(lambda s: s.recv(1)), answer_seconds=0.1, starved=lambda since: starved
-    )
+class Neighbours(FakeSandbox):
+    """A machine on which a box waits for a processor for a share of the time."""
+
+    def __init__(self, make: Callable[[], Any], waits: float) -> None:
+        super().__init__(make)
+        self.waits = waits
+
+    def start(self, spec: BoxSpec) -> FakeBox:
+        box = super().start(spec)
+        box.waits = self.waits
+        return box
+
+
+@pytest.mark.parametrize(("waits", "starved"), [(0.9, True), (0.6, True), (0.4, False), (0, False)])
+def test_silence_is_late_and_says_whether_the_box_was_starved(waits: float, starved: bool) -> None:
+    """Promise: lateness is excused by what the box itself lacked, not by how busy the host is."""
+    silent = Neighbours(lambda: rogue(lambda s: s.recv(1)), waits)
+    fault = fault_of(FakeScorer, sandbox=silent, answer_seconds=0.4)
     assert (fault.kind, fault.host_starved) == (FaultKind.LATE, starved)
+
+
+def test_a_prompt_box_is_never_looked_at() -> None:
+    """Promise: asking how long a box waited costs honest answers nothing."""
+
+    class Unwatched(FakeSandbox):
+        def start(self, spec: BoxSpec) -> FakeBox:
+            box = super().start(spec)
+            box.waited_seconds = lambda: pytest.fail("looked at")  # type: ignore[method-assign]
+            return box
+
+    with ScorerBox(setting(FakeScorer, sandbox=Unwatched(FakeScorer)), "pass") as box:
+        box.reset()
+        box.begin()
+        box.score(FRAME)
+
+
+def test_a_request_that_is_not_taken_is_late_too() -> None:
+    """Attack: never read, so that the host's own sending blocks."""
+
+    def deaf(stream: socket.socket) -> None:
+        _, size = wire.receive_header(stream)
+        wire.receive_exactly(stream, size)
+        wire.send(stream, wire.Kind.READY, b"{}")
+        threading.Event().wait(1)
+
+    wide = setting(lambda: deaf, rows=64, chunk=4096, answer_seconds=0.3)
+    frame = next(iter(frames([documents(1).row(0)] * 64, 4096)))
+    with ScorerBox(wide, "pass") as box, pytest.raises(Broke) as caught:
+        box.observe(frame)
+    assert caught.value.fault.kind is FaultKind.LATE
+
+
+def test_a_dead_request_does_not_look_at_a_box_that_had_no_time() -> None:
+    """A limit that was over before the first look excuses nothing."""
+    patience = Patience(FakeBox.__new__(FakeBox), 0.0)
+    with pytest.raises(TimeoutError):
+        patience.left()
+    assert not patience.starved()
 
 
 def test_a_dripping_answer_is_late_as_a_whole() -> None:

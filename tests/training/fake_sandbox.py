@@ -77,6 +77,10 @@ class FakeBox:
             attempts=(f"attempt of {self._spec.label}",),
         )
 
+    def waited_seconds(self) -> float:
+        """Never."""
+        return 0.0
+
     def __enter__(self) -> Self:
         return self
 

@@ -16,10 +16,9 @@ from tests.submission.folders import policy
 from tests.training.fake_sandbox import Command, FakeSandbox
 from verifier.errors import RequestError, StorageFault
 from verifier.records import BoxSpec, EndedBy, Root
+from verifier.sandbox.clock import Stopwatch
 from verifier.sandbox.interface import Sandbox
 from verifier.training import Trained, train
-from verifier.training import fairness as fairness_room
-from verifier.training.fairness import HostWitness
 
 ROOT = Root(digest="host", python="/usr/bin/python3", pinned=False)
 
@@ -303,13 +302,13 @@ def test_a_run_folder_that_cannot_be_made_is_our_fault(tmp_path: Path) -> None:
         trained(tmp_path, writes)
 
 
-def test_a_machine_that_slept_is_said_to_be_unfair(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Promise: time lost to a suspended machine is named, and only then."""
-    witness = HostWitness()
-    assert witness.unfair() == ""
-    asleep = fairness_room._asleep_seconds
-    monkeypatch.setattr(fairness_room, "_asleep_seconds", lambda: asleep() + 90)
-    assert "suspended for 90 s" in witness.unfair()
+def test_a_machine_that_slept_makes_the_run_unfair(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Promise: time lost to a suspended machine is named in the record, and only then."""
+    assert trained(tmp_path, writes)[0].facts.unfair == ""
+    monkeypatch.setattr(Stopwatch, "unfair", lambda self: "the machine was suspended")
+    assert trained(tmp_path, writes)[0].facts.unfair == "the machine was suspended"
 
 
 def test_the_fake_obeys_the_interface() -> None:

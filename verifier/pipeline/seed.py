@@ -29,7 +29,6 @@ from verifier.records import (
     WallHits,
     Weighing,
 )
-from verifier.sandbox.clock import starved_since
 from verifier.scoring.box import Setting
 from verifier.scoring.chain import Chain, ChainResult
 from verifier.scoring.passing import PassResult, Scoring, run_pass
@@ -175,7 +174,6 @@ def scoring(
         answer_seconds=policy.score.answer_seconds,
         budget_seconds=budget_seconds,
         seed=seed,
-        starved=starved_since,
         opened=preparation.note,
         ended=hit,
     )

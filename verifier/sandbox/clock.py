@@ -1,85 +1,66 @@
-"""Was the host's own clock fair: did the machine sleep, or lack a CPU to answer with?
+"""Were the clocks fair: did the machine sleep, and did a box lack a processor to answer with?
 
-Reads the host's figures, never a box's. A box that keeps more threads busy than it may use can
-raise the pressure it is measured under, so starvation may excuse lateness (INCONCLUSIVE) but never
-earn anything. Must never decide what an unfair measurement means for a verdict.
+Reads the host's own figures, never a box's word. How long a task waited for a processor is the
+kernel's count per task (`/proc/PID/task/TID/schedstat`): what neighbours do raises it, what the
+task itself sleeps does not. A box that keeps more threads busy than it may use raises it too, so
+waiting may excuse lateness (INCONCLUSIVE) but never earn anything. Must never decide what an unfair
+measurement means for a verdict.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
 SUSPENDED_SECONDS = 1.0
-STARVED_SHARE = 0.5
 PRESSURE_FILE = Path("/proc/pressure/cpu")
-# /proc/pressure gives averages over 10, 60 and 300 seconds, in percent of the time.
-PRESSURE_WINDOWS = ((10.0, "avg10"), (60.0, "avg60"), (300.0, "avg300"))
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """Three clocks read together, in seconds; `stalled` None where the kernel does not say."""
-
-    monotonic: float
-    boot: float
-    stalled: float | None
 
 
 class Stopwatch:
-    """Measures a stretch on the monotonic clock and says why it may not be trusted."""
+    """Notices a machine that slept: its boot clock went on while the monotonic one stood."""
 
     def __init__(self) -> None:
         """Start now."""
-        self.began = read_clocks()
-
-    def seconds(self) -> float:
-        """Monotonic seconds since the start."""
-        return time.monotonic() - self.began.monotonic
+        self._asleep = _asleep_seconds()
 
     def unfair(self) -> str:
-        """Why the time so far is not to be trusted; "" when it is."""
-        now = read_clocks()
-        passed = now.monotonic - self.began.monotonic
-        slept = (now.boot - self.began.boot) - passed
+        """Why the time since then is not to be trusted, "" when it is."""
+        slept = _asleep_seconds() - self._asleep
         if slept > SUSPENDED_SECONDS:
-            return f"the machine was suspended for {slept:.0f} s"
-        if self.began.stalled is None or now.stalled is None or passed <= 0:
-            return ""
-        share = (now.stalled - self.began.stalled) / passed
-        if share > STARVED_SHARE:
-            return f"some task waited for a CPU during {share:.0%} of the time"
+            return f"the machine was suspended for {slept:.0f} s during the run"
         return ""
 
 
-def read_clocks() -> Reading:
-    """Monotonic and boot clock, and how long some task has waited for a CPU since boot."""
-    stalled = _pressure("total")
-    return Reading(
-        time.monotonic(),
-        time.clock_gettime(time.CLOCK_BOOTTIME),
-        None if stalled is None else stalled / 1e6,
-    )
+def waited_seconds(pids: Iterable[int]) -> float:
+    """How long the task of these processes that waited most has waited for a processor so far.
 
-
-def starved_since(began: float) -> bool:
-    """Whether tasks waited for a CPU most of the time since monotonic instant `began`.
-
-    Uses the kernel's own average over the shortest window that covers the stretch. False where
-    the kernel does not measure pressure: lateness is then not excused.
+    Where the kernel does not count that for tasks: how long any task of the host has, and 0.0
+    where it does not measure that either. Lateness is then not excused.
     """
-    passed = time.monotonic() - began
-    name = next((name for width, name in PRESSURE_WINDOWS if passed <= width), "avg300")
-    percent = _pressure(name)
-    return percent is not None and percent / 100 > STARVED_SHARE
+    waited = [delay for pid in pids for delay in _task_delays(pid)]
+    return max(waited) if waited else _host_stalled_seconds()
 
 
-def _pressure(name: str) -> float | None:
-    """One figure of the `some` line of the CPU pressure file."""
+def _task_delays(pid: int) -> list[float]:
+    """Run-queue delays of a process's tasks, in seconds; none when it is gone or not to be seen."""
+    delays = []
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError, IndexError, ValueError):
+                delays.append(int((task / "schedstat").read_text().split()[1]) / 1e9)
+    return delays
+
+
+def _host_stalled_seconds() -> float:
+    """The `total` of the `some` line of the CPU pressure file."""
     try:
         first = PRESSURE_FILE.read_text(encoding="ascii").splitlines()[0]
-    except (OSError, IndexError):
-        return None
-    figures = dict(part.split("=") for part in first.split()[1:])
-    return float(figures[name]) if name in figures else None
+        return int(first.rpartition("total=")[2]) / 1e6
+    except (OSError, IndexError, ValueError):
+        return 0.0
+
+
+def _asleep_seconds() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)

@@ -175,6 +175,11 @@ class ContainerRun:
         refused = max(usage.refused_processes, seen.refused_processes)
         return Usage(usage.cpu_seconds, usage.memory_peak_bytes, kills, refused)
 
+    def processes(self) -> set[int]:
+        """Those in its control group, or at least the first."""
+        seen = self._inner if self._inner is not None else self.group
+        return {self.pid} if seen is None else seen.processes()
+
     def remove(self) -> None:
         """Take container and control group away. Idempotent."""
         if self._id:

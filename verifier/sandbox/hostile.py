@@ -18,6 +18,7 @@ from pathlib import Path
 DEEPEST = 64
 SHOWN = 80
 BLOCK_BYTES = 1 << 20
+USER_ATTRIBUTES = "user."
 SECTOR_BYTES = 512
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 # What one strange entry can make fail is the box's doing; these are the host's own troubles.
@@ -70,8 +71,9 @@ class _Copying:
 def copy(source: int, target: int) -> tuple[str, ...]:
     """Copy the content of one open folder into another, empty one; says what was left out.
 
-    Links stay links, further names of a file stay names, holes stay holes: what must not be in an
-    artifact is found there. Raises OSError when the host's disk fails.
+    Links stay links, further names of a file stay names, holes stay holes, and of extended
+    attributes the names stay: what must not be in an artifact is found there. Raises OSError when
+    the host's disk fails.
     """
     copying = _Copying(target)
     _copy_folder(copying, source, target, "")
@@ -79,6 +81,7 @@ def copy(source: int, target: int) -> tuple[str, ...]:
 
 
 def _copy_folder(copying: _Copying, source: int, target: int, place: str) -> None:
+    _copy_attribute_names(copying, source, target, place)
     for entry in sorted(os.listdir(source)):
         path = f"{place}{entry}"
         try:
@@ -104,7 +107,7 @@ def _copy_entry(copying: _Copying, source: int, target: int, path: str) -> None:
         if first is not None:
             os.link(first, entry, src_dir_fd=copying.root, dst_dir_fd=target, follow_symlinks=False)
             return
-        _copy_file(entry, source, target, found.st_size)
+        _copy_file(copying, path, source, target, found.st_size)
         if found.st_nlink > 1:
             copying.links[found.st_ino] = path
     elif stat.S_ISLNK(found.st_mode):
@@ -124,8 +127,9 @@ def _opened(name: str, parent: int) -> Iterator[int]:
         os.close(place)
 
 
-def _copy_file(name: str, source: int, target: int, size: int) -> None:
+def _copy_file(copying: _Copying, path: str, source: int, target: int, size: int) -> None:
     """Copy a regular file, holes kept, so that a hole stays a finding and costs no disk."""
+    name = path.rpartition("/")[2]
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     reader = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=source)
     with (
@@ -140,6 +144,18 @@ def _copy_file(name: str, source: int, target: int, size: int) -> None:
                 written.write(block)
                 remaining -= len(block)
         written.truncate(size)
+        _copy_attribute_names(copying, reader, written.fileno(), path)
+
+
+def _copy_attribute_names(copying: _Copying, source: int, target: int, path: str) -> None:
+    """Attributes may hold more than the disk's take; that they were there is what counts."""
+    for name in os.listxattr(source):
+        if name.startswith(USER_ATTRIBUTES):
+            try:
+                os.setxattr(target, name, b"")
+            except OSError as fault:
+                copying.left_out.append(f"{path[-SHOWN:]!r}: an attribute: {fault.strerror}")
+                return
 
 
 def _filled(file: int, size: int) -> Iterator[tuple[int, int]]:

@@ -38,6 +38,9 @@ class Box(Protocol):
     def kill(self, because: EndedBy = EndedBy.HOST) -> BoxEnd:
         """End every process of the box and say how it ended. Idempotent."""
 
+    def waited_seconds(self) -> float:
+        """How long the task of it that waited most has waited for a processor so far."""
+
     def __enter__(self) -> Self: ...
 
     def __exit__(

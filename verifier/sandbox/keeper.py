@@ -211,15 +211,15 @@ def write(path: str, text: str) -> None:
         os.close(place)
 
 
-def descendants() -> set[int]:
-    """Every process below this one, zombies too."""
+def descendants(above: int) -> set[int]:
+    """Every process below `above`, zombies too."""
     parents = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
             with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:
                 parents[int(name)] = int(file.read().rsplit(b")", 1)[1].split()[1])
     found: set[int] = set()
-    layer = {os.getpid()}
+    layer = {above}
     while layer:
         layer = {pid for pid, parent in parents.items() if parent in layer} - found
         found |= layer
@@ -229,12 +229,12 @@ def descendants() -> set[int]:
 def end_all() -> None:
     """Stop, then kill, all descendants until there is none. Orphans come to us, the subreaper."""
     seen: set[int] = set()
-    while (below := descendants()) - seen:
+    while (below := descendants(os.getpid())) - seen:
         for pid in below:
             signal_to(pid, signal.SIGSTOP)
         seen |= below
     while True:
-        for pid in descendants():
+        for pid in descendants(os.getpid()):
             signal_to(pid, signal.SIGKILL)
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from verifier.errors import BoxLost
+from verifier.sandbox import keeper
 from verifier.sandbox.cgroup import Cgroup, Usage
 
 KEEPER = Path(__file__).with_name("keeper.py")
@@ -132,6 +133,12 @@ class LocalRun:
         return Usage(
             float(cpu) if cpu is not None else None, int(peak) if peak is not None else None, 0
         )
+
+    def processes(self) -> set[int]:
+        """Those in its control group, else all below its keeper."""
+        if self._group is not None:
+            return self._group.processes()
+        return keeper.descendants(self._keeper.pid)
 
     def remove(self) -> None:
         """Take the control group away and close the keeper's pipes."""

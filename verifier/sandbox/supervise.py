@@ -19,6 +19,7 @@ from verifier.errors import BoxLost, BrokenInvariant, VerifierError
 from verifier.records import BoxEnd, BoxFacts, EndedBy, Limits
 from verifier.sandbox.boxlog import BoxLog
 from verifier.sandbox.cgroup import Usage
+from verifier.sandbox.clock import waited_seconds
 from verifier.sandbox.output import Output
 
 TICK_SECONDS = 0.02
@@ -42,6 +43,9 @@ class Run(Protocol):
 
     def remove(self) -> None:
         """Take away everything the backend made for it. Idempotent."""
+
+    def processes(self) -> set[int]:
+        """The host's numbers of its processes, as far as they can be seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +96,10 @@ class WatchedBox:
         end = self.wait()
         assert end is not None
         return end
+
+    def waited_seconds(self) -> float:
+        """How long the task of it that waited most has waited for a processor so far."""
+        return waited_seconds(self._started.run.processes())
 
     def __enter__(self) -> Self:
         return self

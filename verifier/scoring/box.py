@@ -7,6 +7,7 @@ turn it into a record). Our own failures are `MachineFault`s and pass through.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -29,6 +30,9 @@ from verifier.sandbox.interface import Box, Sandbox
 from verifier.scoring.plan import Frame
 
 NEGATIVE_SLACK = -1e-6
+POLL_SECONDS = 0.05
+LOOK_SHARE = 0.25
+STARVED_SHARE = 0.5
 Floats = npt.NDArray[np.float32]
 
 
@@ -44,8 +48,8 @@ class Broke(Exception):
 class Setting:
     """All that opening a scorer box needs. `spec` lacks only its channel folder and label.
 
-    `budget_seconds` bounds one box's busy time. `starved(since)` says whether the host lacked CPU
-    since that monotonic instant; `opened` and `ended` may be called from several threads.
+    `budget_seconds` bounds one box's busy time. `opened` and `ended` may be called from several
+    threads.
     """
 
     sandbox: Sandbox
@@ -58,9 +62,43 @@ class Setting:
     answer_seconds: float
     budget_seconds: float
     seed: int
-    starved: Callable[[float], bool]
     opened: Callable[[BoxFacts], None]
     ended: Callable[[str, tuple[str, ...]], None]
+
+
+class Patience:
+    """How long one answer is waited for, and whether the box lacked a processor meanwhile.
+
+    The box is looked at when a quarter of the time is over and again at the end, so that a prompt
+    answer costs nothing.
+    """
+
+    def __init__(self, box: Box, seconds: float) -> None:
+        """Begin now; `seconds` is the most that the answer may take."""
+        self._box = box
+        self.began = time.monotonic()
+        self._look = self.began + LOOK_SHARE * seconds
+        self._deadline = self.began + seconds
+        self._seen: tuple[float, float] | None = None
+
+    def left(self) -> float:
+        """Seconds until the next look or the end. Raises TimeoutError when it is over."""
+        now = time.monotonic()
+        if now >= self._deadline:
+            raise TimeoutError
+        if now < self._look:
+            return self._look - now
+        if self._seen is None:
+            self._seen = now, self._box.waited_seconds()
+        return self._deadline - now
+
+    def starved(self) -> bool:
+        """Whether since the first look the box mostly waited for a processor."""
+        if self._seen is None:
+            return False
+        since, waited = self._seen
+        lacked = self._box.waited_seconds() - waited
+        return lacked > STARVED_SHARE * (time.monotonic() - since)
 
 
 class ScorerBox:
@@ -132,21 +170,20 @@ class ScorerBox:
     def _accept(self, listener: socket.socket) -> socket.socket:
         """The box's one connection; its early end or silence is a fault."""
         assert self._box is not None
-        began = time.monotonic()
-        listener.settimeout(0.05)
-        while time.monotonic() - began < self.setting.start_seconds:
-            try:
-                return listener.accept()[0]
-            except TimeoutError:
-                end = self._box.poll()
-            if end is not None:
-                raise self._broke(FaultKind.DIED, f"ended before it connected: {end.log[-2000:]}")
-        raise self._broke(
-            FaultKind.LATE, f"did not connect in {self.setting.start_seconds:.0f} s", since=began
-        )
+        patience = Patience(self._box, self.setting.start_seconds)
+        try:
+            while True:
+                listener.settimeout(min(POLL_SECONDS, patience.left()))
+                with contextlib.suppress(TimeoutError):
+                    return listener.accept()[0]
+                if (end := self._box.poll()) is not None:
+                    message = f"ended before it connected: {end.log[-2000:]}"
+                    raise self._broke(FaultKind.DIED, message)
+        except TimeoutError:
+            message = f"did not connect in {self.setting.start_seconds:.0f} s"
+            raise self._broke(FaultKind.LATE, message, starved=patience.starved()) from None
 
-    def _broke(self, kind: FaultKind, message: str, since: float | None = None) -> Broke:
-        starved = since is not None and self.setting.starved(since)
+    def _broke(self, kind: FaultKind, message: str, *, starved: bool = False) -> Broke:
         return Broke(
             ProtocolFault(
                 seed=self.setting.seed,
@@ -166,34 +203,34 @@ class ScorerBox:
     ) -> bytes:
         """Send one request and read its answer of exactly `size` bytes (None: ≤ 64 KiB)."""
         assert self._stream is not None
+        assert self._box is not None
         self._request = kind.name
         first = kind is wire.Kind.HELLO
         limit = self.setting.start_seconds if first else self.setting.answer_seconds
         if select.select([self._stream], [], [], 0)[0]:
             self._check_silence()
-        began = time.monotonic()
-        deadline = began + limit
+        patience = Patience(self._box, limit)
         try:
-            self._stream.settimeout(limit)
-            wire.send(self._stream, kind, *parts)
-            header = self._read(wire.HEADER.size, deadline)
+            self._write(wire.frame(kind, *parts), patience)
+            header = self._read(wire.HEADER.size, patience)
             got, length = wire.HEADER.unpack(header)
-            body = self._body(got, length, expected, size, deadline)
+            body = self._body(got, length, expected, size, patience)
         except TimeoutError:
-            raise self._broke(FaultKind.LATE, f"no answer in {limit:.0f} s", began) from None
+            message = f"no answer in {limit:.0f} s"
+            raise self._broke(FaultKind.LATE, message, starved=patience.starved()) from None
         except (BrokenPipeError, ConnectionResetError, wire.WireClosed):
             raise self._broke(FaultKind.DIED, self._last_words()) from None
-        self.busy_seconds += time.monotonic() - began
+        self.busy_seconds += time.monotonic() - patience.began
         if self.busy_seconds > self.setting.budget_seconds and not first:
             allowed = self.setting.budget_seconds
             raise self._broke(FaultKind.BUDGET, f"was busy for more than {allowed:.1f} s")
         return body
 
     def _body(
-        self, got: int, length: int, expected: wire.Kind, size: int | None, deadline: float
+        self, got: int, length: int, expected: wire.Kind, size: int | None, patience: Patience
     ) -> bytes:
         if got == wire.Kind.ERROR:
-            text = bytes(self._read(min(length, wire.ERROR_BYTES), deadline))
+            text = bytes(self._read(min(length, wire.ERROR_BYTES), patience))
             raise self._broke(FaultKind.ERROR, text.decode("utf-8", "replace"))
         if got != expected:
             known = got in wire.Kind._value2member_map_
@@ -201,22 +238,29 @@ class ScorerBox:
             raise self._broke(kind, f"answered frame {got} where {expected.name} was due")
         if (size is None and length > wire.ERROR_BYTES) or (size is not None and length != size):
             raise self._broke(FaultKind.SHAPE, f"answered {length} bytes where {size} were due")
-        return bytes(self._read(length, deadline))
+        return bytes(self._read(length, patience))
 
-    def _read(self, size: int, deadline: float) -> bytearray:
-        """Exactly `size` bytes before the deadline, however slowly they drip."""
+    def _write(self, content: bytes, patience: Patience) -> None:
+        """All of `content` while there is patience, however slowly it is taken."""
+        assert self._stream is not None
+        view = memoryview(content)
+        while view:
+            self._stream.settimeout(patience.left())
+            with contextlib.suppress(TimeoutError):
+                view = view[self._stream.send(view) :]
+
+    def _read(self, size: int, patience: Patience) -> bytearray:
+        """Exactly `size` bytes while there is patience, however slowly they drip."""
         assert self._stream is not None
         buffer = bytearray(size)
         view = memoryview(buffer)
         while view:
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
-                raise TimeoutError
-            self._stream.settimeout(remaining)
-            count = self._stream.recv_into(view)
-            if count == 0:
-                raise wire.WireClosed
-            view = view[count:]
+            self._stream.settimeout(patience.left())
+            with contextlib.suppress(TimeoutError):
+                count = self._stream.recv_into(view)
+                if count == 0:
+                    raise wire.WireClosed
+                view = view[count:]
         return buffer
 
     def _check_silence(self) -> None:

@@ -15,9 +15,9 @@ from pathlib import Path
 from verifier.errors import RequestError, StorageFault
 from verifier.policy import Policy
 from verifier.records import BoxEnd, BoxFacts, EndedBy, Root, Training
+from verifier.sandbox.clock import Stopwatch
 from verifier.sandbox.interface import Box, Sandbox
 from verifier.training.boxes import Trainee, pack_spec, seeded, train_spec
-from verifier.training.fairness import HostWitness
 from verifier.training.seal import forget_ready, is_ready, open_data
 from verifier.watch import Progress
 
@@ -98,7 +98,7 @@ def train(
     """
     if submission.manifest.sealed_start and policy.train.sealed_start == "forbidden":
         raise RequestError(f"policy {policy.name} allows no sealed start, but verify.yaml asks it")
-    fairness = HostWitness()
+    fairness = Stopwatch()
     # 1. Folders.
     run = _Run(
         submission=submission,
@@ -149,13 +149,15 @@ def _train_sealed(run: _Run) -> _Ran:
             open_data(run.data_folder, run.folders.sealed)
         except OSError as fault:
             raise StorageFault(f"{run.folders.sealed}: {fault.strerror}") from fault
-        end = _ended(box, opened + run.policy.train.limit_seconds, run.progress)
+        # All of it is there: what our own copying takes is not taken from the limit.
+        complete = time.monotonic()
+        end = _ended(box, complete + run.policy.train.limit_seconds, run.progress)
         ended = time.monotonic()
         facts = box.facts
     forget_ready(run.folders.trained)
     lo, hi = end.wall_seconds
-    # The box's own interval less INIT's, which lies in [opened - after, opened - before].
-    least = max(0.0, lo - (opened - before))
+    # The box's own interval less INIT's, which lies in [opened - after, complete - before].
+    least = max(0.0, lo - (complete - before))
     most = max(least, min(ended - opened, hi - (opened - after)))
     return _Ran(end, facts, (least, most), opened - before)
 
