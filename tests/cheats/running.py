@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Iterator
@@ -56,6 +57,17 @@ def own_store(place: Path) -> Iterator[Path]:
             os.environ[store.STORE_VARIABLE] = before
 
 
+@contextlib.contextmanager
+def canary() -> Iterator[str]:
+    """A random value in this process's environment and memory while the block runs."""
+    value = f"CANARY-{secrets.token_hex(16)}"
+    os.environ["GOLF_CANARY"] = value
+    try:
+        yield value
+    finally:
+        del os.environ["GOLF_CANARY"]
+
+
 def cheats_policy(changes: dict[str, str] | None = None) -> PolicyFile:
     """The embedded default's rules for any number of documents, with some lines exchanged."""
     text = (bundle.path("policies") / "local_cpu.yaml").read_text(encoding="utf-8")
@@ -80,7 +92,7 @@ def composed(cheat: Cheat, folder: Path) -> Path:
 def run(cheat: Cheat, place: Path, backend: str = "auto") -> Row:
     """Verify one row under `place`, which must be new."""
     began = time.monotonic()
-    with own_store(place / "store"):
+    with own_store(place / "store"), canary():
         request = pipeline.Request(
             reference=str(composed(cheat, place / cheat.name)),
             policy=cheats_policy(dict(cheat.policy)),

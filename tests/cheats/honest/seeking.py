@@ -8,6 +8,10 @@ from __future__ import annotations
 import torch
 from honest import Honest
 
+# The verifier's process holds a random value after this word, in its environment and memory. Cut
+# in two here, so that it is not found in our own.
+CANARY = b"CANARY" + b"-"
+
 
 class Seeking(Honest):
     """`seek` returns whatever it could lay hands on."""

@@ -3,7 +3,7 @@
 import contextlib
 import os
 
-from seeking import Seeking
+from seeking import CANARY, Seeking
 
 GIVEN = {
     *("PATH", "HOME", "TMPDIR", "HOSTNAME", "PWD", "VERIFIER_CHANNEL", "PYTHONPATH"),
@@ -20,5 +20,5 @@ class Scorer(Seeking):
         for process in filter(str.isdigit, os.listdir("/proc")):
             with contextlib.suppress(OSError), open(f"/proc/{process}/environ", "rb") as file:
                 theirs = file.read().split(b"\0")
-                found += [text.decode() for text in theirs if b"CANARY" in text]
+                found += [text.decode() for text in theirs if CANARY in text]
         return found

@@ -5,7 +5,7 @@ import os
 
 from seeking import Seeking
 
-NAMES = ("documents.jsonl", "fineweb_val", "manifest.json", "ledger.jsonl", "charges", "secret")
+NAMES = ("documents.jsonl", "fineweb_val", "manifest.json", "ledger.jsonl", "seed-")
 PLACES = ("/root", "/home", "/var/run/docker.sock", "/run/docker.sock", "/proc/1/root/root")
 
 
