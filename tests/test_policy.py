@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+import yaml
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from verifier import bundle
 from verifier import policy as policies
@@ -140,6 +143,21 @@ def test_a_required_list_without_audits_is_refused() -> None:
         ("gpus: 0", "gpus: [", "is not YAML"),
         ("gpus: 0", "gpus: *nobody", "is not YAML"),
         ("gpus: 0", "gpus: \x00", "is not YAML"),
+        ("format: policy/1", "format: policy/1\n---\nformat: policy/1", "is not YAML"),
+        ("size:  #", "size: !evil  #", "the tag '!evil' is not allowed"),
+        ("adaptation: [", "adaptation: !!set [", "the tag 'tag:yaml.org,2002:set' is not"),
+        ("  gpus: 0", "  !evil gpus: 0", "the tag '!evil' is not allowed"),
+        ("  gpus: 0", "  !!python/name:os.system gpus: 0", "is not allowed"),
+        ("  gpus: 0", "  <<: {gpus: 0}", "the tag 'tag:yaml.org,2002:merge' is not allowed"),
+        ("  gpus: 0", "  &g gpus: 0\n  *g : 1", "aliases are not allowed"),
+        ("  gpus: 0", "  &g gpus: *g", "aliases are not allowed"),
+        ("  gpus: 0", "  gpus: &g 0\n  *g : 1", "aliases are not allowed"),
+        ("gpus: 0", "gpus: !!int ''", "'' is not a value"),
+        ("gpus: 0", "gpus: !!float ''", "'' is not a value"),
+        ("gpus: 0", "gpus: !!bool perhaps", "'perhaps' is not a value"),
+        ("alpha: 0.001", "alpha: 1" + ":00" * 200 + ".5", "is not a value"),
+        ("gpus: 0", "gpus: " + "9" * 5_000, "'" + "9" * 40 + "' is not a value"),
+        ('model: ""', 'model: "\\ud800"', r"'\ud800' is not a value"),
     ],
 )
 def test_yaml_that_could_hide_something_is_refused(old: str, new: str, said: str) -> None:
@@ -147,15 +165,19 @@ def test_yaml_that_could_hide_something_is_refused(old: str, new: str, said: str
     answer = refusal(old, new)
     assert said in answer
     assert answer.startswith("rules.yaml:")
+    # a bracket that is never closed is missed at the next key but one
+    lines = new.count("\n") + 2 * new.endswith("[")
+    assert int(answer.split(":")[1]) in range(line_of(old), line_of(old) + lines + 1)
 
 
 def test_files_that_are_no_policies_are_refused(tmp_path: Path) -> None:
     """Too long, not UTF-8, empty, nested without end, absent: each with its reason."""
     for content, said in (
         (b"#" * 70_000, "longer than"),
-        (b"\xff", "not UTF-8"),
+        (b"a: 1\nb: \xff", ":2: is not UTF-8"),
+        (b"a: 1\nb: \x07", r":2: is not YAML: it holds '\\x07'"),
         (b"", "policy"),
-        (b"[" * 20_000, "is not YAML"),
+        (b"[" * 1_500, "nested too deeply"),
         (b"- 1", "policy"),
     ):
         file = tmp_path / "rules.yaml"
@@ -172,11 +194,28 @@ def test_a_policy_that_does_not_ship_is_refused_with_what_was_meant() -> None:
         policies.load("local_cpus")
 
 
-def test_a_file_is_read_by_its_path(tmp_path: Path) -> None:
-    """Anything with a slash or ending in .yaml."""
-    file = tmp_path / "mine.yaml"
-    file.write_bytes(TEXT)
-    assert policies.load(str(file)).digest == policies.load("local_cpu").digest
+def test_a_file_is_read_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anything with a slash or ending in .yaml; never a file that happens to be called so."""
+    for name in ("mine.yaml", "mine", "strict_tar"):
+        (tmp_path / name).write_bytes(TEXT)
+    monkeypatch.chdir(tmp_path)
+    for path in (str(tmp_path / "mine.yaml"), "mine.yaml", "./mine"):
+        assert policies.load(path).digest == policies.load("local_cpu").digest
+    assert policies.load("strict_tar").policy.name == "strict_tar"
+
+
+def test_a_file_has_at_most_64_kib() -> None:
+    """The last byte that fits."""
+    whole = TEXT + b"#" * (65_536 - len(TEXT))
+    assert policies.parse(whole, "rules.yaml").policy.name == "local_cpu"
+    with pytest.raises(BadPolicy, match="longer than 65536 bytes"):
+        policies.parse(whole + b"#", "rules.yaml")
+
+
+def test_a_mistake_in_a_list_is_named_with_its_own_line() -> None:
+    """Not with that of the list."""
+    said = refusal("      - isolation\n", "      - 7\n")
+    assert said.startswith(f"rules.yaml:{line_of('      - isolation')}: ")
 
 
 def test_the_schema_cites_the_rule_of_every_key() -> None:
@@ -188,6 +227,107 @@ def test_the_schema_cites_the_rule_of_every_key() -> None:
             assert described.get("description"), key
     cap = schema["$defs"]["SizeRule"]["properties"]["cap_bytes"]
     assert cap["description"].startswith("R1")
+
+    for group in groups:
+        assert group["additionalProperties"] is False
+        assert sorted(group["required"]) == sorted(group["properties"])
+
+
+@dataclass(frozen=True)
+class Place:
+    """A key of the default policy: its line, what it is called, the group it stands in."""
+
+    line: int
+    key: str
+    group: tuple[str, ...]
+    plain: bool
+
+
+def places(node: yaml.Node, group: tuple[str, ...] = ()) -> list[Place]:
+    found = []
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            plain = isinstance(value, yaml.ScalarNode)
+            found.append(Place(key.start_mark.line, key.value, group, plain))
+            found += places(value, (*group, key.value))
+    return found
+
+
+ALL = places(yaml.compose(TEXT, Loader=yaml.SafeLoader))
+LINES = TEXT.decode().split("\n")
+
+
+def refused(lines: list[str]) -> BadPolicy:
+    with pytest.raises(BadPolicy) as caught:
+        policies.parse("\n".join(lines).encode(), "rules.yaml")
+    return caught.value
+
+
+@pytest.mark.parametrize("at", ALL, ids=lambda at: ".".join((*at.group, at.key)))
+def test_a_mistake_at_any_key_is_named_with_its_line(at: Place) -> None:
+    """Every key, unknown when misspelt, missing when absent: no other is accepted instead."""
+    line = LINES[at.line]
+    misspelt = refused([*LINES[: at.line], line.replace(at.key, "zq", 1), *LINES[at.line + 1 :]])
+    assert misspelt.place == str(at.line + 1)
+    assert "zq" in str(misspelt)
+    if at.plain:
+        wrong = refused([*LINES[: at.line], f"{line.split(':')[0]}: {{}}", *LINES[at.line + 1 :]])
+        assert wrong.place == str(at.line + 1)
+        assert at.key in str(wrong)
+        absent = refused([*LINES[: at.line], *LINES[at.line + 1 :]])
+        above = [p.line for p in ALL if (*p.group, p.key) == at.group]
+        assert absent.place == str(above[0] + 1 if above else 1)
+        if sum(other.group == at.group for other in ALL) > 1:
+            assert f"missing key '{at.key}'" in str(absent)
+            assert "a policy has no defaults" in str(absent)
+        else:
+            assert f"'{at.group[-1]}': Input should be" in str(absent)
+
+
+def test_of_several_mistakes_the_first_in_the_file_is_named() -> None:
+    """A person mends them in order; a misspelt key is unknown before it is missing."""
+    text = TEXT.replace(b"gpus: 0", b"gpus: -1").replace(b"chunk_at_most:", b"chunk_at_mostt:")
+    with pytest.raises(BadPolicy, match="unknown key 'chunk_at_mostt'") as unknown:
+        policies.parse(text.replace(b"gpus: -1", b"gpus: 0"), "rules.yaml")
+    assert unknown.value.place == str(line_of("chunk_at_most:"))
+    with pytest.raises(BadPolicy, match="'gpus' in 'hardware'"):
+        policies.parse(text, "rules.yaml")
+
+
+ODD = ["{}", "[]", "!!int", "*a", "&a b", "1e400", "-1", ".nan", "'", '"\\udfff"', "? a", "0x", "~"]
+
+
+@settings(deadline=None)
+@given(
+    st.integers(0, len(LINES) - 1),
+    st.sampled_from(ODD) | st.text(max_size=8),
+    st.sampled_from(["value", "key", "line"]),
+)
+def test_whatever_stands_in_a_line_is_read_or_refused_in_words(
+    number: int, odd: str, where: str
+) -> None:
+    """No traceback, and nothing that cannot be printed."""
+    key, _, value = LINES[number].partition(":")
+    line = {"value": f"{key}: {odd}", "key": f"{odd}:{value}", "line": odd}[where]
+    lines = [*LINES[:number], line, *LINES[number + 1 :]]
+    try:
+        policies.parse("\n".join(lines).encode(), "rules.yaml")
+    except BadPolicy as fault:
+        assert str(fault).encode().startswith(b"rules.yaml:")
+
+
+def test_a_replay_is_granted_a_multiple_of_its_pass_and_never_less_than_a_pass() -> None:
+    """§4.1: a fast `score` beside a slow `predict` buys nothing by it."""
+    rule = policies.load("local_cpu").policy.replay
+    assert rule.busy_seconds(100.0, 300.0) == 100 * rule.busy_multiple > 300
+    assert rule.busy_seconds(1.0, 300.0) == 300.0
+
+
+def test_a_policy_cannot_be_changed_after_it_was_read() -> None:
+    """Law 7, in memory too."""
+    found = policies.load("local_cpu").policy
+    with pytest.raises(ValidationError):
+        found.size.cap_bytes = 1
 
 
 @given(st.binary(max_size=200))

@@ -10,7 +10,7 @@ import pytest
 from tests.audits import evidence as make
 from tests.audits.evidence import HONEST
 from tests.audits.test_chain import CHEAT, GAINED
-from verifier.audits.number import alpha_of_attempt
+from verifier.audits.number import alpha_of_attempt, mean_of
 from verifier.errors import BrokenInvariant
 from verifier.policy import AuditRule, Policy
 from verifier.records import (
@@ -24,7 +24,7 @@ from verifier.records import (
     Step,
     WallHits,
 )
-from verifier.verdict import decide
+from verifier.verdict import conclude, decide
 
 REQUIRED = make.local().audits["scorer/1"].required
 
@@ -85,6 +85,26 @@ def test_a_run_that_left_nothing_is_never_verified() -> None:
     assert answer(made, requiring("bytes")) is Answer.VERIFIED
 
 
+def test_a_policy_that_requires_nothing_verifies_nothing() -> None:
+    """Empty evidence is refused: no audit answered, none was asked."""
+    rule = make.local().audits["scorer/1"].model_copy(update={"required": ()})
+    policy = make.local().model_copy(update={"audits": {"scorer/1": rule}})
+    assert answer(make.evidence(), policy) is Answer.INCONCLUSIVE
+
+
+def test_a_required_audit_that_gave_no_answer_verifies_nothing() -> None:
+    """As many answers as the policy requires, or it stays open."""
+    made, rule = make.evidence(), make.local().audits["scorer/1"]
+    verdict = decide(made, make.local())
+    mean = mean_of(made, verdict.seeds)
+    assert conclude(made, verdict.findings, rule, mean) is Answer.VERIFIED
+    for at in range(len(REQUIRED)):
+        fewer = [finding for finding in verdict.findings if finding.audit != REQUIRED[at]]
+        assert conclude(made, fewer, rule, mean) is Answer.INCONCLUSIVE
+    assert conclude(made, (), rule, mean) is Answer.INCONCLUSIVE
+    assert conclude(made, verdict.findings, rule, None) is Answer.INCONCLUSIVE
+
+
 def test_a_disclosed_broken_rule_changes_nothing() -> None:
     """§8: printed, never deciding."""
     heavy = make.with_part(make.evidence(), "weighing", artifact_bytes=16_000_001)
@@ -131,7 +151,7 @@ def test_the_number_is_the_mean_with_each_seed_beside_it() -> None:
     assert verdict.answer is Answer.VERIFIED
     assert len(verdict.seeds) == 3
     assert verdict.bpb_std == 0.0
-    assert "3 seeds · bpb" in verdict.line
+    assert f"3 seeds · bpb {make.bpb(HONEST):.4f} ± 0.0000 · δ" in verdict.line
     lost = replace(made, seeds=made.seeds[:2])
     assert decide(lost, make.local()).bpb is None
 
@@ -203,6 +223,26 @@ def test_a_replay_over_part_of_the_targets_gives_no_bound() -> None:
     assert decide(drawn, make.sampled()).delta_bpb is None
 
 
+def test_a_sample_with_fewer_costs_than_targets_gives_no_bound() -> None:
+    """Arrays that contradict each other are no evidence, and deciding does not stumble."""
+    made = make.with_draws(make.evidence())
+    assert made.seeds[0].replay is not None
+    short = make.with_part(made, "replay", blind=made.seeds[0].replay.blind[1:])
+    verdict = decide(short, make.sampled())
+    assert verdict.delta_bpb is None
+    assert verdict.answer is Answer.INCONCLUSIVE
+
+
+def test_data_without_a_target_gives_no_number() -> None:
+    """No charges at all are not the best number there is."""
+    nothing = np.zeros(0, dtype=np.int32)
+    made = make.with_held_out(make.evidence(), targets=0, target_counts=nothing)
+    empty = make.with_part(made, "scoring", charged=0, charges=HONEST[:0], reference=HONEST[:0])
+    verdict = decide(empty, make.local())
+    assert verdict.bpb is None
+    assert verdict.answer is Answer.INCONCLUSIVE
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -1.0])
 def test_charges_that_are_no_costs_give_no_number(value: float) -> None:
     """NaN loses, and deciding does not stumble over it."""
@@ -240,6 +280,20 @@ def test_what_a_reader_must_know_stands_in_the_notes() -> None:
         "a wall stopped: train: connect 1.1.1.1:53",
     ):
         assert fact in said
+
+
+def test_an_official_run_on_a_pinned_image_has_nothing_else_to_say() -> None:
+    """No note stands where its reason does not."""
+    made = make.with_opening(make.evidence(), self_run=False)
+    assert decide(made, make.local()).notes == (
+        "not checked: record, provenance, twin",
+        "attempt 1 of this author, decided at α = 0.0005",
+    )
+    walls = replace(made, boxes=(make.box(lacking=("pids", "memory")), make.box(lacking=("pids",))))
+    assert decide(walls, make.local()).notes[2:] == (
+        "a wall was lacking: memory",
+        "a wall was lacking: pids",
+    )
 
 
 def test_a_ledger_of_another_policy_is_a_bug_of_ours() -> None:

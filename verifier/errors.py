@@ -7,11 +7,11 @@ submission are never exceptions: they are `records.Finding`s and `records.Protoc
 
     VerifierError                      70  something of ours failed
     ├── RequestError                   64  what the caller asked for or handed over cannot be used
-    │   ├── BadInput                   64  a file given to us is wrong; names file, place and remedy
-    │   │   ├── BadPolicy              64  a policy file: unknown, missing or impossible key
-    │   │   ├── BadSubmission          64  a submission folder cannot be read as one
-    │   │   └── BadData                64  shards, tokenizer or documents are corrupt
-    │   └── LedgerDamaged              64  a ledger is not what its hashes say; names the place
+    │   └── BadInput                   64  a file given to us is wrong; names file, place and remedy
+    │       ├── BadPolicy              64  a policy file: unknown, missing or impossible key
+    │       ├── BadSubmission          64  a submission folder cannot be read as one
+    │       ├── BadData                64  shards, tokenizer or documents are corrupt
+    │       └── LedgerDamaged          64  a ledger is not what its hashes say; names the place
     ├── MachineFault                   70  the machine cannot do what is needed
     │   ├── EngineUnavailable          70  no container engine answers
     │   ├── MissingTool                70  a program is absent; names the package that has it

@@ -66,8 +66,11 @@ def nats(total: ExactSum) -> float:
 def bits_per_byte(total: ExactSum, document_bytes: int) -> float:
     """Σ / (ln 2 · bytes), in 60 decimal digits, rounded once to float64.
 
-    Raises BadData when there is no byte to divide by: nothing was said about nothing.
+    Raises BadData when there is no byte to divide by, or when nothing was charged: no charges at
+    all would be the best number there is.
     """
+    if total.count == 0:
+        raise BadData("no target was charged", file="charges")
     if document_bytes <= 0:
         raise BadData(f"{document_bytes} bytes of documents to divide by", file="documents")
     with decimal.localcontext(decimal.Context(prec=DIGITS)):

@@ -13,6 +13,8 @@ import json
 import os
 import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,9 +46,17 @@ class Key:
 
 
 def default_path() -> Path:
-    """$XDG_CONFIG_HOME/golf-verifier/key.pem, else ~/.config/golf-verifier/key.pem."""
+    """$XDG_CONFIG_HOME/golf-verifier/key.pem, else ~/.config/golf-verifier/key.pem.
+
+    Raises StorageFault when this user has no home either.
+    """
     config = os.environ.get("XDG_CONFIG_HOME")
-    base = Path(config) if config else Path("~/.config").expanduser()
+    try:
+        base = Path(config) if config else Path("~/.config").expanduser()
+    except RuntimeError as fault:
+        raise StorageFault(
+            "this user has no home to keep a key in", remedy="set XDG_CONFIG_HOME"
+        ) from fault
     return base / "golf-verifier" / "key.pem"
 
 
@@ -85,18 +95,23 @@ def _create(path: Path) -> None:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
+    with _beside(path, text, 0o600) as made, suppress(FileExistsError):
+        os.link(made, path)
+
+
+@contextmanager
+def _beside(path: Path, text: bytes, mode: int) -> Iterator[Path]:
+    """A new file with `text` in the folder of `path`, on disk; gone afterwards."""
     made = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    handle = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    handle = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with open(handle, "wb") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.link(made, path)
-    except FileExistsError:
-        pass
+        yield made
     finally:
-        made.unlink()
+        made.unlink(missing_ok=True)
 
 
 # ---------------------------------------------------------------- nonces
@@ -146,13 +161,18 @@ def sign_head(key: Key, folder: Path, head: str) -> Path:
     signed = key.sign(_HEAD + head.encode())
     text = {"format": _FORMAT, "head": head, "key": key.public_hex, "signature": signed.hex()}
     path = folder / SIGNATURE_FILE
-    made = path.with_suffix(".new")
     try:
-        made.write_text(json.dumps(text, indent=1, sort_keys=True) + "\n", encoding="ascii")
-        made.replace(path)
+        with _beside(path, _written(text), 0o644) as made:
+            made.replace(path)
     except OSError as fault:
         raise StorageFault(f"{path} cannot be written: {fault.strerror}") from fault
     return path
+
+
+def _written(text: dict[str, str]) -> bytes:
+    """The one form in which a signature is kept: hex in small letters."""
+    lower = {**text, "key": text["key"].lower(), "signature": text["signature"].lower()}
+    return (json.dumps(lower, indent=1, sort_keys=True) + "\n").encode()
 
 
 def verify_head(folder: Path, head: str) -> str:
@@ -162,8 +182,11 @@ def verify_head(folder: Path, head: str) -> str:
     """
     path = folder / SIGNATURE_FILE
     try:
-        with path.open("rb") as file:
-            found: Any = json.loads(file.read(_FILE_BYTES))
+        with open(path, "rb", opener=_here_and_now) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise LedgerDamaged("is not a regular file", file=path)
+            text = file.read(_FILE_BYTES)
+            found: Any = json.loads(text)
     except FileNotFoundError as fault:
         raise LedgerDamaged("nobody has signed this ledger", file=path) from fault
     except OSError as fault:
@@ -185,4 +208,11 @@ def verify_head(folder: Path, head: str) -> str:
         raise LedgerDamaged("is not hexadecimal", file=path, place="signature") from fault
     if not _signed_by(found["key"], signed, _HEAD + head.encode()):
         raise LedgerDamaged("does not fit head and key", file=path, place="signature")
+    if text != _written(found):
+        raise LedgerDamaged("is not written as the verifier writes it", file=path)
     return str(found["key"])
+
+
+def _here_and_now(path: str, flags: int) -> int:
+    """Open through no link, and without waiting for a FIFO's other end."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.audits import evidence as make
 from tests.audits.evidence import CHUNK, EVERYWHERE, HONEST, N
+from verifier.audits.chain import Trial, differ, figures, gains
 from verifier.audits.replayed import ASKED, read_replay
 from verifier.records import Array, ChainStep, Evidence, Outcome, Step
+from verifier.sampling import shift
 
 GAINED = np.arange(0, N, 3)
 NOISE = np.random.default_rng(9).normal(0, 0.2, N).astype(np.float32)
@@ -144,6 +147,7 @@ def test_rows_that_disturb_each_other_without_gain_are_unproven() -> None:
     answered = leaking(CHEAT)
     assert answered["reset"] is Outcome.UNPROVEN
     assert not only(answered, Outcome.BROKEN)
+    assert only(answered, Outcome.NOT_RUN) == {"normalization", "lookahead"}
 
 
 def test_random_companions_alone_can_show_a_leak() -> None:
@@ -204,6 +208,7 @@ def test_dropout_left_on_is_unproven_as_determinism_and_never_refuted() -> None:
         answered = tried(noisy(seed), steps, noisy(seed + 7_000))
         assert answered["determinism"] is Outcome.UNPROVEN
         assert not only(answered, Outcome.BROKEN)
+        assert not only(answered, Outcome.NOT_RUN)
 
 
 def test_traces_cannot_be_told_from_answers_that_differ_anyway() -> None:
@@ -219,6 +224,7 @@ def test_noise_does_not_hide_rows_that_learn_from_each_other() -> None:
     answered = tried(CHEAT, steps)
     assert answered["determinism"] is Outcome.UNPROVEN
     assert answered["reset"] is Outcome.BROKEN
+    assert only(answered, Outcome.NOT_RUN) == {"normalization", "lookahead"}
 
 
 def test_a_deviation_that_does_not_come_back_is_unproven() -> None:
@@ -261,6 +267,68 @@ def test_steps_that_share_no_target_cannot_be_compared() -> None:
     assert tried(CHEAT, steps)["determinism"] is Outcome.UNPROVEN
 
 
+@pytest.mark.parametrize(
+    ("apart", "audit"), [(Step.EMPTY_COMPANIONS, "reset"), (Step.BLIND, "lookahead")]
+)
+def test_a_step_about_other_documents_proves_nothing(apart: Step, audit: str) -> None:
+    """Present, but with no target in common with what it is held against."""
+    rest = [step for step in Step if step is not apart]
+    changed = {Step.RANDOM_COMPANIONS: HONEST} if apart is Step.EMPTY_COMPANIONS else {}
+    steps = make.chain(CHEAT, GAINED, changed)
+    steps |= {which: make.step(which, changed.get(which, CHEAT), CHUNK) for which in rest}
+    steps[Step.EVERY_SYMBOL] = make.symbols(HONEST, CHUNK[:8])
+    steps[apart] = make.step(apart, HONEST, EVERYWHERE[:20])
+    answered = tried(CHEAT, steps)
+    assert answered[audit] is Outcome.UNPROVEN
+    assert not only(answered, Outcome.BROKEN)
+
+
+def test_what_was_not_reached_says_what_was_named_first() -> None:
+    """A reader sees where the chain ended."""
+    steps = make.chain(CHEAT, GAINED, {Step.AGAIN: HONEST, Step.AGAIN_TWICE: HONEST})
+    found = make.with_seed(make.evidence(CHEAT), chain=steps)
+    readings = read_replay(found, found.seeds[0], make.local())
+    assert readings["lookahead"].reason == "not reached: reset was named first"
+
+
+def test_a_gain_over_the_replay_needs_no_second_one_in_the_chain() -> None:
+    """§4.5: the replay's own positions were not chosen by what they would show."""
+    few = EVERYWHERE[:9]
+    steps = {which: make.step(which, CHEAT, few) for which in Step}
+    steps[Step.BLIND] = make.step(Step.BLIND, HONEST, few)
+    steps[Step.EVERY_SYMBOL] = make.symbols(HONEST, GAINED[:3])
+    steps[Step.EVERY_SYMBOL] = replace(steps[Step.EVERY_SYMBOL], largest=3)
+    assert tried(CHEAT, steps)["lookahead"] is Outcome.BROKEN
+
+
+def test_a_difference_of_exactly_tau_is_none() -> None:
+    """§4.4: τ is what two honest answers may differ by."""
+    one, quarter = np.ones(3), np.array([1.25, 0.75, 1.0])
+    assert not differ(one, quarter, 0.25)
+    assert differ(one, quarter, 0.2499)
+    assert differ(one, np.array([1, np.nan, 1]), 0.25)
+
+
+def test_a_gain_is_at_least_tau_on_average() -> None:
+    """§4.5: and surely so, by the surer of the two tests."""
+    later, earlier = np.full(100, 1.25), np.ones(100)
+    assert gains(later, earlier, 0.25, 1.0)
+    assert not gains(later, earlier, 0.2501, 1.0)
+    assert not gains(later[:20], earlier[:20], 0.25, 1.0)
+    surer = figures_of(later, earlier)
+    assert surer["p"] == min(shift(later, earlier, 1e-4).t_p, shift(later, earlier, 1e-4).sign_p)
+    assert (surer["tokens"], surer["moved"], surer["mean_nats"]) == (100, 100, 0.25)
+
+
+def figures_of(later: Array, earlier: Array) -> dict[str, Any]:
+    made = make.evidence()
+    seed = made.seeds[0]
+    assert seed.scoring is not None and seed.replay is not None
+    return figures(
+        Trial(seed.scoring, seed.replay, {}, 1e-4, 2, np.cumsum(make.COUNTS)), later, earlier
+    )
+
+
 def test_symbols_away_from_the_yardstick_prove_no_lookahead() -> None:
     """Worst positions that the step to compare with did not score are no evidence."""
     early = {
@@ -294,3 +362,25 @@ def test_equal_infinities_agree() -> None:
     steps[Step.OTHER_LENGTHS] = replace(steps[Step.OTHER_LENGTHS], costs=blind)
     answered = tried(HONEST, without(steps, Step.EMPTY_COMPANIONS), blind)
     assert answered["reset"] is Outcome.UNPROVEN
+
+
+def test_symbols_without_their_sums_prove_no_distribution() -> None:
+    """Law 4: an EVERY_SYMBOL step whose sums are missing is no evidence that they are 1."""
+    steps = make.chain(CHEAT, GAINED)
+    steps[Step.EVERY_SYMBOL] = replace(
+        make.symbols(CHEAT, GAINED), log_sums=np.zeros(0, dtype=np.float64)
+    )
+    found = make.with_seed(make.evidence(CHEAT), chain=steps)
+    readings = read_replay(found, found.seeds[0], make.local())
+    assert readings["normalization"].outcome is Outcome.UNPROVEN
+
+
+def test_symbols_at_the_worst_positions_alone_prove_no_distribution() -> None:
+    """§4.5d: the average over uniform positions is part of the proof."""
+    steps = make.chain(CHEAT, GAINED)
+    whole = make.symbols(CHEAT, GAINED)
+    first = {name: getattr(whole, name)[:8] for name in ("targets", "costs", "log_sums")}
+    steps[Step.EVERY_SYMBOL] = replace(whole, **first)
+    found = make.with_seed(make.evidence(CHEAT), chain=steps)
+    readings = read_replay(found, found.seeds[0], make.local())
+    assert readings["normalization"].outcome is Outcome.UNPROVEN

@@ -14,7 +14,7 @@ from tests.audits.test_chain import CHEAT, GAINED
 from verifier.audits import determinism, lookahead, normalization, purity, reset
 from verifier.audits.replayed import ASKED, read_replay
 from verifier.policy import Policy
-from verifier.records import Adaptation, Evidence, NonceOpened, Outcome, Step
+from verifier.records import Adaptation, Array, Evidence, NonceOpened, Outcome, Step
 
 FIVE = (lookahead.AUDIT, normalization.AUDIT, reset.AUDIT, purity.AUDIT, determinism.AUDIT)
 
@@ -67,6 +67,49 @@ def test_a_replay_that_is_not_whole_keeps_nothing(changes: dict[str, Any]) -> No
     """§4.1, §4.3: targets left out, two faults, too slow, or arrays that contradict each other."""
     found = make.with_part(make.evidence(), "replay", **changes)
     assert outcomes(found) == {Outcome.UNPROVEN}
+
+
+@pytest.mark.parametrize(
+    ("targets", "said"),
+    [
+        (np.sort(np.append(EVERYWHERE[:-1], 7)), "ascending and unique"),
+        (EVERYWHERE + 1, "outside the held-out data"),
+        (EVERYWHERE - 1, "outside the held-out data"),
+        (EVERYWHERE[:1].repeat(N), "ascending and unique"),
+    ],
+)
+def test_targets_that_cannot_be_are_said_to_be_wrong(targets: Array, said: str) -> None:
+    """One asked twice would stand for another that was never asked."""
+    found = make.with_part(make.evidence(), "replay", targets=targets)
+    assert said in read_replay(found, found.seeds[0], make.local())["reset"].reason
+
+
+def test_a_replay_may_take_all_the_time_it_is_granted() -> None:
+    """§4.1: up to the last second of it."""
+    allowed = make.local().replay.busy_seconds(10.0, make.local().score.limit_seconds)
+    assert outcomes(make.with_part(make.evidence(), "replay", busy_seconds=allowed)) == {
+        Outcome.KEPT
+    }
+
+
+def test_how_much_was_replayed_is_said() -> None:
+    """Every target is another thing than some."""
+    whole = lookahead.AUDIT.judge(make.evidence(), make.local())
+    assert whole.reason == "every target cost the same blind as in the pass"
+    some = lookahead.AUDIT.judge(make.with_draws(make.evidence()), make.sampled())
+    count = some.evidence["replayed"]
+    assert some.reason == f"{count} targets cost the same blind as in the pass"
+    missing = lookahead.AUDIT.judge(make.with_seed(make.evidence(), replay=None), make.local())
+    assert missing.reason == "the replay was not finished"
+
+
+def test_a_broken_rule_is_not_excused_by_a_nonce_that_fails() -> None:
+    """Whoever is caught cannot buy doubt with the verifier's own paperwork."""
+    steps = make.chain(CHEAT, GAINED, {Step.EVERY_SYMBOL: HONEST})
+    drawn = make.with_draws(make.evidence(CHEAT), 200)
+    found = replace(make.with_seed(drawn, chain=steps), nonce=None)
+    finding = lookahead.AUDIT.judge(found, make.sampled(200))
+    assert finding.outcome is Outcome.BROKEN
 
 
 def test_one_fault_of_the_machine_is_forgiven() -> None:

@@ -25,6 +25,7 @@ from verifier.records import (
     PreviousRow,
     WallHits,
 )
+from verifier.verdict import decide
 
 KEPT, BROKEN, UNPROVEN, NOT_RUN = (
     Outcome.KEPT,
@@ -112,8 +113,10 @@ def test_other_data_than_the_policys_is_not_covered() -> None:
     assert answer("coverage", other, unpinned) is KEPT
     seven = make.changed(make.local(), data={"documents": 7})
     assert answer("coverage", make.evidence(), seven) is UNPROVEN
-    wrong = make.with_held_out(make.evidence(), targets=N + 1)
-    assert "add up" in judge("coverage", wrong).reason
+    nothing = np.zeros(0, dtype=np.int32)
+    for counts in ({"targets": N + 1}, {"targets": 0, "target_counts": nothing}):
+        wrong = make.with_held_out(make.evidence(), **counts)
+        assert "add up" in judge("coverage", wrong).reason
 
 
 def test_seeds_that_nobody_drew_are_not_covered() -> None:
@@ -195,6 +198,7 @@ def test_what_was_not_weighed_is_not_run() -> None:
     [
         ({"wall_seconds": (299.0, 300.0)}, KEPT),
         ({"wall_seconds": (299.9, 300.1)}, UNPROVEN),
+        ({"wall_seconds": (300.0, 300.1)}, UNPROVEN),
         ({"wall_seconds": (300.1, 300.2)}, BROKEN),
         ({"wall_seconds": (1.0, float("nan"))}, UNPROVEN),
         ({"wall_seconds": (299.9, 300.1), "ended_by": EndedBy.WALL_CLOCK}, BROKEN),
@@ -224,6 +228,14 @@ def test_training_on_other_hardware_is_neither_kept_nor_broken() -> None:
     assert answer("train-budget", make.with_opening(late, hardware=right), TRACK) is BROKEN
     wrong = {"gpus": "8", "gpu": "NVIDIA L4"}
     assert answer("train-budget", make.with_opening(late, hardware=wrong), TRACK) is UNPROVEN
+
+
+def test_how_training_ended_is_said_as_far_as_it_is_known() -> None:
+    """A killed run has no exit code."""
+    failed = judge("train-budget", part("training", exit_code=3))
+    assert failed.reason == "training was ended by itself, exit code 3"
+    killed = judge("train-budget", part("training", ended_by=EndedBy.MEMORY, exit_code=None))
+    assert killed.reason == "training was ended by memory limit"
 
 
 def test_a_forbidden_sealed_start_is_unproven() -> None:
@@ -260,6 +272,16 @@ def test_a_scoring_time_that_the_machine_spoiled_is_unproven() -> None:
     assert answer("score-budget", make.with_seed(make.evidence(), scoring=None)) is NOT_RUN
 
 
+def test_a_fault_after_the_pass_does_not_excuse_its_time() -> None:
+    """What the replay's machine did says nothing about the pass's clock."""
+    slow = part("scoring", busy_seconds=301.0)
+    later = EnvironmentFault(seed=1, phase="replay", reason="a box was lost")
+    finding = judge("score-budget", make.with_seed(slow, environment=(later,)))
+    assert finding.outcome is BROKEN
+    assert finding.reason == "scoring took 301.0 of 300 s"
+    assert (finding.evidence["busy_seconds"], finding.evidence["wall_seconds"]) == (301.0, 11.0)
+
+
 def test_a_pass_that_was_stopped_at_its_budget_is_broken() -> None:
     """R2: what has no charges to show took more than was allowed; a replay's limit is another."""
     stopped = make.fault(FaultKind.BUDGET, phase="pass")
@@ -268,6 +290,7 @@ def test_a_pass_that_was_stopped_at_its_budget_is_broken() -> None:
     assert finding.outcome is BROKEN
     assert finding.reason == "scoring took more than 300 s, and was stopped"
     assert finding.evidence["busy_seconds"] is None
+    assert finding.evidence["wall_seconds"] is None
     assert answer("score-budget", cut, REHEARSAL) is UNPROVEN
     for other in (make.fault(FaultKind.BUDGET, phase="replay"), make.fault(FaultKind.LATE)):
         seed = make.with_seed(make.evidence(), scoring=None, faults=(other,))
@@ -292,12 +315,30 @@ def test_a_claim_may_be_modest_but_not_better_than_measured() -> None:
     assert answer("claim", claiming(measured - 0.0201), REHEARSAL) is UNPROVEN
 
 
+def test_a_claim_is_compared_up_to_its_last_digit() -> None:
+    """Equal is no worse."""
+    exact = make.changed(make.local(), claim={"tolerance_bpb": 0.0})
+    measured = decide(make.evidence(), make.local()).bpb
+    assert measured is not None
+    assert answer("claim", claiming(measured), exact) is KEPT
+    assert answer("claim", claiming(float(np.nextafter(measured, 0))), exact) is BROKEN
+
+
 def test_fewer_seeds_than_the_policys_have_a_wider_tolerance() -> None:
     """§8: the tolerance is for that many seeds."""
     four = make.changed(make.local(), seeds={"count": 4})
     below = make.bpb(HONEST) - 0.03
     assert answer("claim", claiming(below, count=1), four) is KEPT
     assert answer("claim", claiming(below, count=4), four) is BROKEN
+
+
+def test_a_claim_is_about_the_policy_s_data_and_no_other() -> None:
+    """A run over some of the documents refutes nobody's number over all of them."""
+    made = claiming(0.5)
+    assert answer("claim", made) is BROKEN
+    some = replace(made, held_out=replace(made.held_out, manifest_digest="0" * 64))
+    assert answer("claim", some) is UNPROVEN
+    assert answer("claim", replace(some, opening=claiming(9.0).opening)) is KEPT
 
 
 def test_a_claim_without_number_and_a_number_without_claim_are_not_kept() -> None:
@@ -332,6 +373,15 @@ def test_a_record_is_better_by_enough_and_surely_enough() -> None:
     assert answer("record", against((bpb + 0.1, bpb + 0.11, bpb + 0.12)), THREE) is KEPT
     assert answer("record", against((bpb, bpb + 0.01, bpb + 0.02)), THREE) is BROKEN
     assert answer("record", against((bpb - 2, bpb + 0.1, bpb + 2.2)), THREE) is BROKEN
+
+
+def test_a_record_needs_two_seeds_on_either_side() -> None:
+    """One value has no spread; two have."""
+    bpb = make.bpb(HONEST)
+    alone = judge("record", against((bpb + 0.1,)), THREE)
+    assert alone.outcome is UNPROVEN
+    assert "too few seeds" in alone.reason
+    assert answer("record", against((bpb + 0.1, bpb + 0.11)), THREE) is KEPT
 
 
 def test_a_record_must_stand_at_the_replays_bound() -> None:
@@ -404,6 +454,18 @@ def test_held_out_text_in_what_was_brought_is_broken() -> None:
     assert answer("secrecy", scanned(image, make.scan(brought, float("nan")))) is UNPROVEN
 
 
+def test_the_worst_document_is_the_one_that_is_named() -> None:
+    """Broken or kept: whoever reads it learns the most that was found."""
+    image, brought = make.scan("image"), "submission and artifact"
+    worse = replace(make.scan(brought, 0.5), worst_file="artifact/prefix.bin")
+    for scans in ((make.scan(brought, 0.2), worse, image), (image, worse, make.scan(brought, 0.2))):
+        finding = judge("secrecy", scanned(*scans))
+        assert finding.reason == "50% of a held-out document stands in artifact/prefix.bin"
+    kept = judge("secrecy", scanned(image, make.scan(brought, 0.05)))
+    assert kept.evidence["worst_share"] == 0.05
+    assert "at most 5.0%" in kept.reason
+
+
 def test_held_out_text_in_our_image_is_ours() -> None:
     """Our fault and theirs never share a channel."""
     found = scanned(make.scan("image", 0.5), make.scan("submission and artifact"))
@@ -413,7 +475,13 @@ def test_held_out_text_in_our_image_is_ours() -> None:
 def test_what_nobody_scanned_is_not_kept() -> None:
     """§7: image, submission and artifact, with windows to look for."""
     assert answer("secrecy", scanned()) is NOT_RUN
-    assert answer("secrecy", scanned(make.scan("submission and artifact"))) is NOT_RUN
+    for scan, missing in (
+        ("submission and artifact", "image"),
+        ("image", "submission, artifact"),
+        ("image and submission", "artifact"),
+    ):
+        finding = judge("secrecy", scanned(make.scan(scan)))
+        assert (finding.outcome, finding.reason) == (NOT_RUN, f"not scanned: {missing}")
     both = make.scan("image"), make.scan("submission and artifact")
     for empty in (replace(both[1], windows=0), replace(both[1], files=0)):
         assert answer("secrecy", scanned(both[0], empty)) is UNPROVEN

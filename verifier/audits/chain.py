@@ -161,6 +161,8 @@ def blind(trial: Trial) -> bool:
     symbols = trial.chain.get(Step.EVERY_SYMBOL)
     if symbols is None or len(symbols.targets) == 0:
         return broke_off(trial, "lookahead", Step.EVERY_SYMBOL)
+    if symbols.largest >= len(symbols.targets):
+        return broke_off(trial, "normalization", Step.EVERY_SYMBOL)
     gained = bought(trial, *common)
     if reading := off_one(trial, symbols, gained):
         trial.found["normalization"] = reading

@@ -17,7 +17,16 @@ import numpy as np
 from verifier.audits.audit import Judge, Reading, each_seed, kept, not_run, unproven
 from verifier.audits.chain import SUM_TO_ONE, differ, try_rules
 from verifier.policy import Policy
-from verifier.records import Adaptation, Array, Evidence, Outcome, Pass, Replay, SeedEvidence
+from verifier.records import (
+    Adaptation,
+    Array,
+    Evidence,
+    Outcome,
+    Pass,
+    Replay,
+    SeedEvidence,
+    Step,
+)
 
 ASKED = ("determinism", "purity", "reset", "normalization", "lookahead")
 FAULTS_AT_MOST = 1
@@ -68,7 +77,10 @@ def _contradiction(evidence: Evidence, seed: SeedEvidence, scoring: Pass, replay
     arrays: list[tuple[str, Array, tuple[Array, ...]]] = [
         ("replay", replay.targets, (replay.blind, replay.log_sums))
     ]
-    arrays += [(f"step {s.step.value}", s.targets, (s.costs,)) for s in seed.chain.values()]
+    for step in seed.chain.values():
+        summed = step.step is Step.EVERY_SYMBOL
+        answered = (step.costs, step.log_sums) if summed else (step.costs,)
+        arrays.append((f"step {step.step.value}", step.targets, answered))
     for name, targets, answers in arrays:
         if any(answer.shape != targets.shape for answer in answers) or targets.ndim != 1:
             return f"{name}: as many answers as targets were expected"

@@ -8,7 +8,6 @@ Must never read through a link, nor map what it has not hashed.
 from __future__ import annotations
 
 import hashlib
-import math
 import mmap
 import os
 import stat
@@ -26,7 +25,9 @@ BLOCK_BYTES = 1 << 16
 SUFFIXES = {"<f4": "f32", "<f8": "f64", "<i4": "i32", "<i8": "i64"}
 
 _INDEX_BYTES = 16
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _MAPPED_FROM_BYTES = 1 << 20
+_LARGEST_BYTES = 1 << 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,8 @@ def store(folder: Path, file: str, dtype: str, array: Array, ends: Array | None)
     """
     with np.errstate(over="ignore", invalid="ignore"):
         flat = np.ascontiguousarray(array, dtype=dtype)
-    same = flat.dtype == array.dtype or np.array_equal(flat, array, equal_nan=True)
+        back = flat.astype(array.dtype, copy=False)
+    same = flat.dtype == array.dtype or np.array_equal(back, array, equal_nan=True)
     if array.ndim != 1 or not same:
         raise BrokenInvariant(f"{file}: {array.dtype}{list(array.shape)} cannot be kept as {dtype}")
     content = flat.view(np.uint8).data
@@ -72,7 +74,12 @@ def load(folder: Path, stored: Stored, ends: Array | None) -> Array:
     Raises LedgerDamaged naming the bytes, and where there is an index the document, that changed.
     """
     path, dtype = folder / stored.file, np.dtype(stored.dtype)
-    content = _content(path, stored.length * dtype.itemsize)
+    size = stored.length * dtype.itemsize
+    if size > _LARGEST_BYTES:
+        raise LedgerDamaged(f"is said to be longer than {_LARGEST_BYTES} bytes", file=path)
+    if path.parent.is_symlink():
+        raise LedgerDamaged("is a link", file=path.parent)
+    content = _content(path, size)
     if hashlib.sha256(content).hexdigest() != stored.sha256:
         raise _changed(path, content, stored, ends)
     if ends is not None:
@@ -89,11 +96,15 @@ def write(path: Path, content: bytes | memoryview) -> None:
     """Write a whole file, or none: to disk beside it, then into place. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     made = path.with_name(f"{path.name}.new")
-    with made.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    made.replace(path)
+    try:
+        with open(os.open(made, _NEW, 0o644), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        made.replace(path)
+    except BaseException:
+        made.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
 
 
@@ -112,10 +123,9 @@ def read_file(path: Path, at_most: int) -> bytes:
     Raises LedgerDamaged when it is none or longer.
     """
     with open(_opened(path), "rb") as file:
-        content = file.read(at_most + 1)
-    if len(content) > at_most:
-        raise LedgerDamaged(f"is longer than {at_most} bytes", file=path)
-    return content
+        if os.fstat(file.fileno()).st_size > at_most:
+            raise LedgerDamaged(f"is longer than {at_most} bytes", file=path)
+        return file.read(at_most)
 
 
 def _opened(path: Path) -> int:
@@ -154,6 +164,13 @@ def _document_digests(content: memoryview, itemsize: int, ends: Array) -> Iterat
         first = end
 
 
+def _first_other(digests: Iterator[bytes], index: bytes | mmap.mmap) -> int | None:
+    """The first document whose digest is not the one in `index`; None where all are."""
+    said = (index[start : start + _INDEX_BYTES] for start in range(0, len(index), _INDEX_BYTES))
+    apart = (n for n, (one, other) in enumerate(zip(digests, said, strict=True)) if one != other)
+    return next(apart, None)
+
+
 def _changed(
     path: Path, content: bytes | mmap.mmap, stored: Stored, ends: Array | None
 ) -> LedgerDamaged:
@@ -170,24 +187,18 @@ def _changed(
     if ends is not None:
         index = _content(index_path(path), len(ends) * _INDEX_BYTES)
         digests = _document_digests(view, np.dtype(stored.dtype).itemsize, ends)
-        for document, digest in enumerate(digests):
-            start = document * _INDEX_BYTES
-            if digest != index[start : start + _INDEX_BYTES]:
-                place = f"document {document}, {place}"
-                break
+        if (document := _first_other(digests, index)) is not None:
+            place = f"document {document}, {place}"
     return LedgerDamaged("was changed after it was recorded", file=path, place=place)
 
 
 def _check_index(path: Path, content: bytes | mmap.mmap, stored: Stored, ends: Array) -> None:
-    """The index is as recorded, whole and of these charges."""
+    """The index is whole and as recorded, or the first document that it no longer fits."""
     beside = index_path(path)
     index = _content(beside, len(ends) * _INDEX_BYTES)
     if hashlib.sha256(index).hexdigest() == stored.index:
         return
     digests = _document_digests(memoryview(content), np.dtype(stored.dtype).itemsize, ends)
-    places = (d for d, digest in enumerate(digests) if digest != index[16 * d : 16 * d + 16])
-    raise LedgerDamaged(
-        "was changed after it was recorded",
-        file=beside,
-        place=f"document {next(places, math.nan)}",
-    )
+    at = _first_other(digests, index)
+    place = "" if at is None else f"document {at}"
+    raise LedgerDamaged("was changed after it was recorded", file=beside, place=place)

@@ -13,6 +13,7 @@ import types
 import typing
 from collections.abc import Mapping
 from enum import Enum, IntEnum
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from verifier.records import Array
 
 _WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _DEPTH = 32
+_EXACT_INTEGER = 1 << 53
 _SHOWN = 40
 
 
@@ -33,13 +35,17 @@ class Mismatch(Exception):
 
 def hints(record: type) -> dict[str, Any]:
     """The resolved type of each field that is not an array."""
-    found = typing.get_type_hints(record)
-    return {name: hint for name, hint in found.items() if hint != Array}
+    return {name: hint for name, hint in _resolved(record).items() if hint != Array}
 
 
 def array_fields(record: type) -> tuple[str, ...]:
     """The names of a record's array fields, in order."""
-    return tuple(name for name, hint in typing.get_type_hints(record).items() if hint == Array)
+    return tuple(name for name, hint in _resolved(record).items() if hint == Array)
+
+
+@cache
+def _resolved(record: type) -> Mapping[str, Any]:
+    return typing.get_type_hints(record)
 
 
 # ---------------------------------------------------------------- to JSON
@@ -79,6 +85,8 @@ def _encode(value: Any, hint: Any, key: str) -> Any:
     fits = isinstance(value, (float, int) if hint is float else hint)
     if not fits or (isinstance(value, bool) and hint is not bool):
         raise Mismatch(key, f"is a {type(value).__name__}, not a {hint.__name__}")
+    if hint is float and isinstance(value, int) and abs(value) > _EXACT_INTEGER:
+        raise Mismatch(key, "is an integer that a float does not hold")
     if isinstance(value, Enum):
         return value.name if isinstance(value, IntEnum) else value.value
     return _float_word(float(value)) if hint is float else hint(value)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -53,7 +55,7 @@ class Ledger:
     def create(cls, folder: Path) -> Self:
         """A new, empty ledger. Raises RequestError when there is one, or another verifier."""
         lock = locked(folder)
-        if (folder / EVENTS_FILE).exists():
+        if os.path.lexists(folder / EVENTS_FILE):
             lock.close()
             raise RequestError(f"{folder} holds a ledger already", remedy="resume it")
         try:
@@ -88,14 +90,17 @@ class Ledger:
         """An existing ledger to append to; a last line that a crash tore is cut off.
 
         Raises LedgerDamaged as `open` does, RequestError when there is no ledger or another
-        verifier is at work on it.
+        verifier is at work on it, StorageFault when it cannot be written.
         """
-        if not (folder / EVENTS_FILE).exists():
+        if not os.path.lexists(folder / EVENTS_FILE):
             raise RequestError(f"{folder} holds no ledger")
         ledger = cls(folder, locked(folder))
         try:
             if ledger._read():
                 os.truncate(folder / EVENTS_FILE, ledger._bytes)
+        except OSError as fault:
+            ledger.close()
+            raise StorageFault(f"{folder} cannot be written: {fault.strerror}") from fault
         except BaseException:
             ledger.close()
             raise
@@ -104,7 +109,8 @@ class Ledger:
     @classmethod
     def resume_or_create(cls, folder: Path) -> Self:
         """`resume` where there is a ledger, else `create`."""
-        return cls.resume(folder) if (folder / EVENTS_FILE).exists() else cls.create(folder)
+        there = os.path.lexists(folder / EVENTS_FILE)
+        return cls.resume(folder) if there else cls.create(folder)
 
     def close(self) -> None:
         """Let another verifier at it. What was appended is on disk already."""
@@ -154,6 +160,7 @@ class Ledger:
             line = self._stored(record, data)
             self._write(line + b"\n")
         except OSError as fault:
+            self._withdraw(record)
             raise StorageFault(f"{self.folder} cannot be written: {fault.strerror}") from fault
         self._admit(line)
         return self.head
@@ -182,11 +189,19 @@ class Ledger:
             file.seek(self._bytes)
             try:
                 if file.write(content) != len(content):
-                    raise OSError(0, "the disk is full")
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(file.fileno())
-            except OSError:
+            except BaseException:
                 file.truncate(self._bytes)
                 raise
+
+    def _withdraw(self, record: Any) -> None:
+        """Remove the arrays of an event that could not be recorded."""
+        for name in array_fields(type(record)):
+            path = self.folder / _file(len(self._events), record, name)
+            for made in (path, arrays.index_path(path)):
+                with suppress(OSError):  # what stays is written over when the event comes again
+                    made.unlink()
 
     # ------------------------------------------------------------ read
 

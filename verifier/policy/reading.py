@@ -23,8 +23,14 @@ from verifier.policy.rules import AuditRule, Policy
 FILE_BYTES = 65_536
 
 _Place = tuple[int | str, ...]
-_PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool", "null")}
-_WORDS = {"tag:yaml.org,2002:str", "tag:yaml.org,2002:timestamp"}
+_YAML = "tag:yaml.org,2002:"
+_WORDS = {_YAML + kind for kind in ("str", "timestamp")}
+_TAGS: dict[type[yaml.Node], set[str]] = {
+    yaml.MappingNode: {_YAML + "map"},
+    yaml.SequenceNode: {_YAML + "seq"},
+    yaml.ScalarNode: _WORDS | {_YAML + kind for kind in ("int", "float", "bool", "null")},
+}
+_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +133,21 @@ def _closest(word: str, words: Iterable[str]) -> str:
 def _read(text: bytes, file: Path | str) -> tuple[Any, dict[_Place, int]]:
     """The plain value of a YAML file, and the line of each place in it."""
     try:
-        node = yaml.compose(text.decode(), Loader=yaml.SafeLoader)
+        words = text.decode()
     except UnicodeDecodeError as fault:
-        raise BadPolicy("is not UTF-8", file=file, place=f"byte {fault.start}") from fault
+        line = text.count(b"\n", 0, fault.start) + 1
+        raise BadPolicy("is not UTF-8", file=file, place=line) from fault
+    try:
+        node = yaml.compose(words, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as fault:
         line = fault.problem_mark.line + 1 if fault.problem_mark else 1
         raise BadPolicy(f"is not YAML: {fault.problem}", file=file, place=line) from fault
-    except (yaml.YAMLError, RecursionError) as fault:
-        raise BadPolicy("is not YAML that can be read", file=file, place=1) from fault
+    except yaml.reader.ReaderError as fault:
+        line = words.count("\n", 0, fault.position) + 1
+        said = f"is not YAML: it holds {chr(fault.character)!a}"
+        raise BadPolicy(said, file=file, place=line) from fault
+    except RecursionError as fault:
+        raise BadPolicy("is not YAML: it is nested too deeply", file=file, place=1) from fault
     reading = _Reading(file, {(): 1}, set())
     return (None if node is None else reading.value(node, ())), reading.lines
 
@@ -148,11 +161,8 @@ class _Reading:
     met: set[int]
 
     def value(self, node: yaml.Node, place: _Place) -> Any:
-        line = node.start_mark.line + 1
+        line = self.admit(node)
         self.lines.setdefault(place, line)
-        if id(node) in self.met:
-            raise BadPolicy("aliases are not allowed", file=self.file, place=line)
-        self.met.add(id(node))
         match node:
             case yaml.MappingNode():
                 return self.group(node, place)
@@ -164,7 +174,7 @@ class _Reading:
     def group(self, node: yaml.MappingNode, place: _Place) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            line = key_node.start_mark.line + 1
+            line = self.admit(key_node)
             if not isinstance(key_node, yaml.ScalarNode):
                 raise BadPolicy("a key must be a word", file=self.file, place=line)
             key = str(key_node.value)
@@ -177,15 +187,24 @@ class _Reading:
             found[key] = self.value(value_node, (*place, key))
         return found
 
+    def admit(self, node: yaml.Node) -> int:
+        """The line of a node that is met once and says nothing but its value."""
+        line = node.start_mark.line + 1
+        if id(node) in self.met:
+            raise BadPolicy("aliases are not allowed", file=self.file, place=line)
+        self.met.add(id(node))
+        if node.tag not in _TAGS[type(node)]:
+            raise BadPolicy(f"the tag {node.tag!a} is not allowed", file=self.file, place=line)
+        return line
+
     def scalar(self, node: yaml.Node, line: int) -> Any:
-        if node.tag in _WORDS:
-            return str(node.value)
-        if node.tag not in _PLAIN:
-            raise BadPolicy(f"the tag {node.tag} is not allowed", file=self.file, place=line)
         try:
+            if node.tag in _WORDS:
+                return node.value.encode().decode()  # an escape can spell half a character
             return yaml.constructor.SafeConstructor().construct_object(node)
-        except (ValueError, KeyError) as fault:
-            raise BadPolicy(f"{node.value!r} is not a value", file=self.file, place=line) from fault
+        except (ValueError, LookupError, OverflowError) as fault:
+            shown = ascii(node.value[:_SHOWN])
+            raise BadPolicy(f"{shown} is not a value", file=self.file, place=line) from fault
 
 
 def _keys(place: _Place) -> tuple[str, ...]:

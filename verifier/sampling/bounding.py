@@ -44,22 +44,25 @@ class Bound:
 def exact_delta(charges: Floats, blind: Floats) -> float:
     """max(0, Σ (b − x)) / N nats per target, when every target was replayed.
 
-    A blind cost that is not a number makes it infinite. Raises BadData when nothing was charged.
+    A cost that is not a finite number makes it infinite. Raises BadData when nothing was charged.
     """
+    if not len(charges):
+        raise BadData("no target was charged", file="charges")
     total = math.fsum(
         deviation
         for start in range(0, len(charges), BLOCK)
         for deviation in _deviations(charges, blind, start).tolist()
     )
-    if not len(charges):
-        raise BadData("no target was charged", file="charges")
-    return math.inf if math.isnan(total) else max(0.0, total) / len(charges)
+    return max(0.0, total) / len(charges)
 
 
 def _deviations(charges: Floats, blind: Floats, start: int) -> Doubles:
     """One block of b − x; differences of float32 are exact in float64 but for the tiniest."""
     block = slice(start, start + BLOCK)
-    return blind[block].astype(np.float64) - charges[block].astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        apart: Doubles = blind[block].astype(np.float64) - charges[block].astype(np.float64)
+    apart[~np.isfinite(apart)] = math.inf
+    return apart
 
 
 def bound(
@@ -77,7 +80,7 @@ def bound(
     `charges`, `blind` and `reference` are nats [N]; `blind` is read only where it was drawn. The
     wealth of 16 bettors, who stake a share f against "the mean deviation is μ", grows by
     1 + f (μ − Y)/(B − μ) at each draw; by Markov it reaches 1/α with probability at most α if the
-    claim is true. δ is the least μ that is bet away. A blind cost that is not a number counts as
+    claim is true. δ is the least μ that is bet away. A blind cost that is NaN or −∞ counts as
     the most that it can. Raises BadData when nothing was charged, or as `weights` does.
     """
     everything = sum(int(units(room).sum()) for _, room in rooms(charges, reference, slack_nats))
@@ -91,7 +94,7 @@ def bound(
     room = np.maximum(0.0, r + slack_nats - x)
     cap, density = np.maximum(room, tau), _density(room, everything, len(charges))
     b = blind[draws].astype(np.float64)
-    b[np.isnan(b)] = np.inf
+    b[~(b > -math.inf)] = math.inf
     shown = np.minimum(b - x, cap) / density
     return Bound(
         delta_nats=most * _least_refuted(shown / most, -math.log(alpha)),

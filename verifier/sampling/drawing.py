@@ -54,7 +54,7 @@ def draw(nonce: bytes, score_root: str, weights: Positions, count: int) -> Posit
     when those are all 0). Integers below n are words of the stream, rejected above the last
     multiple of n, so that no position is favoured. Raises BadData when there is nothing to draw.
     """
-    if count and not len(weights):
+    if not len(weights):
         raise BadData("no target to draw from", file="charges")
     total = int(weights.sum())
     found = np.empty(count, dtype=np.int64)
@@ -84,8 +84,6 @@ def borders(
         near[first + chunk - 1 : end : chunk] = near[max(first, end - 2) : end] = True
         first = end
     candidates = np.flatnonzero(near)
-    if len(candidates) <= count:
-        return candidates
     ranks = _words(b"borders", nonce, score_root, 0, len(candidates))
     return np.sort(candidates[np.argsort(ranks, kind="stable")[:count]])
 
@@ -125,8 +123,9 @@ def rooms(charges: Floats, reference: Floats, slack_nats: float) -> Iterator[tup
         block = slice(start, start + BLOCK)
         x, r = (values[block].astype(np.float64) for values in (charges, reference))
         with np.errstate(invalid="ignore"):
-            room: Doubles = np.maximum(0.0, r + slack_nats - x)
-        usable = room * _UNITS_PER_NAT * len(charges) < _LARGEST_SUM
+            below = r + slack_nats - x
+        room: Doubles = np.maximum(0.0, below)
+        usable = np.isfinite(below) & (room * _UNITS_PER_NAT * len(charges) < _LARGEST_SUM)
         if not usable.all():
             at = start + int(np.argmin(usable))
             raise BadData(
