@@ -1,0 +1,114 @@
+"""Train the byte model: python train.py SEED, with $DATA to read and $OUT to fill.
+
+The number of steps is fixed and the clock is never read, so the same seed leaves the same bytes.
+The verifier measures the time from outside.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from model import BEFORE, BOS, VOCABULARY, WINDOW, Model
+from torch import Tensor
+
+STEPS = 560
+ROWS = 16
+MATRIX_RATE = 0.03
+TABLE_RATE = 0.03
+MOMENTUM = 0.85
+WEIGHT_DECAY = 0.05
+
+
+def read_documents(data: Path) -> Tensor:
+    """The training side's text as one long LongTensor of bytes; BOS starts each document."""
+    pieces = []
+    with (data / "documents.jsonl").open(encoding="utf-8") as lines:
+        for line in lines:
+            text = json.loads(line)["text"].encode()
+            pieces += [np.array([BOS]), np.frombuffer(text, np.uint8)]
+    return torch.from_numpy(np.concatenate(pieces).astype(np.int64))
+
+
+def orthogonal(matrix: Tensor) -> Tensor:
+    """The nearest (semi-)orthogonal matrix, roughly: five Newton–Schulz steps (Muon)."""
+    tall = matrix.shape[-2] > matrix.shape[-1]
+    x = matrix.mT if tall else matrix
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    for _ in range(5):
+        gram = x @ x.mT
+        x = 3.4445 * x + (2.0315 * gram @ gram - 4.775 * gram) @ x
+    return x.mT if tall else x
+
+
+class Muon:
+    """Momentum whose every step is made orthogonal, with decoupled weight decay.
+
+    An orthogonal step moves all directions of a matrix alike; plain momentum would mostly move the
+    few that dominate the gradient. Stacked matrices [n, out, in] count as n matrices.
+    """
+
+    def __init__(self, matrices: list[Tensor]) -> None:
+        self.matrices = matrices
+        self.averages = [torch.zeros_like(matrix) for matrix in matrices]
+
+    @torch.no_grad()
+    def step(self, rate: float) -> None:
+        """One step along the gradients."""
+        for matrix, average in zip(self.matrices, self.averages, strict=True):
+            average.lerp_(matrix.grad, 1 - MOMENTUM)
+            update = orthogonal(matrix.grad.lerp(average, MOMENTUM))
+            scale = max(1.0, matrix.shape[-2] / matrix.shape[-1]) ** 0.5
+            matrix.mul_(1 - rate * WEIGHT_DECAY).sub_(update, alpha=rate * scale)
+
+
+def rate_at(step: int) -> float:
+    """Warm up briefly, stay, then fall to zero over the last 60 % of the steps."""
+    return min((step + 1) / 20, 1.0, (STEPS - step) / (0.6 * STEPS))
+
+
+def train(model: Model, ids: Tensor) -> None:
+    """STEPS steps of ROWS windows each, no window twice."""
+    matrices = [p for name, p in model.named_parameters() if "blocks" in name and p.ndim > 1]
+    others = [p for p in model.parameters() if all(p is not matrix for matrix in matrices)]
+    muon = Muon(matrices)
+    adam = torch.optim.Adam(others, betas=(0.8, 0.95), eps=1e-10)
+    starts = (
+        torch.randperm((len(ids) - BEFORE - 1) // WINDOW)[: STEPS * ROWS].view(STEPS, ROWS) * WINDOW
+    )
+    for step in range(STEPS):
+        text = ids[starts[step][:, None] + torch.arange(BEFORE + WINDOW + 1)]
+        logits = model.logits(model.read(text[:, :-1]))
+        loss = F.cross_entropy(logits.flatten(0, 1), text[:, BEFORE + 1 :].flatten())
+        loss.backward()
+        for group in adam.param_groups:
+            group["lr"] = TABLE_RATE * rate_at(step)
+        muon.step(MATRIX_RATE * rate_at(step))
+        adam.step()
+        model.zero_grad()
+        if step % 20 == 0 or step == STEPS - 1:
+            print(f"step {step} of {STEPS}: {loss.item():.4f} nats a token", flush=True)
+
+
+def main() -> None:
+    """Read, train, leave one file of weights."""
+    torch.set_num_threads(1)  # a second thread would add in another order
+    torch.manual_seed(int(sys.argv[1]))
+    ids = read_documents(Path(os.environ["DATA"]))
+    model = Model()
+    # The head's bias starts at how frequent each token is: some 50 steps saved.
+    counts = torch.bincount(ids, minlength=VOCABULARY)
+    model.bias.data = ((counts + 1) / len(ids)).log()
+    train(model, ids)
+    # Half precision halves the artifact and costs nothing that can be measured.
+    weights = {name: value.half().numpy() for name, value in model.state_dict().items()}
+    np.savez(Path(os.environ["OUT"]) / "weights.npz", **weights)
+
+
+if __name__ == "__main__":
+    main()
