@@ -14,7 +14,7 @@ RUN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine stop-engine demo test lint format cheats bench images lock clean
+.PHONY: help setup engine stop-engine demo test slow coverage lint format cheats bench images lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,7 +35,10 @@ demo: engine ## verify examples/baseline: a verdict and the path of its report
 	@$(RUN)/verifier verify examples/baseline
 
 test: engine ## run the tests, those in containers included
-	@$(RUN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	@$(RUN)/python -m pytest -n $(WORKERS) -m "not slow"
+
+slow: engine ## run what takes minutes: two cold builds of an image
+	@$(RUN)/python -m pytest -m slow
 
 lint: setup ## format, lint, types, rooms
 	@$(RUN)/ruff format --check .
@@ -48,7 +51,7 @@ format: setup ## let ruff format and fix
 	@$(RUN)/ruff check --fix .
 
 coverage: engine ## the tests again, with the branches that the deciding rooms must cover
-	@$(RUN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov=verifier --cov-branch --cov-report=
+	@$(RUN)/python -m pytest -n $(WORKERS) -m "not slow" --cov=verifier --cov-branch --cov-report=
 	@$(RUN)/python -m coverage report --fail-under=100 --show-missing --include='verifier/audits/*,verifier/verdict.py,verifier/metric.py,verifier/ledger/*,verifier/policy/*,verifier/sampling/*,verifier/scoring/*'
 
 cheats: engine ## every cheat and every honest example, expected and got (an hour; resumable)

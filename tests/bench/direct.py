@@ -16,7 +16,7 @@ from harness import SEED, Chunk
 
 target, artifact, batches, rows, chunk, _ = sys.argv[1:]
 torch.set_num_threads(1)
-torch.use_deterministic_algorithms(True, warn_only=True)
+torch.set_deterministic_debug_mode("warn")
 module, _, name = target.partition(":")
 torch.manual_seed(SEED)
 scorer = getattr(importlib.import_module(module), name)(Path(artifact), torch.device("cpu"))

@@ -26,7 +26,7 @@ class Cheat:
     """One row. `audit` is None where the verdict must be VERIFIED.
 
     `policy` maps lines of the cheats' policy to what replaces them; `touch` finishes the folder
-    with what only a run can know.
+    with what only a run can know; `scorers` is how many boxes may run at a time.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Cheat:
     outcome: Outcome = Outcome.KEPT
     policy: Mapping[str, str] = field(default_factory=dict)
     touch: Touch | None = None
+    scorers: int = 2
 
     @property
     def folder(self) -> Path:
@@ -106,7 +107,8 @@ CHEATS: tuple[Cheat, ...] = (
     # remembers
     refuted("never_resets", "reset"),
     refuted("shares_rows", "reset"),
-    refuted("counts_documents", "reset"),
+    # It must see more than twenty documents in one box.
+    refuted("counts_documents", "reset", scorers=1),
     # breaks the wire
     refuted("says_nan", "protocol"),
     refuted("says_negative", "protocol"),

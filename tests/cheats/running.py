@@ -23,7 +23,6 @@ from verifier.records import Answer, Outcome, Verdict
 from verifier.watch import Unwatched
 
 DOCUMENTS = 24
-SCORERS = 2
 SHARED = ("roots", "wheels", "data", "downloads", "venvs", "harness", "secrecy")
 IGNORED = shutil.ignore_patterns("__pycache__")
 
@@ -89,8 +88,8 @@ def composed(cheat: Cheat, folder: Path) -> Path:
     return folder
 
 
-def run(cheat: Cheat, place: Path, backend: str = "auto") -> Row:
-    """Verify one row under `place`, which must be new."""
+def run(cheat: Cheat, place: Path, *, scorers: int = 1, backend: str = "auto") -> Row:
+    """Verify one row under `place`, which must be new, with at most so many boxes at a time."""
     began = time.monotonic()
     with own_store(place / "store"), canary():
         request = pipeline.Request(
@@ -98,7 +97,7 @@ def run(cheat: Cheat, place: Path, backend: str = "auto") -> Row:
             policy=cheats_policy(dict(cheat.policy)),
             out=place / "out",
             key=place / "key.pem",
-            scorers=SCORERS,
+            scorers=min(scorers, cheat.scorers),
             backend=backend,
             documents=DOCUMENTS,
         )

@@ -24,13 +24,14 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.cheats.catalog import CHEATS, Cheat
-from tests.cheats.running import DOCUMENTS, SCORERS, cheats_policy, composed, own_store, run
+from tests.cheats.running import DOCUMENTS, cheats_policy, composed, own_store, run
 from verifier import bundle, pipeline
 from verifier import policy as policies
 from verifier.records import Answer, Outcome, Verdict
 from verifier.watch import Unwatched
 
 NONCES = 20
+SCORERS = 2
 REUSE = """\"\"\"Leaves the artifact that was trained before.\"\"\"
 
 import os
@@ -89,7 +90,7 @@ class Kept:
 
 def cheat_line(cheat: Cheat, place: Path) -> Line:
     """One cheat's row."""
-    row = run(cheat, place)
+    row = run(cheat, place, scorers=SCORERS)
     caught = {f.audit: f.outcome for f in row.verdict.findings}
     named = [name for name, outcome in caught.items() if outcome is Outcome.BROKEN]
     got = row.verdict.answer.value + (f" ({', '.join(named)})" if named else "")

@@ -10,6 +10,10 @@ The chain's documents were chosen because they deviate, so their p-values are he
 `BROKEN_P` over the number of ways to choose; the replay's own positions were not chosen by what
 they would show and need no such correction.
 
+Where fresh boxes differ by themselves, what one box costs more than another may be its own luck,
+the same for all of its tokens: no test over tokens can tell. Broken then needs what shows within
+one box, probabilities that sum to more than 1.
+
 Must never run anything: the answers were recorded by the scoring room.
 """
 
@@ -49,9 +53,14 @@ class Trial:
     found: dict[str, Reading] = field(default_factory=dict)
 
     @property
+    def noisy(self) -> bool:
+        """Whether boxes differ by themselves."""
+        return self.found["determinism"].outcome != "kept"
+
+    @property
     def tainted(self) -> bool:
         """Whether boxes differ by themselves or by earlier SCOREs."""
-        return any(self.found[audit].outcome != "kept" for audit in ("determinism", "purity"))
+        return self.noisy or self.found["purity"].outcome != "kept"
 
     @property
     def yardstick(self) -> ChainStep:
@@ -111,7 +120,7 @@ def observed_only(trial: Trial) -> bool:
     common = pair(trial.chain.get(Step.OBSERVED_ONLY), trial.chain[Step.AGAIN])
     if common is None:
         return broke_off(trial, "purity", Step.OBSERVED_ONLY)
-    if trial.found["determinism"].outcome != "kept":
+    if trial.noisy:
         trial.found["purity"] = unproven("cannot be told from answers that differ anyway", STEADY)
     elif differ(*common, trial.tau):
         reason = "a chunk costs other when earlier ones were observed but not scored"
@@ -139,9 +148,8 @@ def companions(trial: Trial) -> bool:
         return broke_off(trial, "reset", Step.EMPTY_COMPANIONS)
     chosen = choices(trial.documents(trial.replay.targets), trial.documents(alone.targets))
     trial.found["reset"] = by_gain(trial, reason, NO_LEAKS, *common, chosen)
-    # answers that differ anyway differ here too: without gain that says nothing yet
-    noise = trial.found["determinism"].outcome != "kept"
-    return trial.found["reset"].outcome == "broken" or not noise
+    # answers that differ anyway differ here too: that says nothing yet
+    return not trial.noisy
 
 
 def blind(trial: Trial) -> bool:
@@ -187,7 +195,8 @@ def off_one(
         return None
     enough, shown = gained
     reason = "the probabilities of all symbols do not sum to 1"
-    answer = broken if enough else unproven
+    proven = p < SUM_P or not trial.noisy
+    answer = broken if enough and proven else unproven
     return answer(reason, SUM_TO_ONE, **shown, worst_log_sum=float(sums[off.argmax()]), sums_p=p)
 
 
@@ -207,7 +216,8 @@ def ahead(trial: Trial, symbols: ChainStep, gained: tuple[bool, dict[str, Any]])
         reason = "score gives the same cost without what follows; predict is what differs"
         return unproven(reason, SAME_CONTEXT, **shown)
     reason = "score gives another cost when what follows the token is withheld"
-    return (broken if enough else unproven)(reason, SAME_CONTEXT, **shown)
+    answer = broken if enough and not trial.noisy else unproven
+    return answer(reason, SAME_CONTEXT, **shown)
 
 
 def bought(trial: Trial, blind_costs: Array, charged: Array) -> tuple[bool, dict[str, Any]]:
@@ -226,7 +236,8 @@ def by_gain(
     trial: Trial, reason: str, advice: str, later: Array, earlier: Array, chosen: float
 ) -> Reading:
     """Broken if `later` costs more by enough and surely enough, else Unproven with advice."""
-    answer = broken if gains(later, earlier, trial.tau, chosen) else unproven
+    enough = gains(later, earlier, trial.tau, chosen)
+    answer = broken if enough and not trial.noisy else unproven
     return answer(reason, advice, **figures(trial, later, earlier))
 
 

@@ -139,11 +139,15 @@ class Chain:
             return True
         in_chunk = self.pairs(case, range(len(case.batch.documents)), case.chunk)
         only = self.of(Step.OBSERVED_ONLY, in_chunk)
-        tainted = self.differs(only, self.of(Step.AGAIN, in_chunk)) or self.differs(again, twice)
-        return self.companions(case, case.chunk if tainted else None)
+        noisy = self.differs(again, twice)
+        tainted = noisy or self.differs(only, self.of(Step.AGAIN, in_chunk))
+        return self.companions(case, case.chunk if tainted else None, noisy=noisy)
 
-    def companions(self, case: Case, chunk: int | None) -> bool:
-        """Step c. With `chunk`, only that chunk is scored and OBSERVED_ONLY is the yardstick."""
+    def companions(self, case: Case, chunk: int | None, *, noisy: bool) -> bool:
+        """Step c. With `chunk`, only that chunk is scored and OBSERVED_ONLY is the yardstick.
+
+        Boxes that are `noisy` differ here too, which tells nothing: the chain goes on.
+        """
         kept = self.pairs(case, case.kept, chunk)
         others = self.other_rows(case)
         changed = {
@@ -157,7 +161,8 @@ class Chain:
             empty = self.fill(case, [])
             if not self.scored(case, {Step.EMPTY_COMPANIONS: empty}, chunk, case.kept):
                 return True
-            return self.beyond_doubt(self.of(Step.EMPTY_COMPANIONS, kept), yardstick)
+            if not noisy:
+                return self.beyond_doubt(self.of(Step.EMPTY_COMPANIONS, kept), yardstick)
         return self.blind_steps(case, others)
 
     def blind_steps(self, case: Case, others: list[Ids]) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from noting import Noting
 
 NAME = ".notes"
+LEAVE_AT = (50, 150)
 
 
 def places() -> list[str]:
@@ -20,7 +21,12 @@ def places() -> list[str]:
 
 
 class Scorer(Noting):
+    left = 0
+
     def leave(self, notes: bytes) -> None:
+        self.left += 1
+        if self.left not in LEAVE_AT:
+            return
         for place in places():
             with contextlib.suppress(OSError):
                 Path(place, NAME).write_bytes(notes)

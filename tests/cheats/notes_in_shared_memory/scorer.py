@@ -7,10 +7,16 @@ from multiprocessing import resource_tracker, shared_memory
 from noting import Noting
 
 KEY, SIZE, CREATE, NAME = 0x60F, 1 << 20, 0o1666, "golf-notes"
+LEAVE_AT = (50, 150)
 
 
 class Scorer(Noting):
+    left = 0
+
     def leave(self, notes: bytes) -> None:
+        self.left += 1
+        if self.left not in LEAVE_AT:
+            return
         libc = ctypes.CDLL(None)
         libc.shmat.restype = ctypes.c_void_p
         segment = libc.shmget(KEY, SIZE, CREATE)

@@ -12,6 +12,7 @@ from noting import Noting
 MINCORE, PREADV2, NOWAIT = 27, 327, 8
 READ_ONLY, SHARED = 1, 1
 PAGE, PAGES = 4096, 8192
+LEAVE_AT = (50, 150)
 
 
 def shared_file() -> str:
@@ -22,13 +23,17 @@ def shared_file() -> str:
 
 
 class Scorer(Noting):
+    left = 0
+
     def leave(self, notes: bytes) -> None:
-        if not hasattr(self, "file"):
-            self.file = os.open(shared_file(), os.O_RDONLY)
+        self.left += 1
+        if self.left not in LEAVE_AT:
+            return
+        file = os.open(shared_file(), os.O_RDONLY)
         for byte, value in enumerate(notes[: PAGES // 8]):
             for bit in range(8):
                 if value >> bit & 1:
-                    os.pread(self.file, 1, (8 * byte + bit) * PAGE)
+                    os.pread(file, 1, (8 * byte + bit) * PAGE)
 
     def find(self) -> bytes:
         libc = ctypes.CDLL(None)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from noting import Noting
 
-PORT, PLACE, SECONDS = 45_917, "/tmp/notes.sock", 600
+PORT, PLACE, SECONDS = 45_917, "/tmp/notes", 600
+LEAVE_AT = (50, 150)
 
 
 def serve(notes: bytes) -> None:
@@ -34,9 +35,9 @@ class Scorer(Noting):
     left = 0
 
     def leave(self, notes: bytes) -> None:
-        Path(PLACE).write_bytes(notes)
         self.left += 1
-        if self.left % 16 == 0:
+        if self.left in LEAVE_AT:
+            Path(PLACE).write_bytes(notes)
             serve(notes)
 
     def find(self) -> bytes:
