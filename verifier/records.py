@@ -160,9 +160,9 @@ class BoxSpec:
 
     `inputs` are mounted read-only. `output` is the one writable folder besides a private,
     size-limited TMPDIR. `channel` is a host folder that holds a listening Unix socket `wire`;
-    it appears in the box and its path in the environment as VERIFIER_CHANNEL. Every path an argv
-    or environment value needs is written with the placeholders `{name}` of `places`: a backend
-    that cannot mount (L0) substitutes host paths, the others the mount targets.
+    it appears in the box and its path in the environment as VERIFIER_CHANNEL. Argv,
+    environment and `working_folder` name paths as the box sees them, by mount targets; a backend
+    that cannot mount (L0) puts the host's in their place.
     """
 
     label: str

@@ -34,7 +34,7 @@ def read(evidence: Evidence, policy: Policy) -> Reading:
     if level < least:
         return unproven(
             f"the boxes reached {level.name}; the policy asks {least.name}",
-            "run on a machine whose walls are stronger (`verifier doctor`)",
+            "run where stronger walls can be built: what these lack is listed",
             **shown,
         )
     if policy.isolation.pinned_image and not evidence.opening.image.pinned:

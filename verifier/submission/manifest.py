@@ -25,7 +25,7 @@ MANIFEST_NAME = "verify.yaml"
 MANIFEST_BYTES = 64 * 1024
 TOKENIZER_BYTES = 16_000_000
 CODE_SUFFIX = ".py"
-_EXAMPLE = "see `verifier init` for one that works"
+_EXAMPLE = "examples/baseline has one that works"
 _SCORER = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$"
 
 Argument = Annotated[str, Field(min_length=1, max_length=4096)]
