@@ -19,7 +19,7 @@ import pytest
 from tests.sandbox.conftest import Boxes
 from tests.sandbox.traces import until
 from verifier.errors import BoxNotAsAsked, ImageFault, MachineFault, StorageFault
-from verifier.records import Assurance, EndedBy, Root
+from verifier.records import Assurance, EndedBy, Mount, Root
 from verifier.sandbox.interface import Sandbox
 from verifier.sandbox.readback import NO_CAPABILITIES
 
@@ -201,6 +201,18 @@ def test_a_single_file_can_be_an_input(boxes: Boxes) -> None:
     with boxes.sandbox.start(replace(spec, inputs=(*spec.inputs, model))) as box:
         end = box.wait(20)
     assert end is not None and end.log == "given\n"
+
+
+def test_host_paths_may_be_relative(boxes: Boxes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are read where the verifier runs."""
+    monkeypatch.chdir(boxes.folder)
+    spec = boxes.spec("print(open('/in/given').read()); open('/out/made', 'w').close()")
+    given, made = Path("in"), Path(boxes.out.relative_to(boxes.folder))
+    inputs, out = (Mount(source=given, target="/in"),), Mount(source=made, target="/out")
+    with boxes.sandbox.start(replace(spec, inputs=inputs, output=out)) as box:
+        end = box.wait(60)
+    assert end is not None and end.log.split() == ["given"]
+    assert (made / "made").exists()
 
 
 def test_the_channel_joins_host_and_box(boxes: Boxes) -> None:

@@ -86,6 +86,7 @@ class Bubblewrap:
     def start(self, spec: BoxSpec) -> Box:
         """Create, read back and start one box."""
         self.prepare(spec.root)
+        spec = local.possible(spec)
         preparing = local.prepare_box(spec, local.box_uid())
         try:
             return self._start(spec, preparing)

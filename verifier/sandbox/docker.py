@@ -95,7 +95,7 @@ class Docker:
 
     def start(self, spec: BoxSpec) -> Box:
         """Create, read back and start one box."""
-        local.require_possible(spec)
+        spec = local.possible(spec)
         image = self._image(spec.root)
         began = time.monotonic()
         run = ContainerRun(self._api, self._group(spec.limits))

@@ -53,11 +53,11 @@ class Asked:
     def binds(self) -> list[tuple[str, str, bool]]:
         """(host source, place in the box, read-only), sorted by place."""
         spec = self.spec
-        binds = [(str(mount.source.resolve()), mount.target, True) for mount in spec.inputs]
+        binds = [(str(mount.source), mount.target, True) for mount in spec.inputs]
         if spec.output is not None:
-            binds.append((str(spec.output.source.resolve()), spec.output.target, False))
+            binds.append((str(spec.output.source), spec.output.target, False))
         if spec.channel is not None:
-            binds.append((str(spec.channel.resolve()), local.CHANNEL, True))
+            binds.append((str(spec.channel), local.CHANNEL, True))
         return sorted(binds, key=lambda bind: bind[1])
 
     @property

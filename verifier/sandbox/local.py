@@ -11,12 +11,12 @@ import os
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from verifier.errors import BoxLost, BoxNotAsAsked, StorageFault
-from verifier.records import BoxFacts, BoxSpec
+from verifier.records import BoxFacts, BoxSpec, Mount
 from verifier.sandbox import cgroup, hostile, output, owner
 from verifier.sandbox.boxlog import BoxLog, read_blocks
 from verifier.sandbox.cgroup import Cgroup
@@ -51,8 +51,8 @@ def base_environment(spec: BoxSpec, path: str, temporary: str, channel: str) -> 
     return {**base, **spec.environment}
 
 
-def require_possible(spec: BoxSpec) -> None:
-    """Refuse what no backend can make good.
+def possible(spec: BoxSpec) -> BoxSpec:
+    """The spec with absolute host paths; refuses what no backend can make good.
 
     Raises BoxNotAsAsked for a limit that is none (engines and file systems read zero as "no
     limit"), StorageFault for an input that the box's user could not read; root could, it cannot.
@@ -74,6 +74,16 @@ def require_possible(spec: BoxSpec) -> None:
         needed = READABLE_BY_ALL if source.is_dir() else 0o004
         if os.geteuid() == 0 and mode & needed != needed:
             raise StorageFault(f"{source}: not readable for the box's user", remedy="chmod o+rX")
+    return replace(
+        spec,
+        inputs=tuple(_absolute(mount) for mount in spec.inputs),
+        output=spec.output and _absolute(spec.output),
+        channel=spec.channel and spec.channel.resolve(),
+    )
+
+
+def _absolute(mount: Mount) -> Mount:
+    return replace(mount, source=mount.source.resolve())
 
 
 def require_no_gpus(spec: BoxSpec) -> None:
@@ -202,12 +212,11 @@ class Preparing:
 
 
 def prepare_box(spec: BoxSpec, uid: int) -> Preparing:
-    """Make folders, control group and output for a box run by `uid`.
+    """Make folders, control group and output for a `possible` box run by `uid`.
 
     Raises StorageFault, or BoxNotAsAsked for what cannot be had here.
     """
     began = time.monotonic()
-    require_possible(spec)
     require_no_gpus(spec)
     preparing = Preparing(spec, new_place(), None, None, began)
     try:

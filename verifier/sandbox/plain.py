@@ -72,6 +72,7 @@ class Plain:
     def start(self, spec: BoxSpec) -> Box:
         """Create, read back and start one box."""
         self.prepare(spec.root)
+        spec = local.possible(spec)
         view = host_view(spec.root)
         uid = _reachable_uid(view)
         preparing = local.prepare_box(spec, uid)
