@@ -19,6 +19,7 @@ import weakref
 from typing import Any
 
 import docker
+import requests
 from docker.constants import DEFAULT_UNIX_SOCKET
 from docker.utils import kwargs_from_env
 
@@ -71,7 +72,7 @@ class Docker:
             self._info: dict[str, Any] = self._api.info()
         except Faults as fault:
             self.close()
-            raise _unanswered(fault) from fault
+            raise _unanswered(_in_words(fault)) from fault
         self._runtime = runtime or str(self._info["DefaultRuntime"])
         self._store = EngineStore(self._api)
         self._sweep()
@@ -213,7 +214,19 @@ def _connected() -> docker.APIClient:
     except (KeyError, TypeError, ValueError) as fault:
         raise _unanswered("what answers is no engine") from fault
     except (OSError, *Faults) as fault:
-        raise _unanswered(fault) from fault
+        raise _unanswered(_in_words(fault)) from fault
+
+
+def _in_words(fault: BaseException) -> str:
+    """What the system said first, rather than what every layer made of it."""
+    if isinstance(fault, requests.Timeout):
+        return f"no answer within {ANSWER_SECONDS:g} s"
+    first: BaseException | None = fault
+    while first is not None:
+        if isinstance(first, OSError) and first.strerror:
+            return first.strerror
+        first = first.__context__
+    return str(fault)
 
 
 def _require_listener(address: str) -> None:
@@ -225,7 +238,9 @@ def _require_listener(address: str) -> None:
             stream.connect(path)
 
 
-def _unanswered(reason: object) -> EngineUnavailable:
+def _unanswered(reason: str) -> EngineUnavailable:
+    address = os.environ.get("DOCKER_HOST", DEFAULT_UNIX_SOCKET)
     return EngineUnavailable(
-        f"no container engine answers: {reason}", remedy="start Docker, or --backend local"
+        f"no container engine answers at {address}: {reason}",
+        remedy="start Docker, or --backend local",
     )
