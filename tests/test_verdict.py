@@ -282,15 +282,16 @@ def test_what_a_reader_must_know_stands_in_the_notes() -> None:
         assert fact in said
 
 
-def test_an_official_run_on_a_pinned_image_has_nothing_else_to_say() -> None:
-    """No note stands where its reason does not."""
+def test_an_official_run_on_a_pinned_image_has_little_else_to_say() -> None:
+    """No note stands where its reason does not; that a key is official is only said so far."""
     made = make.with_opening(make.evidence(), self_run=False)
     assert decide(made, make.local()).notes == (
         "not checked: record, provenance, twin",
         "attempt 1 of this author, decided at α = 0.0005",
+        "the key is said to be the organizer's: compare it with the published one",
     )
     walls = replace(made, boxes=(make.box(lacking=("pids", "memory")), make.box(lacking=("pids",))))
-    assert decide(walls, make.local()).notes[2:] == (
+    assert decide(walls, make.local()).notes[3:] == (
         "a wall was lacking: memory",
         "a wall was lacking: pids",
     )

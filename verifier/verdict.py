@@ -138,6 +138,8 @@ def notes(
     said.append(f"attempt {opening.attempt} of this author, decided at α = {alpha:g}")
     if opening.self_run:
         said.append("self-run: the key is the user's own, so this is a claim to others")
+    else:
+        said.append("the key is said to be the organizer's: compare it with the published one")
     if not opening.image.pinned:
         said.append("the image was not pinned")
     if policy.rehearsal:

@@ -12,6 +12,9 @@ class Progress(Protocol):
     def advance(self, amount: float) -> None:
         """`amount` more of the phase's total is done."""
 
+    def stopped(self, why: str) -> None:
+        """The phase ends before its end, and not by an exception."""
+
 
 class Watch(Protocol):
     """Whoever shows progress."""
@@ -25,6 +28,9 @@ class Watch(Protocol):
 
 class _Unseen:
     def advance(self, amount: float) -> None:
+        """Nobody is watching."""
+
+    def stopped(self, why: str) -> None:
         """Nobody is watching."""
 
 

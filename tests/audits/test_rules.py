@@ -231,11 +231,15 @@ def test_training_on_other_hardware_is_neither_kept_nor_broken() -> None:
 
 
 def test_how_training_ended_is_said_as_far_as_it_is_known() -> None:
-    """A killed run has no exit code."""
-    failed = judge("train-budget", part("training", exit_code=3))
-    assert failed.reason == "training was ended by itself, exit code 3"
-    killed = judge("train-budget", part("training", ended_by=EndedBy.MEMORY, exit_code=None))
-    assert killed.reason == "training was ended by memory limit"
+    """A killed run has no exit code; the last thing it said is what its author looks for."""
+    failed = judge("train-budget", part("training", exit_code=3, log="Traceback\n\nno data\n \n"))
+    assert failed.reason == "training ended with exit code 3: no data"
+    killed = judge(
+        "train-budget", part("training", ended_by=EndedBy.MEMORY, exit_code=None, log="")
+    )
+    assert killed.reason == "training was ended by the memory limit"
+    stopped = judge("train-budget", part("training", ended_by=EndedBy.HOST, log=" \n"))
+    assert stopped.reason == "training was ended by the verifier"
 
 
 def test_a_forbidden_sealed_start_is_unproven() -> None:

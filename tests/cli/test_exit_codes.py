@@ -13,6 +13,7 @@ import pytest
 from tests.audits import evidence as make
 from verifier import errors, pipeline
 from verifier.cli.main import FAILED, USAGE, run
+from verifier.cli.watching import watcher
 from verifier.errors import BadInput, Interrupted, VerifierError
 from verifier.records import Answer
 from verifier.verdict import decide
@@ -113,6 +114,9 @@ def test_a_reader_that_went_away_is_no_success(monkeypatch: pytest.MonkeyPatch) 
         ["verfy", "x"],
         ["verify", "x", "--nonsense"],
         ["verify", "x", "--seeds", "0"],
+        ["verify", "x", "--key", "/nonexistent"],
+        ["sign", "x", "--key", "/nonexistent"],
+        ["verify", "x", "--organizer", "--json", "--nonsense"],
         ["verify", "x", "--scorers", "many"],
         ["verify", "x", "--image", "latest"],
         ["verify", "x", "--policy", "local_gpu"],
@@ -134,6 +138,32 @@ def test_what_cannot_be_asked_ends_in_64(
     """The command line library's own errors too."""
     assert run(words) == USAGE
     assert capsys.readouterr().err.strip()
+
+
+def test_a_usage_error_names_the_option(capsys: pytest.CaptureFixture[str]) -> None:
+    """And a machine that asked for JSON gets JSON."""
+    assert run(["verify", "x", "--documents", "none", "--json"]) == USAGE
+    said = capsys.readouterr()
+    assert "--documents" in said.err
+    assert json.loads(said.out)["exit_code"] == USAGE
+
+
+def test_no_command_at_all_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    """On stderr: nothing was done."""
+    assert run([]) == USAGE
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("Usage: verifier")
+
+
+def test_a_phase_that_stopped_is_not_ticked_off(capsys: pytest.CaptureFixture[str]) -> None:
+    """However short it was; what stopped it cannot paint on the terminal."""
+    with watcher(quiet=False).phase("score", 10.0) as progress:
+        progress.advance(1.0)
+        progress.stopped("died \x1b[2J[bold]")
+    said = capsys.readouterr().err
+    assert said.startswith("✗ score")
+    assert "\\x1b[2J[bold]" in said
 
 
 @pytest.mark.parametrize("answer", Answer)

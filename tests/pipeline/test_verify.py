@@ -88,7 +88,7 @@ def test_a_finished_verdict_is_shown_again_and_rechecked_from_its_ledger(
     again = verified(request_of)
     assert again.verdict == first.verdict
     assert len(Ledger.open(first.folder / "ledger").records) == events
-    found = pipeline.recheck(first.folder)
+    found = pipeline.recheck(first.folder / "ledger" / "ledger.jsonl")
     assert found.verdict == first.verdict
     assert found.self_run
     (opening,) = Ledger.open(first.folder / "ledger").find(Opening)
@@ -123,6 +123,11 @@ def test_a_run_that_died_resumes_after_its_last_finished_phase(
         with pytest.raises(KeyboardInterrupt):
             pipeline.verify(request_of, Unwatched())
     (folder,) = request_of.out.iterdir()
+    for errand in (pipeline.recheck, lambda run: pipeline.sign(run, request_of.key)):
+        with pytest.raises(RequestError, match="no finished verdict"):
+            errand(folder)
+    with pytest.raises(RequestError, match="none of these runs"):
+        pipeline.report([folder], request_of.out / "index.html", Unwatched())
     before = Ledger.open(folder / "ledger")
     assert before.find(Training)
     assert not before.find(Pass)
@@ -185,6 +190,7 @@ def test_a_training_run_that_fails_is_a_finding_with_its_log(
     (folder,) = (path for path in request.out.iterdir() if path.is_dir())
     (facts,) = Ledger.open(folder / "ledger").find(Training)
     assert "no data like this" in facts.log
+    assert found["train-budget"].reason == "training ended with exit code 1: no data like this"
 
 
 def test_a_sampled_replay_gives_a_bound(request_of: pipeline.Request) -> None:
@@ -193,6 +199,39 @@ def test_a_sampled_replay_gives_a_bound(request_of: pipeline.Request) -> None:
     verdict = verified(dataclasses.replace(request_of, policy=sampled)).verdict
     assert verdict.delta_bpb is not None
     assert verdict.delta_bpb > 0
+
+
+def test_more_seeds_than_the_policy_has_are_refused(request_of: pipeline.Request) -> None:
+    """Fewer make a spot check; more would be another rule."""
+    with pytest.raises(RequestError, match="--seeds 2"):
+        pipeline.verify(dataclasses.replace(request_of, seeds=2), Unwatched())
+
+
+def test_an_out_folder_that_cannot_be_made_is_the_asker_s(request_of: pipeline.Request) -> None:
+    """A file stands there."""
+    request_of.out.write_text("a file")
+    with pytest.raises(RequestError, match="--out"):
+        pipeline.verify(request_of, Unwatched())
+
+
+def test_a_command_that_the_image_lacks_is_named(
+    request_of: pipeline.Request, tmp_path: Path
+) -> None:
+    """Said as what was handed over, or found when it ended: never as a fault of ours."""
+    misspelt = tmp_path / "misspelt"
+    shutil.copytree(Path(request_of.reference), misspelt)
+    manifest = (misspelt / "verify.yaml").read_text(encoding="utf-8")
+    assert "[python3, train.py" in manifest
+    (misspelt / "verify.yaml").write_text(
+        manifest.replace("[python3, train.py", "[pyton3, train.py"), encoding="utf-8"
+    )
+    request = dataclasses.replace(request_of, reference=str(misspelt))
+    try:
+        verdict = pipeline.verify(request, Unwatched()).verdict
+    except RequestError as fault:
+        assert str(fault).startswith("pyton3: ")
+    else:
+        assert verdict.answer is Answer.INCONCLUSIVE
 
 
 def test_the_interpreter_at_hand_needs_torch_and_says_so(request_of: pipeline.Request) -> None:

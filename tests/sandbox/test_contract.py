@@ -18,7 +18,7 @@ import pytest
 
 from tests.sandbox.conftest import Boxes
 from tests.sandbox.traces import until
-from verifier.errors import BoxNotAsAsked, ImageFault, MachineFault, StorageFault
+from verifier.errors import BoxNotAsAsked, ImageFault, MachineFault, RequestError, StorageFault
 from verifier.records import Assurance, EndedBy, Mount, Root
 from verifier.sandbox.interface import Sandbox
 from verifier.sandbox.readback import NO_CAPABILITIES
@@ -353,7 +353,7 @@ def test_a_program_that_is_not_there_is_no_success(boxes: Boxes) -> None:
         with boxes.sandbox.start(spec) as box:
             end = box.wait(20)
         assert end is not None and end.exit_code not in {0, None}
-    except ImageFault as fault:
+    except RequestError as fault:
         assert "cannot be run" in str(fault)
 
 

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.submission.folders import CLAIMS, MANIFEST, submission_folder
+from verifier import policy as policies
 from verifier.errors import BadSubmission
-from verifier.submission import pull, schema
+from verifier.submission import pull, require_allowed, schema
 from verifier.submission.claims import parse_claims
 from verifier.submission.manifest import read_manifest
 
@@ -32,7 +33,7 @@ from verifier.submission.manifest import read_manifest
         (('[python3, train.py, "{seed}"]', "[python3, 3]"), "2", "list of strings"),
         (('[python3, train.py, "{seed}"]', "[]"), "2", "list of strings"),
         (('[python3, train.py, "{seed}"]', "{a: b}"), "2", "neither a value nor"),
-        (("model:Model", "model.py"), "3", "scorer"),
+        (("model:Model", "model.py"), "3", "MODULE:CLASS"),
         (("rows: 16", "rows: !!python/object:os.system 16"), "6", "not YAML"),
         (("rows: 16", "rows: ["), "8", "not YAML"),
         ((MANIFEST, "[" * 5000), "", "not YAML"),
@@ -49,6 +50,28 @@ def test_what_is_wrong_in_verify_yaml_is_named_with_its_line(
         read_manifest(MANIFEST.replace(*change).encode())
     assert refused.value.file == "verify.yaml"
     assert refused.value.place == line
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "why"),
+    [
+        (("adaptation: none", "adaptation: stream"), 5, "none or document is"),
+        (("rows: 16", "rows: 257"), 6, "more than 256"),
+        (("chunk: 32", "chunk: 4097"), 7, "more than 4096"),
+    ],
+)
+def test_what_the_policy_does_not_allow_is_named_with_its_line(
+    tmp_path: Path, change: tuple[str, str], line: int, why: str
+) -> None:
+    """Promise: said before anything is built or trained."""
+    rule = policies.load("local_cpu").policy.score
+    assert change[0] in MANIFEST
+    folder = submission_folder(tmp_path / "given", manifest=MANIFEST.replace(*change))
+    submission = pull(str(folder), tmp_path / "store")
+    with pytest.raises(BadSubmission, match=why) as refused:
+        require_allowed(submission, rule)
+    assert refused.value.place == str(line)
+    require_allowed(pull(str(submission_folder(tmp_path / "fine")), tmp_path / "store"), rule)
 
 
 @given(st.one_of(st.text(max_size=60).map(str.encode), st.binary(max_size=60)))
@@ -108,6 +131,7 @@ def claims(**changed: object) -> bytes:
         (claims(val_bpb=-1.0), "5", "above 0"),
         (claims(val_bpb=10**400), "5", "above 0"),
         (claims(val_bpb=float("nan")), "", "NaN is not a number"),
+        (b'{"author": "Ada", "name": "it",\n "vl_bpb": 1.2}', "2", "did you mean `val_bpb`"),
         (claims(author=["Ada"]), "2", "must be a string"),
         (claims(author="  "), "2", "is empty"),
         (claims(author=None), "2", "is missing"),

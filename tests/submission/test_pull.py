@@ -166,6 +166,9 @@ def test_git_references_are_refused_as_not_built_yet(tmp_path: Path, reference: 
         pull(reference, tmp_path)
     with pytest.raises(RequestError, match="no such folder or tarball"):
         pull(str(tmp_path / "nothing here"), tmp_path)
+    for mistyped in ("../nothing-here", "./nothing.here", "examples/basline"):
+        with pytest.raises(RequestError, match="no such folder or tarball"):
+            pull(mistyped, tmp_path)
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])

@@ -16,6 +16,7 @@ import numpy as np
 from verifier.policy import Policy
 from verifier.records import Evidence, Finding, Outcome, SeedEvidence
 
+SHOWN_OF_LINE = 200
 SEVERITY = (Outcome.KEPT, Outcome.NOT_RUN, Outcome.UNPROVEN, Outcome.BROKEN)
 
 
@@ -62,6 +63,12 @@ def plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def last_line(log: str) -> str:
+    """The last thing a log says, after a colon and short enough for a reason; "" if nothing."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    return f": {lines[-1][:SHOWN_OF_LINE]}" if lines else ""
+
+
 def kept(reason: str, **evidence: Any) -> Reading:
     """The rule was kept, on this evidence."""
     return Reading(Outcome.KEPT, reason, evidence=evidence)
@@ -91,7 +98,8 @@ def worst(readings: Mapping[int, Reading]) -> Reading:
         return not_run("no seed was run")
     seed = max(readings, key=lambda s: SEVERITY.index(readings[s].outcome))
     found = readings[seed]
-    reason = found.reason if len(readings) == 1 else f"seed {seed}: {found.reason}"
+    alike = all(reading.reason == found.reason for reading in readings.values())
+    reason = found.reason if alike else f"seed {seed}: {found.reason}"
     answers = {str(s): reading.outcome.value for s, reading in readings.items()}
     return Reading(found.outcome, reason, found.advice, {**found.evidence, "seeds": answers})
 

@@ -17,6 +17,8 @@ from verifier.ledger import root_parts, score_root
 from verifier.policy import Policy
 from verifier.records import Evidence, SeedEvidence
 
+WHOLE_DATA = "score all of the policy's documents: without --documents, on its own data"
+
 
 def read(evidence: Evidence, policy: Policy) -> Reading:
     """The data and the seeds are the policy's, and each seed's pass is whole."""
@@ -29,7 +31,7 @@ def read(evidence: Evidence, policy: Policy) -> Reading:
 def _data(evidence: Evidence, policy: Policy) -> Reading | None:
     held_out = evidence.held_out
     if other := other_data(evidence, policy):
-        return unproven(other, data=held_out.manifest_digest)
+        return unproven(other, WHOLE_DATA, data=held_out.manifest_digest)
     if held_out.targets <= 0 or int(np.sum(held_out.target_counts)) != held_out.targets:
         return unproven("the documents' targets do not add up to the total")
     return None

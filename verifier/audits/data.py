@@ -15,7 +15,7 @@ def other_data(evidence: Evidence, policy: Policy) -> str:
     held_out, rule = evidence.held_out, policy.data
     documents = len(held_out.target_counts)
     if rule.manifest is not None and held_out.manifest_digest != rule.manifest:
-        return "the held-out data is not the policy's"
+        return f"these {documents:,} documents are not the policy's held-out data, or not all of it"
     if rule.documents is not None and documents != rule.documents:
         return f"{documents} documents; the policy scores {rule.documents}"
     return ""

@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from verifier.audits.audit import Audit, Reading, broken, each_seed, kept, not_run, unproven, worst
+from verifier.audits.audit import (
+    Audit,
+    Reading,
+    broken,
+    each_seed,
+    kept,
+    last_line,
+    not_run,
+    unproven,
+    worst,
+)
 from verifier.policy import Policy
 from verifier.records import Evidence, FaultKind, ProtocolFault, SeedEvidence
 
@@ -40,7 +50,6 @@ def worst_fault(faults: tuple[ProtocolFault, ...]) -> Reading:
             "phase": first.phase,
             "request": first.request,
             "document": first.document,
-            "message": first.message,
         },
     )
 
@@ -48,6 +57,7 @@ def worst_fault(faults: tuple[ProtocolFault, ...]) -> Reading:
 def weigh(fault: ProtocolFault) -> Reading:
     """What one fault is."""
     where = f"{fault.kind.value} in answer to {fault.request} ({fault.phase})"
+    where += last_line(fault.message)
     match fault.kind:
         case (
             FaultKind.NAN
@@ -65,7 +75,7 @@ def weigh(fault: ProtocolFault) -> Reading:
         case FaultKind.BUDGET:
             return unproven(where, "answer faster: `score-budget` says what was allowed")
         case FaultKind.DIED | FaultKind.ERROR:
-            return unproven(where, "the scorer's own message and log say where it failed")
+            return unproven(where, "all that the scorer said is in report.html")
         case _:  # pragma: no cover - a closed enumeration
             assert_never(fault.kind)
 

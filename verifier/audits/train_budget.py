@@ -9,7 +9,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from verifier.audits.audit import Audit, Reading, broken, each_seed, kept, not_run, unproven
+from verifier.audits.audit import (
+    Audit,
+    Reading,
+    broken,
+    each_seed,
+    kept,
+    last_line,
+    not_run,
+    unproven,
+)
 from verifier.audits.fairness import other_hardware
 from verifier.policy import Policy
 from verifier.records import EndedBy, Evidence, SeedEvidence, Training
@@ -40,14 +49,20 @@ def judge(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
             return unproven(f"{over}; {unfit}", FINISH_EARLIER, **shown)
         return broken(over, FINISH_EARLIER, **shown)
     if training.ended_by is not EndedBy.ITSELF or training.exit_code != 0:
-        code = "" if training.exit_code is None else f", exit code {training.exit_code}"
-        reason = f"training was ended by {training.ended_by.value}{code}"
-        return unproven(reason, "see the end of its log in the report", **shown)
+        return unproven(_ending(training), "the end of its log is in report.html", **shown)
     if not high <= policy.train.limit_seconds:
         return unproven(f"between {low:.1f} and {high:.1f} s: too near the limit", **shown)
     if unfit and not policy.rehearsal:
         return unproven(unfit, **shown)
     return kept(f"at most {high:.1f} of {policy.train.limit_seconds:g} s", **shown)
+
+
+def _ending(training: Training) -> str:
+    """How a run that was not good ended, and the last thing it said."""
+    how = f"was ended by the {training.ended_by.value.removeprefix('the ')}"
+    if training.ended_by is EndedBy.ITSELF:
+        how = f"ended with exit code {training.exit_code}"
+    return f"training {how}{last_line(training.log)}"
 
 
 def _unusable(training: Training, policy: Policy) -> str:

@@ -50,7 +50,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Nothing is done before a command is named."""
@@ -71,10 +71,11 @@ def verify(
     ] = None,
     scorers: Annotated[int, typer.Option(min=1, max=64, help="Scorer boxes at a time.")] = 1,
     backend: Annotated[
-        str, typer.Option(help="auto, local, docker, bubblewrap or plain.")
+        str,
+        typer.Option(help="auto (the strongest), local (no engine), docker, bubblewrap or plain."),
     ] = "auto",
     image: Annotated[
-        str, typer.Option(help="pinned, or host: the Python at hand, never a record.")
+        str, typer.Option(help="pinned, or host: this Python and its packages, never a record.")
     ] = "pinned",
     data: Annotated[
         Path | None, typer.Option(help="A folder that `verifier data import` made.")
@@ -84,11 +85,18 @@ def verify(
     ] = None,
     previous: Annotated[
         str | None,
-        typer.Option(help="The row to beat: a finished run's folder, or NAME=BPB,BPB,…"),
+        typer.Option(
+            help="The record to beat, for `record`: a finished run's folder, or NAME=BPB,BPB,…"
+        ),
     ] = None,
-    key: Annotated[Path | None, typer.Option(help="The Ed25519 key to sign with.")] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="An Ed25519 key to sign with, instead of your own.")
+    ] = None,
     organizer: Annotated[
-        bool, typer.Option("--organizer", help="The key is the competition's, not a submitter's.")
+        bool,
+        typer.Option(
+            "--organizer", help="Say that --key is the competition's, not the submitter's own."
+        ),
     ] = False,
     as_json: Annotated[bool, JSON] = False,
     quiet: Annotated[bool, QUIET] = False,
@@ -111,7 +119,7 @@ def verify(
         scorers=scorers,
         backend=backend,
         image=image,
-        key=key,
+        key=_existing(key),
         organizer=organizer,
         data=data,
         previous=None if previous is None else _previous(previous),
@@ -152,21 +160,24 @@ def report(
 ) -> None:
     """Write the pages of finished runs again, and one page over all of them."""
     from verifier import pipeline
+    from verifier.cli.watching import watcher
 
-    index = pipeline.report(folders, out)
+    index = pipeline.report(folders, out, watcher(quiet=False))
     _say({"index": str(index)}, as_json, f"{index}")
 
 
 @app.command()
 def sign(
     ledger: Annotated[Path, typer.Argument(help="A finished run's folder, or its ledger.")],
-    key: Annotated[Path | None, typer.Option(help="The Ed25519 key to sign with.")] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="An Ed25519 key to sign with, instead of your own.")
+    ] = None,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Sign a ledger's head with your key."""
+    """Sign a finished ledger's head, in the place of an earlier signature."""
     from verifier import pipeline
 
-    public = pipeline.sign(ledger, key)
+    public = pipeline.sign(ledger, _existing(key))
     _say({"key": public}, as_json, f"signed by key {public}")
 
 
@@ -202,8 +213,13 @@ def explain(
 @app.command()
 def schema(
     what: Annotated[str, typer.Argument(help="policy, verify.yaml or report.json.")],
+    as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Print the JSON Schema of a file that people or machines read and write."""
+    """Print the JSON Schema of a file that people or machines read and write.
+
+    It is JSON with and without --json.
+    """
+    del as_json
     from verifier import policy as policies
     from verifier import report as reports
     from verifier import submission
@@ -317,9 +333,9 @@ def policy_show(
 
 
 @policy_app.command("schema")
-def policy_schema() -> None:
-    """Print what every key of a policy means."""
-    schema("policy")
+def policy_schema(as_json: Annotated[bool, JSON] = False) -> None:
+    """Print what every key of a policy means, as a JSON Schema."""
+    schema("policy", as_json)
 
 
 # ---------------------------------------------------------------- saying
@@ -376,6 +392,17 @@ def _say_data(held_out: Any, as_json: bool) -> None:
     print(f"training  {found['training_folder']}")
     for document, shard, at in held_out.found_in_training:
         print(f"document {document} stands in training shard {shard} at token {at}")
+
+
+def _existing(key: Path | None) -> Path | None:
+    """A key that was named is there: a misspelt one must not become a new identity."""
+    if key is not None and not key.exists():
+        raise RequestError(
+            f"{key}: there is no such key",
+            remedy="`openssl genpkey -algorithm ed25519 -out FILE` makes one; without --key your "
+            "own is used",
+        )
+    return key
 
 
 def _previous(text: str) -> PreviousRow:

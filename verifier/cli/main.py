@@ -45,7 +45,7 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, Interrupted, typer.Abort):
         return _interrupted()
     except typer.TyperException as wrong:
-        _say("usage", str(getattr(wrong, "message", "") or wrong) or type(wrong).__name__)
+        _say_usage(wrong, as_json="--json" in arguments)
         return USAGE
     except VerifierError as fault:
         _fail(fault, as_json="--json" in arguments)
@@ -76,6 +76,19 @@ def _fail(fault: VerifierError, *, as_json: bool) -> None:
     _say("error", fault.message, fault.remedy)
     if os.environ.get(DEBUG_VARIABLE):
         traceback.print_exc()
+
+
+def _say_usage(wrong: typer.TyperException, *, as_json: bool) -> None:
+    in_words = getattr(wrong, "format_message", None)
+    said = in_words() if in_words else str(wrong) or type(wrong).__name__
+    if type(wrong).__name__ == "NoArgsIsHelpError":
+        # No arguments: what it says is the help.
+        print(said, file=sys.stderr)
+        return
+    if as_json:
+        error = {"kind": "UsageError", "message": said, "remedy": ""}
+        print(json.dumps({"error": error, "exit_code": USAGE}))
+    _say("usage", said)
 
 
 def _say(word: str, text: str, remedy: str = "") -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from verifier.report import clipped
 from verifier.watch import Progress as Watched
 from verifier.watch import Unwatched, Watch
 
@@ -32,32 +33,41 @@ class Shown:
         """Show `name` with a bar while it runs, and how long it took when it ended."""
         began = time.monotonic()
         with contextlib.ExitStack() as stack:
+            seen = _Unseen()
             if self._console.is_terminal:
                 bars = stack.enter_context(_bars(self._console))
-                yield _Bar(bars, bars.add_task(escape(name), total=total))
-            else:
-                yield _Unseen()
-        seconds = time.monotonic() - began
-        if seconds >= SHORT_SECONDS:
-            self._console.print(f"[green]✓[/green] {escape(name)} [dim]{seconds:.1f} s[/dim]")
+                seen = _Bar(bars, bars.add_task(escape(name), total=total))
+            yield seen
+        took = f"[dim]{time.monotonic() - began:.1f} s[/dim]"
+        if seen.why:
+            said = f"[red]✗[/red] {escape(name)} {took}: {escape(clipped(seen.why))}"
+            self._console.print(said, soft_wrap=True)
+        elif time.monotonic() - began >= SHORT_SECONDS:
+            self._console.print(f"[green]✓[/green] {escape(name)} {took}")
 
     def note(self, text: str) -> None:
         """One sentence."""
         self._console.print(f"[yellow]![/yellow] {escape(text)}", soft_wrap=True)
 
 
-class _Bar:
+class _Unseen:
+    why = ""
+
+    def advance(self, amount: float) -> None:
+        """Not shown: a line would be printed for every chunk."""
+
+    def stopped(self, why: str) -> None:
+        """Shown at the end, in the place of success."""
+        self.why = why
+
+
+class _Bar(_Unseen):
     def __init__(self, bars: Progress, task: TaskID) -> None:
         self._bars, self._task = bars, task
 
     def advance(self, amount: float) -> None:
         """So much more is done."""
         self._bars.advance(self._task, amount)
-
-
-class _Unseen:
-    def advance(self, amount: float) -> None:
-        """Not shown: a line would be printed for every chunk."""
 
 
 def _bars(console: Console) -> Progress:

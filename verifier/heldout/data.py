@@ -143,7 +143,10 @@ class HeldOut:
         documents, or none is asked for.
         """
         if not 0 < count <= len(self.documents):
-            raise RequestError(f"{count} of {len(self.documents)} held-out documents asked for")
+            raise RequestError(
+                f"{count} held-out documents asked for; there are {len(self.documents)}",
+                remedy=f"--documents 1 to {len(self.documents)}, or all without it",
+            )
         if count == len(self.documents):
             return self
         salted = [salt.encode() + document for document in self.documents]

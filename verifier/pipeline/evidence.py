@@ -13,6 +13,7 @@ from verifier.pipeline.preparation import Preparation
 from verifier.pipeline.request import Rechecked, Report
 from verifier.records import Verdict
 from verifier.verdict import decide
+from verifier.watch import Watch
 
 
 def conclude(preparation: Preparation) -> Report:
@@ -30,7 +31,9 @@ def conclude(preparation: Preparation) -> Report:
 
 
 def ledger_folder(folder: Path) -> Path:
-    """The ledger in a run's folder, or the folder itself."""
+    """The ledger in a run's folder, the folder itself, or where its `ledger.jsonl` lies."""
+    if folder.name == "ledger.jsonl":
+        return folder.parent
     inside = folder / "ledger"
     return inside if (inside / "ledger.jsonl").exists() else folder
 
@@ -42,20 +45,16 @@ def recheck(folder: Path) -> Rechecked:
     should be, RequestError when there is no finished ledger.
     """
     place = ledger_folder(folder)
-    ledger = _opened(place)
-    stored = ledger.find(Verdict)
-    if not stored:
-        raise RequestError(
-            f"{place} holds no finished verdict", remedy="finish it with `verifier verify` first"
-        )
+    ledger = _finished(place)
+    (*_, stored) = ledger.find(Verdict)
     signed = (place / signature.SIGNATURE_FILE).exists()
     key = signature.verify_head(place, ledger.head) if signed else None
     policy = policies.load(str(place / "policy.yaml")).policy
     evidence = ledger.evidence()
     verdict = decide(evidence, policy)
-    if verdict != stored[-1]:
+    if verdict != stored:
         raise LedgerDamaged(
-            f"the evidence says {verdict.answer.value}, the ledger {stored[-1].answer.value}",
+            f"the evidence says {verdict.answer.value}, the ledger {stored.answer.value}",
             file=place / "ledger.jsonl",
             place="verdict",
             remedy="the verdict was written by another version of the rules, or altered",
@@ -64,15 +63,29 @@ def recheck(folder: Path) -> Rechecked:
 
 
 def _opened(place: Path) -> Ledger:
+    if not place.exists():
+        raise RequestError(f"{place}: there is no such folder")
     if not (place / "ledger.jsonl").exists():
         raise RequestError(f"{place} holds no ledger", remedy="name the folder of a run")
     return Ledger.open(place)
 
 
-def sign(folder: Path, key: Path | None) -> str:
-    """Sign a finished ledger's head. Returns the public key, hex."""
-    place = ledger_folder(folder)
+def _finished(place: Path) -> Ledger:
     ledger = _opened(place)
+    if not ledger.find(Verdict):
+        raise RequestError(
+            f"{place} holds no finished verdict", remedy="finish it with `verifier verify` first"
+        )
+    return ledger
+
+
+def sign(folder: Path, key: Path | None) -> str:
+    """Sign a finished ledger's head. Returns the public key, hex.
+
+    Raises RequestError when there is no verdict to sign.
+    """
+    place = ledger_folder(folder)
+    ledger = _finished(place)
     loaded = signature.load_or_create(key)
     signature.sign_head(loaded, place, ledger.head)
     return loaded.public_hex
@@ -87,10 +100,21 @@ def verify_signature(folder: Path) -> str:
     return signature.verify_head(place, _opened(place).head)
 
 
-def report(folders: list[Path], out: Path) -> Path:
-    """Write the pages of finished ledgers again, and an index over several."""
+def report(folders: list[Path], out: Path, watch: Watch) -> Path:
+    """Write the pages of finished ledgers again, and an index over several.
+
+    Folders of unfinished runs are noted and left out. Raises RequestError when none is finished.
+    """
+    finished = []
     for folder in folders:
         ledger = _opened(ledger_folder(folder))
         for verdict in ledger.find(Verdict)[-1:]:
             reports.write(folder, ledger.evidence(), verdict)
-    return reports.index(folders, out)
+            finished.append(folder)
+        if folder not in finished:
+            watch.note(f"{folder}: not finished, left out")
+    if not finished:
+        raise RequestError(
+            "none of these runs is finished", remedy="finish one with `verifier verify` first"
+        )
+    return reports.index(finished, out)

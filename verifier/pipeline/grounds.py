@@ -135,8 +135,13 @@ def open_tokens(
 def chosen_seeds(
     policy: Policy, submission: Submission, nonce: bytes, wanted: int | None
 ) -> tuple[int, ...]:
-    """PROTOCOL §8: the verifier's seeds, or the submission's own where the policy says so."""
+    """PROTOCOL §8: the verifier's seeds, or the submission's own where the policy says so.
+
+    Raises RequestError for more seeds than the policy has.
+    """
     count = policy.seeds.count if wanted is None else wanted
+    if count > policy.seeds.count:
+        raise RequestError(f"--seeds {count}: the policy has {policy.seeds.count}, no more")
     if policy.seeds.chosen_by == "submission" and len(submission.claim.seeds) >= count:
         return submission.claim.seeds[:count]
     return sampling.chosen_seeds(nonce, count)

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from verifier import __version__, image, signature, store
 from verifier import submission as submissions
-from verifier.errors import BadSubmission, StorageFault
+from verifier.errors import BadSubmission, RequestError, StorageFault
 from verifier.heldout import HeldOut, Tokens
 from verifier.ledger import FORMAT, Ledger
 from verifier.pipeline import grounds, harness
@@ -143,6 +143,7 @@ def prepare(request: Request, watch: Watch) -> Iterator[Preparation]:
     place = store.root()
     # 1. freeze
     submission = submissions.pull(request.reference, place)
+    submissions.require_allowed(submission, request.policy.policy.score)
     # 2. data, image, sandbox
     held_out = grounds.open_held_out(request, place, watch)
     ground = grounds.open_ground(request, place, watch)
@@ -216,10 +217,12 @@ def _run_folder(
     folder = request.out / f"{submission.folder_name}-{short}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        raise StorageFault(
+    except (FileExistsError, NotADirectoryError, PermissionError) as fault:
+        raise RequestError(
             f"{folder} cannot be made: {fault.strerror}", remedy="choose another --out"
         ) from fault
+    except OSError as fault:
+        raise StorageFault(f"{folder} cannot be made: {fault.strerror}") from fault
     return folder
 
 

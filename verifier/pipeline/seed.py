@@ -70,6 +70,8 @@ def train_seed(preparation: Preparation, seed: int) -> None:
             out_folder=preparation.folder / f"seed-{seed}",
             progress=progress,
         )
+        if not ended_well(trained.facts):
+            progress.stopped(f"exit code {trained.facts.exit_code}, {trained.facts.ended_by.value}")
     for facts in trained.boxes:
         preparation.note(facts)
     if not ledger.find(Training, seed=seed):
@@ -92,8 +94,12 @@ def trained_well(preparation: Preparation, seed: int) -> Weighing | None:
     trainings, weighings = ledger.find(Training, seed=seed), ledger.find(Weighing, seed=seed)
     if not trainings or not weighings:
         return None
-    ended_well = trainings[-1].ended_by is EndedBy.ITSELF and trainings[-1].exit_code == 0
-    return weighings[-1] if ended_well else None
+    return weighings[-1] if ended_well(trainings[-1]) else None
+
+
+def ended_well(training: Training) -> bool:
+    """By itself, and saying so."""
+    return training.ended_by is EndedBy.ITSELF and training.exit_code == 0
 
 
 # ---------------------------------------------------------------- score
@@ -111,6 +117,8 @@ def score_seed(preparation: Preparation, seed: int) -> None:
     total = float(preparation.tokens.targets)
     with preparation.watch.phase(f"score seed {seed}", total) as progress:
         result = run_pass(scoring(preparation, seed, weighing, budget, progress.advance))
+        for fault in result.faults:
+            progress.stopped(f"{fault.kind.value} in answer to {fault.request}")
     for fault in result.faults:
         ledger.append(fault)
         if fault.host_starved:
@@ -263,6 +271,8 @@ def replay_and_chain(preparation: Preparation, seed: int, weighing: Weighing, sc
         replayed = run_replay(
             course, blind_batches(key, targets, preparation.batches, asked, filler)
         )
+        for fault in replayed.faults:
+            progress.stopped(f"{fault.kind.value} in answer to {fault.request}")
     for fault in replayed.faults:
         ledger.append(fault)
     tau = policy.replay.tau_nats

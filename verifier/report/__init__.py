@@ -13,10 +13,11 @@ from pathlib import Path
 from verifier.records import Evidence, Verdict
 from verifier.report import as_html, as_markdown, files, overview
 from verifier.report.contents import tell
+from verifier.report.harmless import clipped
 from verifier.report.model import schema
 from verifier.report.terminal import render
 
-__all__ = ["index", "render", "schema", "write"]
+__all__ = ["clipped", "index", "render", "schema", "write"]
 
 
 def write(folder: Path, evidence: Evidence, verdict: Verdict) -> Path:

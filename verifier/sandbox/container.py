@@ -20,7 +20,7 @@ import docker
 import requests
 from docker.errors import APIError, DockerException, NotFound
 
-from verifier.errors import BoxLost, BoxNotAsAsked, ImageFault
+from verifier.errors import BoxLost, BoxNotAsAsked, RequestError
 from verifier.sandbox import cgroup, local, owner
 from verifier.sandbox.boxlog import read_frames
 from verifier.sandbox.cgroup import Cgroup, Usage
@@ -43,6 +43,7 @@ class ContainerRun:
         self._api = api
         self.group = group
         self._id = ""
+        self._command = ""
         self._watch = -1
         self._stream: socket.socket | None = None
         self._state: dict[str, Any] | None = None
@@ -54,6 +55,7 @@ class ContainerRun:
 
     def create(self, asked: Asked) -> None:
         """Make the container; it does not run yet."""
+        self._command = asked.spec.argv[0]
         created = self._api.create_container(
             asked.image,
             command=list(asked.spec.argv),
@@ -89,12 +91,15 @@ class ContainerRun:
         return read_frames(stream)
 
     def start(self) -> None:
-        """Start it. Raises ImageFault when the image lacks the command."""
+        """Start it. Raises RequestError when the image lacks the command."""
         try:
             self._api.start(self._id)
         except APIError as fault:
             if fault.status_code == requests.codes.bad_request:
-                raise ImageFault(f"the command cannot be run: {fault.explanation}") from fault
+                raise RequestError(
+                    f"{self._command}: the command cannot be run in the image",
+                    remedy="`verifier image show` lists what is in it",
+                ) from fault
             raise
         self.pid = int(self.inspect()["State"]["Pid"])
         if self.pid:

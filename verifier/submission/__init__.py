@@ -4,7 +4,7 @@ Never executes anything of a submission, never follows a link in what a stranger
 lets a submission's mistake look like the verifier's.
 """
 
-from verifier.submission.manifest import Manifest, Submission, schema
+from verifier.submission.manifest import Manifest, Submission, require_allowed, schema
 from verifier.submission.pull import pull
 from verifier.submission.shipment import Shipment, extracted, freeze, shipped_tokenizer
 from verifier.submission.weigh import weigh
@@ -16,6 +16,7 @@ __all__ = [
     "extracted",
     "freeze",
     "pull",
+    "require_allowed",
     "schema",
     "shipped_tokenizer",
     "weigh",

@@ -6,6 +6,7 @@ invents later are kept; what is there and impossible is an error with its line.
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 import re
@@ -22,6 +23,7 @@ CLAIMS_BYTES = 1 << 20
 NAME_CHARACTERS = 300
 BPB_AT_MOST = 64.0
 SEEDS_AT_MOST = 1000
+MISSPELT = 0.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,9 @@ def parse_claims(content: bytes) -> Claims:
     reader = _Reader(_decoded(content))
     values = reader.values()
     known = {"name", "author", "github_id", "val_bpb", "seeds"}
+    if "val_bpb" not in values:
+        for near in difflib.get_close_matches("val_bpb", values, 1, MISSPELT):
+            reader.refuse(near, "did you mean `val_bpb`?")
     return Claims(
         name=reader.text(values, "name", required=True),
         author=reader.text(values, "author", required=True),
@@ -106,7 +111,9 @@ class _Reader:
         return self._text.count("\n", 0, found[min(which, len(found) - 1)].start()) + 1
 
     def refuse(self, key: str, sentence: str) -> NoReturn:
-        raise BadSubmission(f"{key}: {sentence}", file=CLAIMS_NAME, place=self.line(key))
+        place = self.line(key)
+        named = sentence if place == key else f"{key}: {sentence}"
+        raise BadSubmission(named, file=CLAIMS_NAME, place=place)
 
     def values(self) -> dict[str, Any]:
         try:

@@ -17,6 +17,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from verifier.errors import BadSubmission
+from verifier.policy import ScoreRule
 from verifier.records import Adaptation, Claim, SubmissionFacts
 from verifier.submission.claims import Claims, read_claims
 from verifier.submission.tokenizer import reserialised
@@ -128,6 +129,28 @@ def read_submission(
     return submission
 
 
+def require_allowed(submission: Submission, rule: ScoreRule) -> None:
+    """Raises BadSubmission with the line of what the policy's `score` does not allow."""
+    manifest = submission.manifest
+    if manifest.adaptation not in rule.adaptation:
+        allowed = " or ".join(reach.value for reach in rule.adaptation)
+        fault = ("adaptation", f"{manifest.adaptation.value} is not allowed, {allowed} is")
+    elif manifest.rows > rule.rows_at_most:
+        fault = ("rows", f"{manifest.rows} is more than {rule.rows_at_most}")
+    elif manifest.chunk > rule.chunk_at_most:
+        fault = ("chunk", f"{manifest.chunk} is more than {rule.chunk_at_most}")
+    else:
+        return
+    key, sentence = fault
+    _, lines = _flat_yaml((submission.folder / MANIFEST_NAME).read_bytes())
+    raise BadSubmission(
+        f"{key}: {sentence}, the policy says",
+        file=MANIFEST_NAME,
+        place=lines[key],
+        remedy="change it, or name a policy that allows it (`verifier policy list`)",
+    )
+
+
 def read_manifest(content: bytes) -> Manifest:
     """Read verify.yaml. Raises BadSubmission with the line of the first thing that is wrong."""
     values, lines = _flat_yaml(content)
@@ -162,7 +185,9 @@ def _sentence(key: str, kind: str, message: str, value: object) -> str:
     if kind == "missing":
         return f"key {key!r} is missing"
     if key in ("train", "pack"):
-        return f'{key} is a list of strings such as ["python", "train.py"]: {message.lower()}'
+        return f'{key} is a list of strings such as [python3, train.py, "{{seed}}"]'
+    if key == "scorer":
+        return f"scorer is MODULE:CLASS, such as scorer:Scorer (found {str(value)[:80]!r})"
     return f"{key}: {message} (found {str(value)[:80]!r})"
 
 
@@ -210,7 +235,7 @@ def _value_of(loader: yaml.SafeLoader, node: yaml.Node, key: str) -> Any:
     ):
         return [loader.construct_object(child) for child in node.value]
     raise BadSubmission(
-        f"{key} holds neither a value nor a list of values",
+        f"{key} holds neither a value nor a list of values; braces want quotes",
         file=MANIFEST_NAME,
         place=node.start_mark.line + 1,
     )
@@ -220,14 +245,14 @@ def _check_files_named(submission: Submission, files: tuple[str, ...]) -> None:
     module = submission.manifest.scorer.partition(":")[0].replace(".", "/")
     if not {f"{module}.py", f"{module}/__init__.py"} & set(files):
         raise BadSubmission(
-            f"scorer: there is no {module}.py in the submission", file=MANIFEST_NAME, place="scorer"
+            f"there is no {module}.py in the submission", file=MANIFEST_NAME, place="scorer"
         )
     own = submission.manifest.own_tokenizer
     if own is None:
         return
     if own not in files:
         raise BadSubmission(
-            f"tokenizer: {own!r} is neither `data`, `bytes` nor a file of the submission",
+            f"{own!r} is neither `data`, `bytes` nor a file of the submission",
             file=MANIFEST_NAME,
             place="tokenizer",
         )

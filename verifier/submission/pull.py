@@ -31,9 +31,7 @@ from verifier.submission.walk import (
 
 SUBMISSION_BOUNDS = Bounds(files=2_000, total_bytes=128_000_000)
 IGNORED = ("__pycache__", ".git")
-_LATER = re.compile(
-    r"^[a-z][a-z0-9+.-]*://|^git@|#|@[0-9A-Za-z/_-]+\.\.|^[\w.-]+/[\w.-]+$", re.IGNORECASE
-)
+_LATER = re.compile(r"^[a-z][a-z0-9+.-]*://|^git@|#|@[0-9A-Za-z/_-]+\.\.", re.IGNORECASE)
 
 
 def pull(reference: str, store: Path) -> Submission:
