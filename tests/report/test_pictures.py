@@ -117,8 +117,11 @@ def test_the_caption_compares_the_first_chunk_with_the_later_ones() -> None:
     """Weighed by targets; bins without a number do not count."""
     bins = (part(1, 3.0, 4.0), part(2, 1.0, 3.0, 30), part(3, 1.0, 5.0), part(4, None, 9.0))
     said = captions.by_chunk(bins)
-    assert "first chunk costs 1.0000 nats per token less" in said
-    assert "later ones 2.5000 nats less" in said
+    assert "first chunk costs 1.0000 nats less per token" in said
+    assert "later ones 2.5000 nats less; the rise is" in said
+    worse = captions.by_chunk((part(1, 4.2, 4.0), part(2, 3.5, 3.0)))
+    assert "0.2000 nats more per token" in worse
+    assert "later ones 0.5000 nats more; a rise, which there is not here," in worse
     assert "later" not in captions.by_chunk(bins[:1])
     assert captions.saved((part(1, 3.0, None),)) == []
 

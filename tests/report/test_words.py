@@ -105,6 +105,7 @@ def test_figures_have_names_and_units() -> None:
         "mean_nats": 0.1342,
         "largest_nats": 1.5e-5,
         "p": 1.53e-297,
+        "sums_p": 0.0,
         "worst_share": 0.845,
         "sealed": True,
         "open": False,
@@ -129,6 +130,7 @@ def test_figures_have_names_and_units() -> None:
         ("p", "1.53e-297"),
         ("sealed", "yes"),
         ("seeds", "1: kept, 2: broken"),
+        ("sums p", "below 1e-300"),
         ("tar", "1,010,000 bytes"),
         ("zeal", "1,234"),
     ]

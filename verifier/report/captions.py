@@ -46,14 +46,18 @@ def by_document(documents: Documents) -> str:
 def by_chunk(bins: Sequence[Bin]) -> str:
     """What the first chunk saved over the reference, and what the later ones did."""
     (first, _), *later = saved(bins)
-    said = f"The first chunk costs {words.nats(first)} per token less than the reference"
+    said = f"The first chunk costs {_less(first)} per token than the reference"
     if later:
         mean = sum(gain * targets for gain, targets in later) / sum(n for _, n in later)
-        said += f", later ones {words.nats(mean)} less"
-    return (
-        f"{said}; the rise is what context and adaptation bought. The band is two standard errors"
-        " wide on either side."
-    )
+        said += f", later ones {_less(mean)}"
+        said += "; the rise" if mean > first else "; a rise, which there is not here,"
+        said += " is what context and adaptation bought"
+    return f"{said}. The band is two standard errors wide on either side."
+
+
+def _less(gain: float) -> str:
+    """0.2 → "0.2000 nats less", −0.2 → "0.2000 nats more"."""
+    return f"{words.nats(abs(gain))} {'less' if gain >= 0 else 'more'}"
 
 
 def saved(bins: Sequence[Bin]) -> list[tuple[float, int]]:

@@ -54,6 +54,7 @@ class Row:
 
     report: _Report
     address: str
+    folder: str
 
 
 def page(folders: list[Path], beside: Path) -> str:
@@ -61,7 +62,7 @@ def page(folders: list[Path], beside: Path) -> str:
 
     Raises RequestError for a folder without a report.json, BadInput for one that is no report.
     """
-    rows = [Row(_read(folder), _address(folder, beside)) for folder in folders]
+    rows = [Row(_read(folder), _address(folder, beside), folder.name) for folder in folders]
     groups = [
         (answer, sorted((r for r in rows if r.report.verdict.answer is answer), key=_order))
         for answer in (Answer.INCONCLUSIVE, Answer.REFUTED, Answer.VERIFIED)

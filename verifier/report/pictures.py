@@ -109,8 +109,9 @@ def by_position(bins: tuple[Bin, ...]) -> str:
         axes.set_ylim(bottom=0)
         axes.set_xlabel("position in document (token)")
         axes.set_ylabel("nats per token, mean")
-        _name_end(axes, at, reference, "reference", above=True)
-        _name_end(axes, at, charge, "charge", above=False)
+        dearer = bool(charge[-1] > reference[-1])
+        _name_end(axes, at, reference, "reference", above=not dearer)
+        _name_end(axes, at, charge, "charge", above=dearer)
 
     return _svg("position", draw)
 

@@ -227,6 +227,8 @@ def quantity(key: str, value: float) -> str:
             return f"{value:.4f} {_UNITS[unit]}"
         case "most" | "least" if "seconds" in key:
             return seconds(value)
+    if unit == "p" and value == 0:
+        return "below 1e-300"
     said = f"{value:,}" if isinstance(value, int) else f"{value:.3g}"
     return f"{said} {_UNITS[unit]}" if unit in _UNITS else said
 
