@@ -26,6 +26,7 @@ Answer = Callable[[Path], None]
 def held_out(tmp_path: Path) -> HeldOut:
     """Three documents and nothing else."""
     return HeldOut(
+        folder=tmp_path,
         name="three",
         manifest_digest="0" * 64,
         whole_digest="0" * 64,

@@ -78,7 +78,7 @@ def verify(
         str, typer.Option(help="pinned, or host: this Python and its packages, never a record.")
     ] = "pinned",
     data: Annotated[
-        Path | None, typer.Option(help="A folder that `verifier data import` made.")
+        Path | None, typer.Option(help="The folder that `verifier data import` printed.")
     ] = None,
     documents: Annotated[
         int | None, typer.Option(min=1, help="Only so many held-out documents: no verdict on all.")
@@ -381,6 +381,7 @@ def _say_data(held_out: Any, as_json: bool) -> None:
         "manifest": held_out.manifest_digest,
         "documents": len(held_out.documents),
         "bytes": sum(map(len, held_out.documents)),
+        "folder": str(held_out.folder),
         "training_folder": str(held_out.training_folder),
         "found_in_training": [list(met) for met in held_out.found_in_training],
     }
@@ -389,6 +390,7 @@ def _say_data(held_out: Any, as_json: bool) -> None:
         return
     print(f"{found['name']}: {found['documents']} held-out documents, {found['bytes']:,} bytes")
     print(f"manifest  {found['manifest']}")
+    print(f"folder    {found['folder']}    (for --data)")
     print(f"training  {found['training_folder']}")
     for document, shard, at in held_out.found_in_training:
         print(f"document {document} stands in training shard {shard} at token {at}")

@@ -36,13 +36,14 @@ Kind = Literal["data", "bytes"]
 
 @dataclass(frozen=True, kw_only=True)
 class HeldOut:
-    """One held-out data set. `documents` are UTF-8 bytes in canonical order.
+    """One held-out data set, kept in `folder`. `documents` are UTF-8 bytes in canonical order.
 
     `stream` are the imported shards' own tokens, None where documents are encoded afresh.
     `found_in_training` lists held-out documents met in training shards: (document, shard, first
     token). `whole_digest` is the manifest's; `manifest_digest` differs from it for a subset.
     """
 
+    folder: Path
     name: str
     manifest_digest: str
     whole_digest: str
@@ -216,6 +217,7 @@ def open_folder(folder: Path) -> HeldOut:
     elsewhere = folder / TRAINING_PATH
     digest = described.digest()
     return HeldOut(
+        folder=folder,
         name=described.name,
         manifest_digest=digest,
         whole_digest=digest,

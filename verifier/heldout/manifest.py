@@ -60,7 +60,9 @@ def load(folder: Path) -> Manifest:
         manifest = Manifest.model_validate_json(path.read_bytes())
     except OSError as fault:
         raise BadData(
-            f"no held-out data here: {fault.strerror}", file=path, remedy="verifier data build"
+            f"no held-out data here: {fault.strerror}",
+            file=path,
+            remedy="`verifier data build` and `verifier data import` print the folder to name",
         ) from fault
     except ValidationError as fault:
         first = fault.errors()[0]

@@ -149,6 +149,9 @@ def prepare(request: Request, watch: Watch) -> Iterator[Preparation]:
     ground = grounds.open_ground(request, place, watch)
     guest = harness.lay_out(place)
     # 3. attempt, nonce, seeds
+    place_of_key = request.key or signature.default_path()
+    if not place_of_key.exists():
+        watch.note(f"you have no key yet: one is made and kept as {place_of_key}")
     trial = _trial(request, submission, ground, place)
     seeds = grounds.chosen_seeds(request.policy.policy, submission, trial.nonce, request.seeds)
     # 4. ledger
