@@ -93,6 +93,8 @@ def carry_lossy_tokenizer(folder: Path, held_out: HeldOut) -> None:
 SHORT_TRAINING = {"limit_seconds: 300": "limit_seconds: 8"}
 SHORT_ANSWERS = {"answer_seconds: 60": "answer_seconds: 2"}
 SHORT_SCORING = {"limit_seconds: 300": "limit_seconds: 3"}
+# More batches leave unproven what is unproven, and take as long again.
+ONE_BATCH = {"chain_documents: 8": "chain_documents: 1"}
 
 CHEATS: tuple[Cheat, ...] = (
     verified(HONEST),
@@ -128,8 +130,8 @@ CHEATS: tuple[Cheat, ...] = (
     open_question("loses_bytes", "bytes", touch=carry_lossy_tokenizer),
     # honest mistakes
     open_question("remembers_scores", "purity"),
-    open_question("leaves_dropout_on", "determinism"),
-    open_question("quantises_across_rows", "reset"),
+    open_question("leaves_dropout_on", "determinism", policy=ONE_BATCH),
+    open_question("quantises_across_rows", "reset", policy=ONE_BATCH),
     open_question("predicts_with_less", "lookahead"),
     # notes for the replay
     refuted("notes_in_files", "normalization"),

@@ -15,7 +15,7 @@ from pathlib import Path
 from verifier import bundle
 from verifier.errors import StorageFault
 
-GUEST_FILES = ("harness.py", "tokenize_documents.py")
+GUEST_FILES = ("harness.py", "settle.py", "tokenize_documents.py")
 
 
 @dataclass(frozen=True, slots=True)

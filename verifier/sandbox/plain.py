@@ -45,6 +45,7 @@ class Plain:
         lacks = [
             "no namespaces: processes and their names can be seen, by other boxes too",
             "no loopback of its own: the box has no network at all",
+            "the host's disk is shared: which files lie in memory, and when they were read, tells",
             "a Unix socket that its user may open can be connected to by a box with a channel",
             *local.shared_lacks(cgroup.possible()),
         ]

@@ -34,6 +34,7 @@ from verifier.scoring.box import Floats, ScorerBox
 from verifier.scoring.passing import Scoring, work
 from verifier.scoring.plan import EMPTY, Batch, Frame, Ids, frames
 from verifier.scoring.replay import BlindRow, ReplayResult, replay_batch
+from verifier.scoring.settling import settled
 
 KEPT_SHARE = 4
 NOTHING = np.zeros(0, dtype=np.float64)
@@ -276,7 +277,8 @@ class Chain:
         def job(box: ScorerBox, _: int) -> None:
             replay_batch(box, self.targets, rows, blind, sums, self.advance)
 
-        if not self.run_boxes(1, job):
+        _, self.faults = work(settled(self.setting), "chain", 1, range(1), job)
+        if self.faults:
             return False
         where = self.pairs(case, case.kept)
         self.note(
@@ -299,7 +301,7 @@ class Chain:
             found.extend(self.enumerate(box, case, frame, columns, largest))
 
         # a fresh box for each group would cost more than it tells: groups share boxes
-        _, self.faults = work(self.setting, "chain", self.scorers, range(len(groups)), job)
+        _, self.faults = work(settled(self.setting), "chain", self.scorers, range(len(groups)), job)
         if self.faults:
             return False
         found.sort(key=lambda entry: (not entry[3], entry[0]))

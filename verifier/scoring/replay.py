@@ -22,6 +22,7 @@ from verifier.records import ProtocolFault
 from verifier.scoring.box import ScorerBox
 from verifier.scoring.passing import Advance, Scoring, Targets, work
 from verifier.scoring.plan import EMPTY, Batch, Frame, Ids, frames, shuffled
+from verifier.scoring.settling import settled
 
 LONE_BATCHES = 4
 EVERYWHERE_SHARE = 0.1
@@ -223,7 +224,7 @@ def run_replay(scoring: Scoring, replayed: Sequence[Sequence[BlindRow]]) -> Repl
     while True:
         try:
             busy, faults = work(
-                scoring.setting, "replay", scoring.scorers, range(len(replayed)), job
+                settled(scoring.setting), "replay", scoring.scorers, range(len(replayed)), job
             )
             break
         except BoxLost:
