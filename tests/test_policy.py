@@ -204,6 +204,22 @@ def test_a_file_is_read_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert policies.load("strict_tar").policy.name == "strict_tar"
 
 
+def test_a_policy_is_the_shipped_one_byte_for_byte_or_has_a_name_of_its_own() -> None:
+    """A comment more is another file, whatever it calls itself."""
+    assert policies.as_shipped(policies.load("local_cpu")) is True
+    assert policies.as_shipped(policies.parse(TEXT + b"#\n", "x")) is False
+    renamed = TEXT.replace(b"name: local_cpu", b"name: my_own")
+    assert policies.as_shipped(policies.parse(renamed, "x")) is None
+
+
+def test_what_no_audit_can_tell_no_policy_can_ask() -> None:
+    """Adaptation within a document looks like none from outside."""
+    text = TEXT.replace(b"adaptation: [none, document]", b"adaptation: [none]")
+    assert text != TEXT
+    with pytest.raises(BadPolicy, match="must hold document"):
+        policies.parse(text, "x")
+
+
 def test_a_file_has_at_most_64_kib() -> None:
     """The last byte that fits."""
     whole = TEXT + b"#" * (65_536 - len(TEXT))

@@ -172,7 +172,9 @@ def test_the_line_says_answer_policy_level_seeds_number_bound_and_key() -> None:
         f"VERIFIED · local_cpu · L2 · 1 seed · {number} · δ 0.0000 · self-run, key {key}"
     )
     official = make.with_opening(made, self_run=False)
-    assert decide(official, make.local()).line.endswith(f"δ 0.0000 · key {key}")
+    assert decide(official, make.local()).line.endswith(
+        f"δ 0.0000 · said to be the organizer's, key {key}"
+    )
 
 
 def test_a_rehearsal_says_so_in_its_line_and_notes() -> None:

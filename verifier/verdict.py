@@ -116,7 +116,8 @@ def line(answer: Answer, evidence: Evidence, policy: Policy, mean: Mean | None) 
         spread = "" if mean.std is None else f" ± {mean.std:.4f}"
         number = f"bpb {mean.bpb:.4f}{spread}"
         delta = "δ –" if mean.delta_bpb is None else f"δ {mean.delta_bpb:.4f}"
-    key = f"{'self-run, ' if opening.self_run else ''}key {opening.public_key[:KEY_SHOWN]}"
+    whose = "self-run" if opening.self_run else "said to be the organizer's"
+    key = f"{whose}, key {opening.public_key[:KEY_SHOWN]}"
     name = f"{policy.name} (a rehearsal)" if policy.rehearsal else policy.name
     return " · ".join((answer.value, name, opening.assurance.name, seeds, number, delta, key))
 

@@ -95,10 +95,10 @@ def test_a_replay_may_take_all_the_time_it_is_granted() -> None:
 def test_how_much_was_replayed_is_said() -> None:
     """Every target is another thing than some."""
     whole = lookahead.AUDIT.judge(make.evidence(), make.local())
-    assert whole.reason == "every target cost the same blind as in the pass"
+    assert whole.reason == "every target cost the same blind, within 0.0001 nats"
     some = lookahead.AUDIT.judge(make.with_draws(make.evidence()), make.sampled())
     count = some.evidence["replayed"]
-    assert some.reason == f"{count} targets cost the same blind as in the pass"
+    assert some.reason == f"{count} targets cost the same blind, within 0.0001 nats"
     missing = lookahead.AUDIT.judge(make.with_seed(make.evidence(), replay=None), make.local())
     assert missing.reason == "the replay was not finished"
 

@@ -242,6 +242,15 @@ def test_how_training_ended_is_said_as_far_as_it_is_known() -> None:
     assert stopped.reason == "training was ended by the verifier"
 
 
+def test_what_ran_on_other_clocks_is_shown_beside_training() -> None:
+    """Warm-up and packing have limits of their own; work moved there must be seen."""
+    alone = judge("train-budget", part("training"))
+    assert "packing" not in alone.reason
+    assert "warm-up" not in alone.reason
+    beside = judge("train-budget", part("training", init_seconds=5.0, pack_seconds=33.71))
+    assert beside.reason == f"{alone.reason}, warm-up 5.0 of 60 s, packing 33.7 of 60 s"
+
+
 def test_a_forbidden_sealed_start_is_unproven() -> None:
     """§2: only where the policy allows it is warm-up free."""
     policy = make.changed(make.local(), train={"sealed_start": "forbidden"})

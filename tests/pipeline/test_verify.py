@@ -91,6 +91,7 @@ def test_a_finished_verdict_is_shown_again_and_rechecked_from_its_ledger(
     found = pipeline.recheck(first.folder / "ledger" / "ledger.jsonl")
     assert found.verdict == first.verdict
     assert found.self_run
+    assert found.policy_as_shipped is None, "no policy called 'cheats' ships"
     (opening,) = Ledger.open(first.folder / "ledger").find(Opening)
     assert found.key == opening.public_key
     page = json.loads((first.folder / "report.json").read_text(encoding="utf-8"))
@@ -199,6 +200,13 @@ def test_a_sampled_replay_gives_a_bound(request_of: pipeline.Request) -> None:
     verdict = verified(dataclasses.replace(request_of, policy=sampled)).verdict
     assert verdict.delta_bpb is not None
     assert verdict.delta_bpb > 0
+
+
+def test_a_changed_policy_does_not_go_by_a_shipped_name(request_of: pipeline.Request) -> None:
+    """A verdict's line names its policy, and people read names."""
+    lenient = cheats_policy({"name: cheats": "name: local_cpu", "1.0e-4": "2.0e-2"})
+    with pytest.raises(RequestError, match="'local_cpu' that ships"):
+        pipeline.verify(dataclasses.replace(request_of, policy=lenient), Unwatched())
 
 
 def test_more_seeds_than_the_policy_has_are_refused(request_of: pipeline.Request) -> None:

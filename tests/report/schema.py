@@ -29,6 +29,7 @@ PLAIN: dict[str, Callable[[Any, Any], bool]] = {
     "minLength": lambda v, said: len(v) >= said,
     "maxLength": lambda v, said: len(v) <= said,
     "minimum": lambda v, said: v >= said,
+    "maximum": lambda v, said: v <= said,
     "exclusiveMinimum": lambda v, said: v > said,
     "exclusiveMaximum": lambda v, said: v < said,
     "pattern": lambda v, said: re.search(said, v) is not None,

@@ -113,9 +113,8 @@ def _doubt(scoring: Pass, replay: Replay, policy: Policy) -> str:
 def _agreeing(replay: Replay, policy: Policy) -> dict[str, Reading]:
     """Every replayed target cost what it cost in the pass."""
     whole = "every target" if replay.everything else f"{len(replay.targets):,} targets"
-    found = dict.fromkeys(
-        ASKED, kept(f"{whole} cost the same blind as in the pass", replayed=len(replay.targets))
-    )
+    reason = f"{whole} cost the same blind, within {policy.replay.tau_nats:g} nats"
+    found = dict.fromkeys(ASKED, kept(reason, replayed=len(replay.targets)))
     off = np.abs(np.expm1(replay.log_sums.astype(np.float64)))
     if not np.all(off <= 2 * policy.replay.tau_nats):
         reason = "predict's probabilities do not sum to 1, though normalised they fit the charges"

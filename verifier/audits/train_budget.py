@@ -54,7 +54,20 @@ def judge(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
         return unproven(f"between {low:.1f} and {high:.1f} s: too near the limit", **shown)
     if unfit and not policy.rehearsal:
         return unproven(unfit, **shown)
-    return kept(f"at most {high:.1f} of {policy.train.limit_seconds:g} s", **shown)
+    return kept(
+        f"at most {high:.1f} of {policy.train.limit_seconds:g} s{_beside(training, policy)}",
+        **shown,
+    )
+
+
+def _beside(training: Training, policy: Policy) -> str:
+    """What ran on clocks of their own: nobody should have to look for it."""
+    said = ""
+    if training.init_seconds is not None:
+        said += f", warm-up {training.init_seconds:.1f} of {policy.train.init_seconds:g} s"
+    if training.pack_seconds is not None:
+        said += f", packing {training.pack_seconds:.1f} of {policy.train.pack_seconds:g} s"
+    return said
 
 
 def _ending(training: Training) -> str:

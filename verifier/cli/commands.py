@@ -148,7 +148,9 @@ def recheck(
         whose = f"signed by key {found.key}, the submitter's own: it is a claim to others"
     else:
         whose = f"signed by key {found.key}"
-    _say_verdict(found.verdict, as_json, signature=whose)
+    rules = {True: "as shipped", False: "NOT the one that ships under that name", None: "a file"}
+    said = f"{rules[found.policy_as_shipped]}, sha256 {found.policy_digest}"
+    _say_verdict(found.verdict, as_json, rules=said, signature=whose)
     return EXIT_CODES[found.verdict.answer.value]
 
 

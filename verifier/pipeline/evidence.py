@@ -49,9 +49,9 @@ def recheck(folder: Path) -> Rechecked:
     (*_, stored) = ledger.find(Verdict)
     signed = (place / signature.SIGNATURE_FILE).exists()
     key = signature.verify_head(place, ledger.head) if signed else None
-    policy = policies.load(str(place / "policy.yaml")).policy
+    policy = policies.load(str(place / "policy.yaml"))
     evidence = ledger.evidence()
-    verdict = decide(evidence, policy)
+    verdict = decide(evidence, policy.policy)
     if verdict != stored:
         raise LedgerDamaged(
             f"the evidence says {verdict.answer.value}, the ledger {stored.answer.value}",
@@ -59,7 +59,13 @@ def recheck(folder: Path) -> Rechecked:
             place="verdict",
             remedy="the verdict was written by another version of the rules, or altered",
         )
-    return Rechecked(verdict=verdict, key=key, self_run=evidence.opening.self_run)
+    return Rechecked(
+        verdict=verdict,
+        key=key,
+        self_run=evidence.opening.self_run,
+        policy_digest=policy.digest,
+        policy_as_shipped=policies.as_shipped(policy),
+    )
 
 
 def _opened(place: Path) -> Ledger:

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from verifier import __version__, image, signature, store
+from verifier import policy as policies
 from verifier import submission as submissions
 from verifier.errors import BadSubmission, RequestError, StorageFault
 from verifier.heldout import HeldOut, Tokens
@@ -141,6 +142,7 @@ def prepare(request: Request, watch: Watch) -> Iterator[Preparation]:
     Raises RequestError, BadInput, MachineFault or ImageFault.
     """
     place = store.root()
+    _require_own_name(request)
     # 1. freeze
     submission = submissions.pull(request.reference, place)
     submissions.require_allowed(submission, request.policy.policy.score)
@@ -178,6 +180,15 @@ def prepare(request: Request, watch: Watch) -> Iterator[Preparation]:
         )
         _open_ledger(preparation, asked)
         yield preparation
+
+
+def _require_own_name(request: Request) -> None:
+    """A verdict's line names its policy: a changed one must not go by a shipped one's name."""
+    if policies.as_shipped(request.policy) is False:
+        raise RequestError(
+            f"this policy is not the '{request.policy.policy.name}' that ships with the verifier",
+            remedy="give it a name of its own",
+        )
 
 
 def _trial(request: Request, submission: Submission, ground: Ground, place: Path) -> Trial:

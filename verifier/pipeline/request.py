@@ -45,8 +45,14 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rechecked:
-    """A verdict decided again. `key`: whose signature covers the ledger (hex), None if nobody's."""
+    """A verdict decided again. `key`: whose signature covers the ledger (hex), None if nobody's.
+
+    `policy_as_shipped`: whether its policy is the one that ships under that name with this
+    verifier; None where none does.
+    """
 
     verdict: Verdict
     key: str | None
     self_run: bool
+    policy_digest: str
+    policy_as_shipped: bool | None

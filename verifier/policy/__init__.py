@@ -6,7 +6,7 @@ is never edited once a verdict cites its digest; a new rule is a new file (DESIG
 Must never judge: what a number means for a submission is the audits' to say.
 """
 
-from verifier.policy.reading import PolicyFile, digest, load, names, parse, schema
+from verifier.policy.reading import PolicyFile, as_shipped, digest, load, names, parse, schema
 from verifier.policy.rules import (
     AuditRule,
     ClaimRule,
@@ -40,6 +40,7 @@ __all__ = [
     "SizeRule",
     "TrainRule",
     "Weigh",
+    "as_shipped",
     "digest",
     "load",
     "names",

@@ -89,6 +89,12 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in bundle.path("policies").glob("*.yaml")))
 
 
+def as_shipped(file: PolicyFile) -> bool | None:
+    """Whether it is, byte for byte, the policy that ships under its name; None for a new name."""
+    name = file.policy.name
+    return load(name).digest == file.digest if name in names() else None
+
+
 def schema() -> dict[str, Any]:
     """JSON Schema of a policy file; descriptions cite the rules."""
     return Policy.model_json_schema()

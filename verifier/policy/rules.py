@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from verifier.records import Adaptation
 
@@ -95,11 +95,18 @@ class ScoreRule(Rules):
     start_seconds: Seconds
     """R2: loading and compiling before the first answer."""
     adaptation: Annotated[tuple[Reach, ...], Field(strict=False, min_length=1)]
-    """R5: how far what was learned may reach."""
+    """R5: how far what was learned may reach. `document` always: no audit tells it from none."""
     rows_at_most: Count
     """§2: B."""
     chunk_at_most: Count
     """§2: C."""
+
+    @field_validator("adaptation")
+    @classmethod
+    def _checkable(cls, reach: tuple[Adaptation, ...]) -> tuple[Adaptation, ...]:
+        if Adaptation.DOCUMENT not in reach:
+            raise ValueError("must hold document: no audit can tell it from none")
+        return reach
 
 
 class SizeRule(Rules):
@@ -122,7 +129,7 @@ class ReplayRule(Rules):
     """§4.3: every position, or those that are drawn."""
     draws: Annotated[int, Field(ge=0)]
     """§4.6: m, with replacement; 0 only with `all`."""
-    tau_nats: Annotated[float, Field(gt=0, lt=1)]
+    tau_nats: Annotated[float, Field(gt=0, le=0.1)]
     """§4.4: what two honest answers may differ by, per token."""
     reference: Literal["bigram", "ledger"]
     """§4.6: what the bound is measured from."""
