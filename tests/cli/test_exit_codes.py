@@ -183,3 +183,9 @@ def test_a_verdict_is_the_exit_code(
     assert (found["answer"], found["exit_code"]) == (answer.value, wanted)
     assert run(["verify", "x", "--quiet"]) == wanted
     assert str(tmp_path / "report.html") in capsys.readouterr().out
+
+
+def test_a_path_is_never_turned_into_a_picture(capsys: pytest.CaptureFixture[str]) -> None:
+    """`:x:` in a message is three characters."""
+    assert run(["verify", "./folder:x:name"]) == USAGE
+    assert "folder:x:name" in capsys.readouterr().err

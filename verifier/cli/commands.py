@@ -144,6 +144,8 @@ def recheck(
     found = pipeline.recheck(ledger)
     if found.key is None:
         whose = "nobody signed this ledger: it is a claim"
+    elif found.key != found.run_under:
+        whose = f"signed by key {found.key}; it was run under another, {found.run_under}"
     elif found.self_run:
         whose = f"signed by key {found.key}, the submitter's own: it is a claim to others"
     else:
@@ -355,7 +357,7 @@ def _say_verdict(verdict: Verdict, as_json: bool, **more: str) -> None:
         code = EXIT_CODES[verdict.answer.value]
         print(json.dumps({**encode_record(verdict), **more, "exit_code": code}))
         return
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     render(verdict, console)
     for name, value in more.items():
         console.print(f"{name}: {value}", markup=False, soft_wrap=True)

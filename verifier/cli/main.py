@@ -92,7 +92,7 @@ def _say_usage(wrong: typer.TyperException, *, as_json: bool) -> None:
 
 
 def _say(word: str, text: str, remedy: str = "") -> None:
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
     console.print(f"[bold]{word}:[/bold] {escape(text)}")
     if remedy:
         console.print(f"  → {escape(remedy)}")

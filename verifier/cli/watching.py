@@ -19,7 +19,7 @@ SHORT_SECONDS = 0.5
 
 def watcher(*, quiet: bool) -> Watch:
     """Whoever shows progress on this terminal, or nobody."""
-    return Unwatched() if quiet else Shown(Console(stderr=True, highlight=False))
+    return Unwatched() if quiet else Shown(Console(stderr=True, highlight=False, emoji=False))
 
 
 class Shown:

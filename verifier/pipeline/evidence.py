@@ -62,6 +62,7 @@ def recheck(folder: Path) -> Rechecked:
     return Rechecked(
         verdict=verdict,
         key=key,
+        run_under=evidence.opening.public_key,
         self_run=evidence.opening.self_run,
         policy_digest=policy.digest,
         policy_as_shipped=policies.as_shipped(policy),

@@ -25,7 +25,7 @@ from docker.utils import kwargs_from_env
 
 from verifier.errors import BoxLost, BoxNotAsAsked, EngineUnavailable
 from verifier.records import Assurance, BoxFacts, BoxSpec, Limits, Root
-from verifier.sandbox import cgroup, local, output, owner
+from verifier.sandbox import cgroup, local, names, output, owner
 from verifier.sandbox.boxlog import BoxLog
 from verifier.sandbox.cgroup import Cgroup
 from verifier.sandbox.container import (
@@ -82,7 +82,7 @@ class Docker:
         lacks = ["the kernel is shared with the host; there is no second wall behind it"]
         if not output.mountable():
             lacks.append("output is counted by a watcher, not bounded by a file system")
-        return tuple(lacks)
+        return (*lacks, *names.lacks())
 
     def prepare(self, root: Root) -> None:
         """Import the tar of `root`, once per digest. Raises ImageFault."""

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from verifier.errors import BoxLost, BoxNotAsAsked, StorageFault
 from verifier.records import BoxFacts, BoxSpec, Mount
-from verifier.sandbox import cgroup, hostile, output, owner
+from verifier.sandbox import cgroup, hostile, names, output, owner
 from verifier.sandbox.boxlog import BoxLog, read_blocks
 from verifier.sandbox.cgroup import Cgroup
 from verifier.sandbox.kept import LocalRun
@@ -250,7 +250,7 @@ def shared_lacks(group_possible: bool) -> tuple[str, ...]:
         lacks.append("memory and processes are limited per process and user, not per box")
     if not output.mountable():
         lacks.append("output is counted by a watcher, not bounded by a file system")
-    return tuple(lacks)
+    return (*lacks, *names.lacks())
 
 
 def program(name: str) -> str | None:
