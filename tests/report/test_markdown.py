@@ -12,7 +12,8 @@ from markdown_it.token import Token
 
 from tests.report import runs
 from tests.report.runs import HOSTILE, RUNS, files, found
-from verifier.report.as_markdown import REASON_SHOWN, harmless, page, prose, span
+from verifier.report.as_markdown import page
+from verifier.report.quoting import REASON_SHOWN, harmless, prose, span
 
 PLAIN = {"text", "code_inline", "softbreak", "strong_open", "strong_close"}
 

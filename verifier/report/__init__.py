@@ -1,45 +1,37 @@
-"""How do we say it? One file per format, all from one `model.Report`.
+"""How do we say it? One file per format.
 
-`contents` gathers the report out of evidence and verdict, `curves` what its pictures show;
-`as_html`, `as_markdown` and `terminal` say it, `overview` says several at once. Everything that a
-submission wrote passes `harmless` first. Must never decide.
+Of a verified run: `contents` gathers one `model.Report` out of evidence and verdict, `curves` what
+its pictures show; `as_html`, `as_markdown` and `terminal` say it, `overview` says several at once.
+Of what was only read: `screening/`. Everything that a submission wrote passes `harmless` first.
+Must never decide.
+
+Pictures and statistics take a second to load, and screening needs neither: a name is looked up in
+its module when it is first asked for.
 """
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from verifier.records import Evidence, Verdict
-from verifier.report import as_html, as_markdown, files, overview
-from verifier.report.contents import tell
-from verifier.report.harmless import clipped
-from verifier.report.model import schema
-from verifier.report.terminal import render
+if TYPE_CHECKING:
+    from verifier.report.harmless import clipped
+    from verifier.report.model import schema
+    from verifier.report.terminal import render
+    from verifier.report.writing import index, write
 
 __all__ = ["clipped", "index", "render", "schema", "write"]
 
-
-def write(folder: Path, evidence: Evidence, verdict: Verdict) -> Path:
-    """Write report.json, report.md and report.html into `folder`; returns the last one's path.
-
-    The same evidence and verdict give the same bytes. The policy is read from the run's ledger in
-    `folder`; without it the report says less. Raises StorageFault when the disk does not take it.
-    """
-    report = tell(evidence, verdict, files.kept_policy(folder, evidence.opening))
-    body = json.dumps(report.model_dump(mode="json"), indent=1, allow_nan=False)
-    files.put(folder / "report.json", body + "\n")
-    files.put(folder / "report.md", as_markdown.page(report))
-    files.put(folder / "report.html", as_html.page(report))
-    return folder / "report.html"
+_PLACES = {
+    "clipped": "harmless",
+    "index": "writing",
+    "render": "terminal",
+    "schema": "model",
+    "write": "writing",
+}
 
 
-def index(folders: list[Path], out: Path) -> Path:
-    """Write one page over several finished runs, from their report.json; returns its path.
-
-    `out` is the page, or a folder that gets an index.html. Raises RequestError naming a folder
-    without a report.json, BadInput for one that is no report, StorageFault.
-    """
-    path = out / "index.html" if out.is_dir() else out
-    files.put(path, overview.page(folders, path.parent))
-    return path
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)

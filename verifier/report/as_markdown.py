@@ -1,33 +1,16 @@
 """How does a report look as a comment under a pull request? Short, and harmless.
 
-Prose is let through only word by word, and only words that no renderer makes anything of; whatever
-else there is stands in a code span, where nothing is a link, an image, a mention or HTML. Must
-never let a word of a submission's become markup.
+Every word that is not ours passes `quoting`. Must never let a word of a submission's become markup.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from verifier.report import captions, words
-from verifier.report.harmless import NAME_SHOWN, clipped
+from verifier.report.harmless import NAME_SHOWN
 from verifier.report.model import Finding, Report
-
-REASON_SHOWN = 400
-
-# what no renderer takes for markup: plain words, numbers with units and signs, lone symbols
-_HARMLESS = re.compile(
-    r"""[(“‘']?
-    (?: [^\W\d_]+ (?:[-'’/][^\W\d_]+)* \d{0,2}
-      | [+−-]?§?\d+ (?:[.,]\d+)* (?:e[+-]?\d+)? %?
-      | [=–·→±δτα]
-    )
-    [)”’']? [.,;:!?…]* [)]?""",
-    re.VERBOSE,
-)
-_HEXADECIMAL = re.compile(r"[0-9a-f]{7,}")
-_FENCE = re.compile(r"`+")
+from verifier.report.quoting import prose, span
 
 
 def page(report: Report) -> str:
@@ -64,36 +47,6 @@ def page(report: Report) -> str:
     if notes:
         lines += ["", "### Notes", "", *(f"- {prose(note)}" for note in notes)]
     return "\n".join(lines) + "\n"
-
-
-def span(text: str, length: int = REASON_SHOWN) -> str:
-    """`text` in a code span that nothing in it can end; a bar would end a table's cell."""
-    shown = clipped(text, length).replace("|", "¦")
-    if not shown.strip():
-        return "(empty)"
-    fence = "`" * (max((len(run) for run in _FENCE.findall(shown)), default=0) + 1)
-    pad = " " if shown[0] == "`" or shown[-1] == "`" else ""
-    return f"{fence}{pad}{shown}{pad}{fence}"
-
-
-def prose(text: str) -> str:
-    """`text` with every run of words that could be markup in a code span."""
-    parts: list[str] = []
-    doubtful: list[str] = []
-    for word in [*clipped(text, REASON_SHOWN).split(), ""]:
-        if word and not harmless(word):
-            doubtful.append(word)
-            continue
-        if doubtful:
-            parts.append(span(" ".join(doubtful)))
-            doubtful.clear()
-        parts.append(word)
-    return " ".join(parts).strip()
-
-
-def harmless(word: str) -> bool:
-    """Whether no renderer makes anything of it; a run of hex digits may be linked as a commit."""
-    return bool(_HARMLESS.fullmatch(word)) and not _HEXADECIMAL.search(word)
 
 
 # ---------------------------------------------------------------- sections

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.text import Text
 
 from verifier.records import Answer, Finding, Outcome, Verdict
 from verifier.report import words
-from verifier.report.harmless import clipped, legible
+from verifier.report.harmless import legible
+from verifier.report.lettering import cut, heading, paragraph, put, written
 
 ANSWER_STYLES = {
     Answer.VERIFIED: "bold green",
@@ -28,23 +28,6 @@ OUTCOME_STYLES = {
 }
 SEPARATOR = " · "
 INDENT = 2
-SAID_SHOWN = 300
-
-# for an encoding that has no such letters
-_ASCII = {
-    **{
-        "✓": "+",
-        "✗": "x",
-        "–": "-",
-        "·": "|",
-        "•": "*",
-        "→": "->",
-        "…": "...",
-        "’": "'",
-        "±": "+-",
-    },
-    **{"α": "alpha", "δ": "delta", "τ": "tau", "§": "section "},
-}
 
 
 def render(verdict: Verdict, console: Console) -> None:
@@ -55,17 +38,17 @@ def render(verdict: Verdict, console: Console) -> None:
     """
     _line(verdict, console)
     console.print()
-    _paragraph(console, words.why(verdict.answer, verdict.findings, verdict.required))
+    paragraph(console, words.why(verdict.answer, verdict.findings, verdict.required))
     for alike in words.alike(words.deciding(verdict.findings, verdict.required)):
         _reason(alike, console)
     _audits(verdict, console)
     if unchecked := words.unchecked(verdict.findings):
-        _heading(console, "Not checked")
-        _paragraph(console, ", ".join(finding.audit for finding in unchecked), INDENT)
+        heading(console, "Not checked")
+        paragraph(console, ", ".join(finding.audit for finding in unchecked), INDENT)
     if notes := words.other_notes(verdict.notes):
-        _heading(console, "Notes")
+        heading(console, "Notes")
         for note in notes:
-            _paragraph(console, f"• {note}", INDENT, hanging=2)
+            paragraph(console, f"• {note}", INDENT, hanging=2)
 
 
 def _line(verdict: Verdict, console: Console) -> None:
@@ -77,14 +60,14 @@ def _line(verdict: Verdict, console: Console) -> None:
         lines = [first]
         for part in parts:
             longer = f"{lines[-1]}{SEPARATOR}{part}"
-            if _written(longer, console).cell_len <= console.width:
+            if written(longer, console).cell_len <= console.width:
                 lines[-1] = longer
             else:
                 lines.append(f"{' ' * INDENT}{SEPARATOR.lstrip()}{part}")
     for said in lines:
-        shown = _written(said, console)
+        shown = written(said, console)
         shown.highlight_words([verdict.answer.value], ANSWER_STYLES[verdict.answer])
-        console.print(shown, soft_wrap=True)
+        put(console, shown)
 
 
 def _reason(alike: Sequence[Finding], console: Console) -> None:
@@ -92,18 +75,18 @@ def _reason(alike: Sequence[Finding], console: Console) -> None:
     finding = alike[0]
     console.print()
     names, rule = ", ".join(each.audit for each in alike), finding.rule if len(alike) == 1 else ""
-    _paragraph(
+    paragraph(
         console,
         f"{_outcome(finding)}  {names}  {rule}".rstrip(),
         INDENT,
         hanging=2,
         style=OUTCOME_STYLES[finding.outcome],
     )
-    _paragraph(console, finding.reason, 2 * INDENT)
+    paragraph(console, finding.reason, 2 * INDENT)
     if figures := words.figures_line(finding.evidence):
-        _paragraph(console, figures, 2 * INDENT, style="dim")
+        paragraph(console, figures, 2 * INDENT, style="dim")
     if finding.advice:
-        _paragraph(console, f"→ {finding.advice}", 2 * INDENT, hanging=2)
+        paragraph(console, f"→ {finding.advice}", 2 * INDENT, hanging=2)
 
 
 def _audits(verdict: Verdict, console: Console) -> None:
@@ -111,50 +94,19 @@ def _audits(verdict: Verdict, console: Console) -> None:
     required = [f for f in verdict.findings if f.audit in verdict.required]
     others = [f for f in verdict.findings if f.audit not in verdict.required]
     width = max((len(legible(f.audit)) for f in verdict.findings), default=0)
-    for heading, findings in (("Audits", required), ("Shown, never deciding", others)):
+    for said, findings in (("Audits", required), ("Shown, never deciding", others)):
         if findings:
-            _heading(console, heading)
+            heading(console, said)
             _rows(findings, width, console)
 
 
 def _rows(findings: Sequence[Finding], width: int, console: Console) -> None:
     for finding in findings:
-        row = _written(f"{' ' * INDENT}{_outcome(finding):<10}", console)
+        row = written(f"{' ' * INDENT}{_outcome(finding):<10}", console)
         row.stylize(OUTCOME_STYLES[finding.outcome])
-        row.append_text(_written(f"  {legible(finding.audit):<{width}}  {finding.reason}", console))
-        if console.is_terminal:
-            ascii_only = console.options.ascii_only
-            row.truncate(console.width, overflow="crop" if ascii_only else "ellipsis")
-        console.print(row, soft_wrap=True)
-
-
-# ---------------------------------------------------------------- one piece of text
-
-
-def _heading(console: Console, said: str) -> None:
-    console.print()
-    console.print(_written(said, console, "bold"))
-
-
-def _paragraph(
-    console: Console, said: str, indent: int = 0, *, hanging: int = 0, style: str = ""
-) -> None:
-    """Wrapped to the width; lines after the first are `hanging` further in."""
-    shown = _written(clipped(said, SAID_SHOWN), console, style)
-    first, *rest = shown.wrap(console, max(20, console.width - indent - hanging))
-    for margin, line in ((indent, first), *((indent + hanging, line) for line in rest)):
-        line.rstrip()
-        console.print(Text(" " * margin).append_text(line), soft_wrap=True)
+        row.append_text(written(f"  {legible(finding.audit):<{width}}  {finding.reason}", console))
+        cut(console, row)
 
 
 def _outcome(finding: Finding) -> str:
     return f"{words.OUTCOME_GLYPHS[finding.outcome]} {finding.outcome.value}"
-
-
-def _written(said: str, console: Console, style: str = "") -> Text:
-    """`said` as text that is never parsed and that this console can print."""
-    shown = legible(said)
-    if console.options.ascii_only:
-        shown = "".join(_ASCII.get(character, character) for character in shown)
-        shown = shown.encode("ascii", "backslashreplace").decode("ascii")
-    return Text(shown, style)

@@ -8,11 +8,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from verifier.records import Answer, Outcome, Step
 from verifier.report.harmless import clipped
-from verifier.sampling import Bound
+
+if TYPE_CHECKING:
+    from verifier.sampling import Bound
 
 ANSWER_GLYPHS = {Answer.VERIFIED: "✓", Answer.REFUTED: "✗", Answer.INCONCLUSIVE: "?"}
 OUTCOME_GLYPHS = {
