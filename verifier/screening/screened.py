@@ -21,11 +21,23 @@ class Answer(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """A place of submission.json that cannot be what it should be: key, 1-based line, why."""
+
+    key: str
+    line: int
+    said: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
     """What a submission says of itself, in whatever words it chose. None: it does not say.
 
-    `seed_bpbs` and `seed_losses` map a seed (as written) to bits per byte and nats per token.
-    Sizes in bytes, times in seconds. `others` keeps the keys not read here.
+    The maps of `seed_…` and `steps` go from a seed (as written) to bits per byte, nats per token,
+    bytes and training steps. Sizes in bytes, times in seconds. `others` keeps the keys not read
+    here. `lines` maps a field of this record ("val_bpb", "seed_bpbs.42") and every key path of
+    the file ("seed_results.42.val_bpb") to its 1-based line; `sources` maps a field to the key
+    path it was read from.
     """
 
     path: str
@@ -45,12 +57,24 @@ class Claimed:
     train_seconds: float | None = None
     score_seconds: float | None = None
     hardware: str = ""
+    bpb_std: float | None = None
+    steps: Mapping[str, int] = field(default_factory=dict)
+    seed_bytes: Mapping[str, int] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
     others: Mapping[str, object] = field(default_factory=dict)
+    lines: Mapping[str, int] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    faults: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogFacts:
-    """What one log says. None: it does not say. `lines` names the 1-based line of each field."""
+    """What one log says. None: it does not say. `lines` names the 1-based line of each field.
+
+    `final` is False where the log ends without a final score (`bpb` is None then); `code_bytes`
+    is what the log counts as code, `total_bytes` its own total with it. `embedded_bytes` is the
+    source text that the log prints of the script that made it. `sha256` is the log's digest.
+    """
 
     path: str
     seed: int | None = None
@@ -67,6 +91,8 @@ class LogFacts:
     hardware: str = ""
     world_size: int | None = None
     embedded_bytes: int | None = None
+    final: bool = False
+    sha256: str = ""
     lines: Mapping[str, int] = field(default_factory=dict)
 
 
