@@ -1,0 +1,1 @@
+"""The same for thousands: triage, lineage, significance, leaderboard, queue. Decides about none."""
