@@ -1,0 +1,32 @@
+"""In which order do the families read a program? One list; each module has RULES and `check`.
+
+The order is that of the reports. Must never decide what follows from a remark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from verifier.screening.finding import Remark
+from verifier.screening.rule import Rule
+
+
+class Family(Protocol):
+    """What a family's module offers: `check(program, tree)` yields remarks of its RULES only."""
+
+    @property
+    def RULES(self) -> tuple[Rule, ...]: ...
+
+    @property
+    def check(self) -> Callable[..., Iterator[Remark]]: ...
+
+
+# What is learned from, and what is scored. (owner: ttt)
+LEARNING: tuple[Family, ...] = ()
+# Mixtures, bytes and sizes. (owner: ngram)
+MIXING: tuple[Family, ...] = ()
+
+FAMILIES: tuple[Family, ...] = (*LEARNING, *MIXING)
+RULES: tuple[Rule, ...] = tuple(rule for family in FAMILIES for rule in family.RULES)
+CHECKS: tuple[Callable[..., Iterator[Remark]], ...] = tuple(family.check for family in FAMILIES)
