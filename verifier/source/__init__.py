@@ -1,5 +1,17 @@
 """What does this script consist of? Unpacks, parses and follows it; executes nothing of it."""
 
+from verifier.source.launch import Launch, find_launch
+from verifier.source.program import UNKNOWN, Function, Program, Setting, Unit, read_program
 from verifier.source.tree import Tree
 
-__all__ = ["Tree"]
+__all__ = [
+    "UNKNOWN",
+    "Function",
+    "Launch",
+    "Program",
+    "Setting",
+    "Tree",
+    "Unit",
+    "find_launch",
+    "read_program",
+]

@@ -1,0 +1,77 @@
+"""What a program is, as rules ask about it."""
+
+from __future__ import annotations
+
+import ast
+
+from tests.source.scripts import TRAINER, packed, program
+
+
+def test_a_packed_script_is_followed_to_its_source() -> None:
+    """Promise: what rules see is the text that runs, with its layer and its lines."""
+    read = program(packed(TRAINER))
+    assert read.entry.layer == "lzma+base85"
+    main = read.function("main")
+    assert main is not None
+    assert read.reachable(main)
+    where = read.location(main)
+    assert where == {
+        "path": "train_gpt.py",
+        "line": TRAINER.split("\n").index("def main():") + 1,
+        "text": "def main():",
+        "layer": "lzma+base85",
+    }
+
+
+def test_what_the_default_settings_turn_off_is_not_reached() -> None:
+    """Promise: a branch that the settings decide is followed one way; parameters too."""
+    read = program()
+    reached = {each.name for each in read.functions if read.reachable(each)}
+    assert {"main", "slide", "score", "Net.forward", "Net.logits"} <= reached
+    assert not {"adapt", "quick_slide", "never"} & reached
+
+
+def test_settings_are_read_with_their_variables_and_values() -> None:
+    """Promise: defaults in the usual shapes are known, and the variable that changes them."""
+    settings = program().settings
+    assert settings["iterations"].value == 20_000
+    assert settings["iterations"].variable == "ITERATIONS"
+    assert settings["adapt_enabled"].value is False
+    assert settings["slide_enabled"].value is True
+    assert settings["val_files"].value == "./data/fineweb/fineweb_val_*.bin"
+
+
+def test_calls_are_resolved_in_the_order_of_the_source() -> None:
+    """Promise: only live calls, each with what it calls where that is one function."""
+    read = program()
+    main = read.function("main")
+    assert main is not None
+    called = [target.name for _, target in read.calls(main) if target is not None]
+    assert called == ["load_validation_tokens", "Net.__init__", "slide"]
+    score = read.function("score")
+    assert score is not None
+    assert [each.name for each in read.callers(score)] == ["slide"]
+
+
+def test_dead_nodes_are_not_live() -> None:
+    """Promise: what stands under a branch that is ruled out is not live, the rest is."""
+    read = program()
+    main = read.function("main")
+    assert main is not None
+    live = {
+        ast.unparse(node.func): read.live(main, node)
+        for node in ast.walk(main.node)
+        if isinstance(node, ast.Call)
+    }
+    assert live["slide"] is True
+    assert live["adapt"] is False
+    assert live["score"] is False
+
+
+def test_a_sibling_that_is_imported_is_part_of_the_program() -> None:
+    """Promise: imports of files in the folder are followed, and their functions resolved."""
+    read = program("from helper import work\nwork()\n", helper__py="def work():\n    return 1\n")
+    assert [unit.path for unit in read.units] == ["train_gpt.py", "helper.py"]
+    work = read.function("work")
+    assert work is not None
+    assert read.reachable(work)

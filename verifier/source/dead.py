@@ -1,0 +1,90 @@
+"""Which syntax of a function is never run, given the tests whose outcome is known?"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+
+_ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
+
+
+def dead_nodes(statements: list[ast.stmt], decided: Mapping[int, bool]) -> frozenset[int]:
+    """The ids of the nodes under branches that are ruled out, or after a certain jump.
+
+    `decided` maps the id of a test to its outcome.
+    """
+    marking = _Marking(decided)
+    marking.block(statements)
+    return frozenset(marking.dead)
+
+
+class _Marking:
+    def __init__(self, decided: Mapping[int, bool]) -> None:
+        self._decided = decided
+        self.dead: set[int] = set()
+
+    def block(self, statements: list[ast.stmt]) -> bool:
+        """Mark what is dead in a block; whether nothing after the block is reached."""
+        for index, statement in enumerate(statements):
+            self._expressions(statement)
+            if self._statement(statement):
+                for each in statements[index + 1 :]:
+                    self._kill(each)
+                return True
+        return False
+
+    def _statement(self, node: ast.stmt) -> bool:
+        match node:
+            case ast.If() | ast.While():
+                return self._branch(node)
+            case ast.With() | ast.AsyncWith():
+                return self.block(node.body)
+            case ast.Match():
+                for case in node.cases:
+                    self.block(case.body)
+            case ast.ClassDef():
+                self.block(node.body)
+            case ast.For() | ast.AsyncFor() | ast.Try():
+                for block in (node.body, node.orelse):
+                    self.block(block)
+                for handler in getattr(node, "handlers", ()):
+                    self.block(handler.body)
+                self.block(getattr(node, "finalbody", []))
+            case _:
+                return isinstance(node, _ENDS)
+        return False
+
+    def _branch(self, node: ast.If | ast.While) -> bool:
+        known = self._decided.get(id(node.test))
+        ends = []
+        for way, block in ((True, node.body), (False, node.orelse)):
+            if known is (not way):
+                for each in block:
+                    self._kill(each)
+                ends.append(True)
+            else:
+                ends.append(self.block(block))
+        return all(ends) and isinstance(node, ast.If)
+
+    def _expressions(self, statement: ast.stmt) -> None:
+        """Mark in the expressions of one statement, not in the statements inside it."""
+        waiting: list[ast.AST] = [statement]
+        while waiting:
+            node = waiting.pop()
+            match node:
+                case ast.IfExp() if id(node.test) in self._decided:
+                    self._kill(node.orelse if self._decided[id(node.test)] else node.body)
+                case ast.BoolOp():
+                    for left, right in zip(node.values, node.values[1:], strict=False):
+                        if self._decided.get(id(left)) is isinstance(node.op, ast.Or):
+                            self._kill(right)
+            waiting.extend(
+                each for each in ast.iter_child_nodes(node) if not isinstance(each, ast.stmt)
+            )
+
+    def _kill(self, node: ast.AST) -> None:
+        waiting = [node]
+        while waiting:
+            each = waiting.pop()
+            self.dead.add(id(each))
+            waiting.extend(ast.iter_child_nodes(each))

@@ -1,0 +1,403 @@
+"""What constant does an expression stand for? Folds it from what is known, or says UNKNOWN.
+
+Only literals, operators, the allow-list of `values.py` and `decoding.py`, and names that the
+caller's scope answers for: nothing of a submission is ever called. Every size is bounded.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Iterable
+from pathlib import PurePosixPath
+from typing import Any, Protocol
+
+from verifier.source.decoding import DECODERS, Refused
+from verifier.source.values import (
+    BUILTINS,
+    CHARACTERS,
+    MODULE_CONSTANTS,
+    PURE_FUNCTIONS,
+    UNKNOWN,
+    Environment,
+    Imported,
+    Unknown,
+    applied,
+    bounded,
+    called_purely,
+    pure_kind,
+)
+
+DEPTH = 100
+_ITEMS = 1000
+_EXPONENT = 256
+_WRONG = (
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    AttributeError,
+    RecursionError,
+    MemoryError,
+)
+
+
+class Scope(Protocol):
+    """What folding asks about what it cannot know itself. Each answer may be UNKNOWN."""
+
+    def name(self, name: str) -> object:
+        """The value of a name."""
+
+    def attribute(self, base: object, node: ast.Attribute) -> object:
+        """The value of an attribute; `base` is what it is asked of, UNKNOWN where that is."""
+
+    def called(
+        self, function: object, node: ast.Call, arguments: list[object], keywords: dict[str, object]
+    ) -> object:
+        """The result of what is not pure: a dotted name, "value.method", or a value called."""
+
+    def refused(self, why: str) -> None:
+        """A decoder refused its input."""
+
+
+def fold(node: ast.expr | None, scope: Scope) -> object:
+    """The value of `node`, or UNKNOWN. Never raises."""
+    return _Folder(scope, 0).value(node)
+
+
+def truth(node: ast.expr | None, scope: Scope) -> bool | Unknown:
+    """Whether `node` is true. Knows that `x and False` is not, whatever `x` is."""
+    return _Folder(scope, 0).truth(node)
+
+
+def _same(left: Any, right: Any) -> bool:
+    return left is right or (left == right and type(left) is type(right))
+
+
+_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+    ast.LShift: operator.lshift,
+    ast.RShift: operator.rshift,
+    ast.BitAnd: operator.and_,
+    ast.BitOr: operator.or_,
+    ast.BitXor: operator.xor,
+}
+_COMPARED: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Is: _same,
+    ast.IsNot: lambda left, right: not _same(left, right),
+    ast.In: lambda left, right: left in right,
+    ast.NotIn: lambda left, right: left not in right,
+}
+_UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+    ast.Invert: operator.invert,
+}
+
+
+def _computed(op: ast.operator, left: Any, right: Any) -> object:
+    match op, left, right:
+        case ast.Pow() | ast.LShift(), _, int() | float():
+            if abs(right) > _EXPONENT:
+                return UNKNOWN
+        case ast.Pow() | ast.LShift(), _, _:
+            return UNKNOWN
+        case ast.Mult(), int(), str() | bytes() | list() | tuple():
+            return _computed(op, right, left)
+        case ast.Mult(), str() | bytes() | list() | tuple(), int():
+            if len(left) * max(0, right) > CHARACTERS // 8:
+                return UNKNOWN
+        case ast.Mod(), str() | bytes(), _:
+            return UNKNOWN
+        case _, PurePosixPath(), _:
+            return left / right if isinstance(op, ast.Div) else UNKNOWN
+    return _BINARY[type(op)](left, right) if type(op) in _BINARY else UNKNOWN
+
+
+class _Bound:
+    """A scope with one more name: the variable of a comprehension."""
+
+    def __init__(self, scope: Scope, name: str, value: object) -> None:
+        self._scope, self._name, self._value = scope, name, value
+        self.attribute, self.called = scope.attribute, scope.called
+        self.refused = scope.refused
+
+    def name(self, name: str) -> object:
+        return self._value if name == self._name else self._scope.name(name)
+
+
+class _Folder:
+    def __init__(self, scope: Scope, depth: int) -> None:
+        self._scope = scope
+        self._depth = depth
+
+    def value(self, node: ast.expr | None) -> object:
+        kind = type(node)
+        if kind is ast.Constant:
+            return node.value  # type: ignore[union-attr]
+        if kind is ast.Name:
+            return self._scope.name(node.id)  # type: ignore[union-attr]
+        fold_it = _FOLDS.get(kind)
+        if fold_it is None or self._depth > DEPTH:
+            return UNKNOWN
+        self._depth += 1
+        try:
+            return bounded(fold_it(self, node))
+        except _WRONG:
+            return UNKNOWN
+        finally:
+            self._depth -= 1
+
+    def truth(self, node: ast.expr | None) -> bool | Unknown:
+        match node:
+            case ast.BoolOp():
+                deciding = isinstance(node.op, ast.Or)
+                truths = [self.truth(part) for part in node.values]
+                if deciding in truths:
+                    return deciding
+                return UNKNOWN if UNKNOWN in truths else not deciding
+            case ast.UnaryOp(op=ast.Not()):
+                inner = self.truth(node.operand)
+                return UNKNOWN if inner is UNKNOWN else not inner
+            case _:
+                return _true(self.value(node))
+
+    def _all(self, nodes: Iterable[ast.expr]) -> list[object]:
+        values: list[object] = []
+        for node in nodes:
+            if isinstance(node, ast.Starred):
+                inner = self.value(node.value)
+                if not isinstance(inner, list | tuple):
+                    raise ValueError("an unknown number of values")
+                values.extend(inner)
+            else:
+                values.append(self.value(node))
+        return values
+
+    def _known(self, nodes: Iterable[ast.expr]) -> list[Any]:
+        values = self._all(nodes)
+        if any(value is UNKNOWN for value in values):
+            raise ValueError("not all known")
+        return values
+
+    def attribute(self, node: ast.Attribute) -> object:
+        base = self.value(node.value)
+        match base, node.attr:
+            case Imported(), attr:
+                dotted = f"{base.dotted}.{attr}"
+                if dotted in MODULE_CONSTANTS:
+                    return MODULE_CONSTANTS[dotted]
+                found = self._scope.attribute(base, node)
+                return Imported(dotted) if found is UNKNOWN else found
+            case PurePosixPath(), "parent" | "name" | "stem" | "suffix" | "parts":
+                return getattr(base, node.attr)
+            case PurePosixPath(), "parents":
+                return tuple(base.parents)
+        return self._scope.attribute(base, node)
+
+    def binary(self, node: ast.BinOp) -> object:
+        """Chains (a + b + c + …) without a level of recursion for each."""
+        right: list[tuple[ast.operator, ast.expr]] = []
+        left: ast.expr = node
+        while isinstance(left, ast.BinOp):
+            right.append((left.op, left.right))
+            left = left.left
+        first, *others = self._known((left, *(part for _, part in reversed(right))))
+        if all(isinstance(op, ast.Add) for op, _ in right):
+            if isinstance(first, str):
+                return "".join([first, *others])
+            if isinstance(first, bytes):
+                return b"".join([first, *others])
+        for (op, _), value in zip(reversed(right), others, strict=True):
+            first = bounded(_computed(op, first, value))
+        return first
+
+    def unary(self, node: ast.UnaryOp) -> object:
+        if isinstance(node.op, ast.Not):
+            return self.truth(node)
+        (value,) = self._known((node.operand,))
+        return _UNARY[type(node.op)](value)
+
+    def either(self, node: ast.BoolOp) -> object:
+        stops = isinstance(node.op, ast.Or)
+        value: object = UNKNOWN
+        for part in node.values:
+            value = self.value(part)
+            if (true := _true(value)) is UNKNOWN:
+                return UNKNOWN
+            if true is stops:
+                return value
+        return value
+
+    def compare(self, node: ast.Compare) -> object:
+        left, *others = self._known((node.left, *node.comparators))
+        for op, right in zip(node.ops, others, strict=True):
+            if isinstance(right, Environment):
+                held = right.holds(left)
+                holds = held if held is UNKNOWN or isinstance(op, ast.In) else not held
+            else:
+                holds = _COMPARED[type(op)](left, right)
+            if holds is UNKNOWN or not holds:
+                return holds
+            left = right
+        return True
+
+    def conditional(self, node: ast.IfExp) -> object:
+        test = self.truth(node.test)
+        if test is UNKNOWN:
+            first, second = self.value(node.body), self.value(node.orelse)
+            return first if _same(first, second) else UNKNOWN
+        return self.value(node.body if test else node.orelse)
+
+    def subscript(self, node: ast.Subscript) -> object:
+        base = self.value(node.value)
+        if isinstance(base, Environment):
+            (key,) = self._known((node.slice,))
+            return base.get(key, UNKNOWN)
+        if not isinstance(base, str | bytes | list | tuple | dict):
+            return UNKNOWN
+        if isinstance(node.slice, ast.Slice) and not isinstance(base, dict):
+            ends = (node.slice.lower, node.slice.upper, node.slice.step)
+            return base[slice(*(None if end is None else self._known((end,))[0] for end in ends))]
+        return base[self._known((node.slice,))[0]]
+
+    def sequence(self, node: ast.Tuple | ast.List | ast.Set) -> object:
+        values = self._all(node.elts)
+        if isinstance(node, ast.List):
+            return values
+        if isinstance(node, ast.Tuple):
+            return tuple(values)
+        return UNKNOWN if UNKNOWN in values else frozenset(values)
+
+    def mapping(self, node: ast.Dict) -> object:
+        made: dict[object, object] = {}
+        for key, item in zip(node.keys, node.values, strict=True):
+            value = self.value(item)
+            if key is not None:
+                made[self._known((key,))[0]] = value
+            elif isinstance(value, dict):
+                made |= value
+            else:
+                return UNKNOWN
+        return made
+
+    def formatted(self, node: ast.JoinedStr) -> object:
+        parts: list[str] = []
+        for part in node.values:
+            if not isinstance(part, ast.FormattedValue):
+                parts.append(str(self._known((part,))[0]))
+                continue
+            (value,) = self._known((part.value,))
+            plain = part.format_spec is None and part.conversion < 0
+            if not plain or not isinstance(value, str | int | PurePosixPath):
+                return UNKNOWN
+            parts.append(str(value))
+        return "".join(parts)
+
+    def comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> object:
+        generator = node.generators[0]
+        if len(node.generators) != 1 or not isinstance(generator.target, ast.Name):
+            return UNKNOWN
+        over = self.value(generator.iter)
+        if not isinstance(over, list | tuple | frozenset | str | range) or len(over) > _ITEMS:
+            return UNKNOWN
+        made: list[object] = []
+        for item in over:
+            inner = _Folder(_Bound(self._scope, generator.target.id, item), self._depth)
+            kept = [inner.truth(test) for test in generator.ifs]
+            if UNKNOWN in kept:
+                return UNKNOWN
+            if all(kept):
+                made.append(inner.value(node.elt))
+        if isinstance(node, ast.SetComp):
+            return UNKNOWN if UNKNOWN in made else frozenset(made)
+        return made
+
+    def call(self, node: ast.Call) -> object:
+        function = node.func
+        if isinstance(function, ast.Attribute):
+            base = self.value(function.value)
+            if base is not UNKNOWN and not isinstance(base, Imported):
+                return self._method(base, function.attr, node)
+        target = self.value(function)
+        if isinstance(target, Imported):
+            return self._imported(target.dotted, node)
+        if target is UNKNOWN:
+            return UNKNOWN
+        return self._scope.called(target, node, *self._arguments(node))
+
+    def _arguments(self, node: ast.Call) -> tuple[list[object], dict[str, object]]:
+        return self._all(node.args), {
+            str(each.arg): self.value(each.value) for each in node.keywords
+        }
+
+    def _keywords(self, node: ast.Call) -> dict[str, object]:
+        return dict(
+            zip(
+                (str(each.arg) for each in node.keywords),
+                self._known(each.value for each in node.keywords),
+                strict=True,
+            )
+        )
+
+    def _method(self, base: object, method: str, node: ast.Call) -> object:
+        if pure_kind(base, method) is None:
+            return self._scope.called(f"value.{method}", node, [base, *self._all(node.args)], {})
+        if isinstance(base, Environment):
+            name, *default = self._all(node.args)
+            return base.get(name, *default)
+        return applied(base, method, self._known(node.args), self._keywords(node))
+
+    def _imported(self, dotted: str, node: ast.Call) -> object:
+        decoder = DECODERS.get(dotted)
+        if dotted in PURE_FUNCTIONS or dotted in BUILTINS:
+            return called_purely(dotted, self._known(node.args), self._keywords(node))
+        if decoder is None:
+            return self._scope.called(dotted, node, *self._arguments(node))
+        try:
+            return decoder(*self._known(node.args), **self._keywords(node))
+        except Refused as why:
+            self._scope.refused(str(why))
+            return UNKNOWN
+
+
+def _true(value: object) -> bool | Unknown:
+    match value:
+        case Unknown() | Environment():
+            return UNKNOWN
+        case Imported() | PurePosixPath():
+            return True
+        case _:
+            return bool(value)
+
+
+_FOLDS: dict[type, Callable[[_Folder, Any], object]] = {
+    ast.Attribute: _Folder.attribute,
+    ast.BinOp: _Folder.binary,
+    ast.UnaryOp: _Folder.unary,
+    ast.BoolOp: _Folder.either,
+    ast.Compare: _Folder.compare,
+    ast.IfExp: _Folder.conditional,
+    ast.Subscript: _Folder.subscript,
+    ast.Tuple: _Folder.sequence,
+    ast.List: _Folder.sequence,
+    ast.Set: _Folder.sequence,
+    ast.Dict: _Folder.mapping,
+    ast.JoinedStr: _Folder.formatted,
+    ast.ListComp: _Folder.comprehension,
+    ast.SetComp: _Folder.comprehension,
+    ast.GeneratorExp: _Folder.comprehension,
+    ast.Call: _Folder.call,
+}

@@ -1,0 +1,101 @@
+"""What syntax tree does a Python text have, whatever interpreter reads it?
+
+tree-sitter reads the text first: it bounds the nesting before CPython's parser sees any of it, and
+finds what Python 3.12 and 3.13 can say and 3.11 cannot (quotes, backslashes and comments inside
+f-strings, type parameters, `type` statements). `newer.py` rewrites those in place, line for line,
+so that every interpreter parses the same text. Nothing is compiled further than its tree.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from dataclasses import dataclass
+
+import tree_sitter
+import tree_sitter_python
+
+from verifier.source.newer import rewritten
+
+TEXT_BYTES = 2_000_000
+DEPTH = 400
+"""Levels of the concrete syntax; CPython's own parser gives up, or crashes, beyond thousands."""
+
+_PYTHON = tree_sitter.Language(tree_sitter_python.language())
+_CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]{1,40})")
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parsed:
+    """A text and its tree. `tree` is None where there is none; then `fault` says why.
+
+    `line` is 1-based, 0 where the fault is the whole text's. `text` is what `lines` count in.
+    """
+
+    text: str
+    tree: ast.Module | None
+    fault: str = ""
+    line: int = 0
+
+
+def parse(source: bytes) -> Parsed:
+    """The tree of a Python text. Never raises, whatever the bytes are."""
+    if len(source) > TEXT_BYTES:
+        return Parsed("", None, f"is {len(source)} bytes long, more than {TEXT_BYTES} are not read")
+    text, fault, line = _decoded(source)
+    if fault:
+        return Parsed(text, None, fault, line)
+    concrete = tree_sitter.Parser(_PYTHON).parse(text.encode())
+    if deep := _too_deep(concrete.root_node):
+        return Parsed(text, None, f"is nested deeper than {DEPTH} levels", deep)
+    return _abstract(text, rewritten(text, concrete.root_node))
+
+
+def _decoded(source: bytes) -> tuple[str, str, int]:
+    """Text, fault and its line. Line ends become "\\n", as CPython's own reader makes them."""
+    if nul := source.find(b"\0") + 1:
+        return "", "holds a NUL character", source.count(b"\n", 0, nul) + 1
+    encoding = "utf-8"
+    for row in source.removeprefix(_BOM).split(b"\n", 2)[:2]:
+        if found := _CODING.match(row):
+            encoding = found[1].decode("ascii", "replace").lower().replace("_", "-")
+            break
+        if row.strip() and not row.lstrip().startswith(b"#"):
+            break
+    if encoding not in ("utf-8", "utf8", "ascii", "us-ascii", "latin-1", "iso-8859-1"):
+        return "", f"declares the encoding {encoding!r}, which is not read", 1
+    try:
+        text = source.removeprefix(_BOM).decode("utf-8" if encoding == "utf8" else encoding)
+    except UnicodeDecodeError as wrong:
+        return "", f"is not {encoding}", source.count(b"\n", 0, wrong.start) + 1
+    return text.replace("\r\n", "\n").replace("\r", "\n"), "", 0
+
+
+def _too_deep(root: tree_sitter.Node) -> int:
+    """The 1-based line of a node deeper than DEPTH, 0 where there is none.
+
+    A node with few descendants cannot be deep, so nearly all of the tree is never visited.
+    """
+    waiting = [(root, 0)]
+    while waiting:
+        node, depth = waiting.pop()
+        if depth + node.descendant_count <= DEPTH:
+            continue
+        if depth > DEPTH:
+            return node.start_point.row + 1
+        waiting.extend((child, depth + 1) for child in node.children)
+    return 0
+
+
+def _abstract(text: str, readable: str) -> Parsed:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(readable)
+    except SyntaxError as wrong:
+        return Parsed(text, None, f"does not parse: {wrong.msg}", wrong.lineno or 0)
+    except (ValueError, RecursionError, MemoryError) as wrong:
+        return Parsed(text, None, f"does not parse: {str(wrong)[:120] or type(wrong).__name__}")
+    return Parsed(text, tree)

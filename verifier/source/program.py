@@ -1,0 +1,123 @@
+"""What program does a submission run, as rules may ask about it?"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from verifier.source.dead import dead_nodes
+from verifier.source.folding import fold
+from verifier.source.functions import Function, Functions
+from verifier.source.launch import Launch, find_launch
+from verifier.source.reaching import Local, Reached, Reaching
+from verifier.source.settings import Setting, read_settings
+from verifier.source.tree import Tree
+from verifier.source.units import Gathered, Unit, gather
+from verifier.source.values import UNKNOWN, Environment, Unknown
+
+_LINE_CHARACTERS = 200
+
+
+class Program:
+    """One script with everything it executes, indexed once and asked many times."""
+
+    def __init__(self, gathered: Gathered) -> None:
+        """Made by `read_program`."""
+        self._gathered = gathered
+        self.units: tuple[Unit, ...] = _entry_first(gathered)
+        self.entry: Unit = self.units[0]
+        self._functions = Functions(gathered)
+        self.functions: tuple[Function, ...] = tuple(self._functions.all)
+        self.settings: Mapping[str, Setting] = MappingProxyType(read_settings(gathered))
+        values = {name: setting.value for name, setting in self.settings.items()}
+        self._reaching = Reaching(gathered, self._functions, values)
+        self._callers: dict[Function, list[Function]] | None = None
+        self._dead: dict[Function, frozenset[int]] = {}
+
+    def function(self, name: str) -> Function | None:
+        """The first function of that qualified name, the entry's before the others'."""
+        found = [each for each in self.functions if each.name == name]
+        return min(found, key=lambda each: self.units.index(each.unit), default=None)
+
+    def callees(self, function: Function) -> tuple[Function, ...]:
+        """What `function` calls, starts or hands on to be called, live under the settings."""
+        state = self._reaching.reached.get(function)
+        return () if state is None else tuple(state.targets)
+
+    def callers(self, function: Function) -> tuple[Function, ...]:
+        """The reached functions that have `function` among their callees."""
+        if self._callers is None:
+            self._callers = {}
+            for caller, state in self._reaching.reached.items():
+                for target in state.targets:
+                    self._callers.setdefault(target, []).append(caller)
+        return tuple(self._callers.get(function, ()))
+
+    def calls(self, function: Function) -> tuple[tuple[ast.Call, Function | None], ...]:
+        """The live calls in `function` in source order, each with what it calls.
+
+        None where that is not in the program, or could be several.
+        """
+        state = self._state(function)
+        return tuple((node, found[0] if len(found) == 1 else None) for node, found in state.calls)
+
+    def targets(self, function: Function, node: ast.Call) -> tuple[Function, ...]:
+        """Everything that a live call in `function` may call."""
+        return next((found for call, found in self._state(function).calls if call is node), ())
+
+    def reachable(self, function: Function) -> bool:
+        """Whether the entry reaches `function` under the default settings."""
+        return function in self._reaching.reached
+
+    def live(self, function: Function, node: ast.AST) -> bool:
+        """Whether `node` of a reached `function` is under no branch that the settings rule out."""
+        if not self.reachable(function):
+            return False
+        if function not in self._dead:
+            state = self._state(function)
+            self._dead[function] = dead_nodes(function.node.body, state.decided)
+        return id(node) not in self._dead[function]
+
+    def value(self, expression: ast.expr, function: Function) -> object | Unknown:
+        """What an expression of `function` stands for under the settings, or UNKNOWN."""
+        return fold(expression, Local(self._reaching, self._state(function)))
+
+    def location(self, where: Function | Unit, node: ast.AST | None = None) -> Mapping[str, object]:
+        """The fields of a Location: path, line, text, layer."""
+        unit = where if isinstance(where, Unit) else where.unit
+        line = getattr(node, "lineno", 0)
+        if node is None and isinstance(where, Function):
+            line = getattr(where.node, "lineno", 0)
+        text = self.line(unit, line)
+        return {"path": unit.path, "line": line, "text": text, "layer": unit.layer}
+
+    def line(self, unit: Unit, number: int) -> str:
+        """A line of a unit's text, 1-based, cut to what a report shows."""
+        rows = unit.rows()
+        return rows[number - 1].strip()[:_LINE_CHARACTERS] if 0 < number <= len(rows) else ""
+
+    def _state(self, function: Function) -> Reached:
+        return self._reaching.reached.get(function) or Reached(function)
+
+
+def read_program(tree: Tree, launch: Launch | None = None) -> Program | None:
+    """The program that a submission runs under `launch`, by default the command it names itself.
+
+    None where it has no script, or the script was not read.
+    """
+    launch = launch or find_launch(tree)
+    if launch is None or launch.script not in tree.files:
+        return None
+    return Program(gather(tree, launch.script, Environment(dict(launch.environment))))
+
+
+def _entry_first(gathered: Gathered) -> tuple[Unit, ...]:
+    """The innermost text that runs as the script itself first, then in the order of execution."""
+    first = gathered.units[0]
+    same = [unit for unit in gathered.units if unit.main and unit.path == first.path]
+    entry = same[-1]
+    return (entry, *(unit for unit in gathered.units if unit is not entry))
+
+
+__all__ = ["UNKNOWN", "Function", "Program", "Setting", "Unit", "read_program"]

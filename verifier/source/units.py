@@ -1,0 +1,320 @@
+"""Which Python texts does running one script execute? Unpacks and follows them; runs none.
+
+From the entry: what `exec` is given, unpacked to a fixed point; siblings that are imported, run,
+started or read and executed. Bounded in number, depth and bytes; what stays closed is said.
+"""
+
+from __future__ import annotations
+
+import ast
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from verifier.source.decoding import layer_of
+from verifier.source.parsing import parse
+from verifier.source.steps import Body, Step, bodies, every
+from verifier.source.tracing import Does, Event, Trace, World, absolute
+from verifier.source.tree import Tree
+from verifier.source.values import FOLDER, UNKNOWN, Environment
+
+UNITS = 64
+LAYERS = 8
+_STARTERS = frozenset(
+    [
+        "exec",
+        "eval",
+        "run_path",
+        "run_module",
+        "spec_from_file_location",
+        "SourceFileLoader",
+        "import_module",
+        "__import__",
+        "run",
+        "call",
+        "check_call",
+        "check_output",
+        "Popen",
+        "system",
+        "popen",
+        "execv",
+        "execvp",
+        "execve",
+        "execl",
+        "CDLL",
+        "LoadLibrary",
+        "load_library",
+        "load_inline",
+        "load",
+        "open",
+        "read_text",
+        "read_bytes",
+        "fromfile",
+        "memmap",
+        "SentencePieceProcessor",
+        "glob",
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unit:
+    """One Python text that is executed or imported.
+
+    `path` is relative to the submission; `layer` names the unpacking that leads to the text
+    ("lzma+base85"), "" for the file as it stands. `tree` is None where the text cannot be parsed;
+    then `fault` says why and `line` where. `main`: it runs as "__main__".
+    """
+
+    path: str
+    layer: str
+    text: str
+    tree: ast.Module | None
+    fault: str = ""
+    line: int = 0
+    main: bool = False
+    bodies: tuple[Body, ...] = ()
+    names: dict[str, object] = field(default_factory=dict)
+    """What the names of the module stand for once its top level has run."""
+    _rows: list[str] = field(default_factory=list)
+
+    def rows(self) -> list[str]:
+        """The lines of the text."""
+        if not self._rows:
+            self._rows.extend(self.text.split("\n"))
+        return self._rows
+
+
+@dataclass(slots=True, eq=False)
+class Gathered:
+    """The units, wrapper first; `leads` maps the id of a call or import to what it executes.
+
+    `modules` are the units that are imported, by the name they are imported by.
+    `closed` are what is executed and cannot be read: the event, its unit and why.
+    """
+
+    world: World
+    units: list[Unit] = field(default_factory=list)
+    events: list[tuple[Unit, Event]] = field(default_factory=list)
+    leads: dict[int, list[Unit]] = field(default_factory=dict)
+    modules: dict[str, Unit] = field(default_factory=dict)
+    closed: list[tuple[Unit, ast.AST, str]] = field(default_factory=list)
+
+
+def gather(tree: Tree, entry: str, environment: Environment) -> Gathered:
+    """Every unit that running `entry` executes. Raises KeyError where `entry` was not read."""
+    return _Gathering(tree, environment).gathered(entry)
+
+
+def relative(path: str | None) -> str | None:
+    """A followed path as the submission names it; None outside of it."""
+    if path is None or not path.startswith(FOLDER + "/"):
+        return None
+    return path.removeprefix(FOLDER + "/")
+
+
+class _Gathering:
+    def __init__(self, tree: Tree, environment: Environment) -> None:
+        self._tree = tree
+        files: dict[str, bytes | str] = {
+            f"{FOLDER}/{path}": content for path, content in tree.files.items()
+        }
+        self._made = Gathered(World(environment, files))
+        self._seen: dict[tuple[str, str, int], Unit] = {}
+
+    def gathered(self, entry: str) -> Gathered:
+        folder = absolute(entry.rpartition("/")[0] or ".")
+        self._made.world.search.insert(0, folder or FOLDER)
+        self._take(entry, "", self._tree.files[entry], main=True, names={}, depth=0)
+        return self._made
+
+    def _take(
+        self,
+        path: str,
+        layer: str,
+        source: bytes,
+        *,
+        main: bool,
+        names: dict[str, object],
+        depth: int,
+    ) -> Unit | None:
+        key = (path, layer, hash(source))
+        if key in self._seen:
+            return self._seen[key]
+        if len(self._made.units) >= UNITS or depth > LAYERS:
+            return None
+        parsed = parse(source)
+        found = tuple(bodies(parsed.tree)) if parsed.tree is not None else ()
+        unit = Unit(
+            path, layer, parsed.text, parsed.tree, parsed.fault, parsed.line, main, found, names
+        )
+        self._seen[key] = unit
+        self._made.units.append(unit)
+        if parsed.tree is None:
+            return unit
+        names.setdefault("__name__", "__main__" if main else path.removesuffix(".py"))
+        names["__file__"] = f"{FOLDER}/{path}"
+        trace = Trace(self._made.world, names)
+        self._follow(unit, trace, parsed.tree.body, depth)
+        self._imports(unit, depth)
+        for body in found[1:]:
+            if _starts_something(body):
+                assert not isinstance(body.node, ast.Module)
+                inner = Trace(self._made.world, {}, names)
+                inner.bind(body.node, [], {})
+                self._follow(unit, inner, body.node.body, depth)
+        return unit
+
+    def _follow(self, unit: Unit, trace: Trace, statements: list[ast.stmt], depth: int) -> None:
+        before = len(self._made.world.events)
+        trace.follow(statements)
+        events = self._made.world.events[before:]
+        for event in events:
+            if id(event.node) not in self._made.leads:
+                self._made.events.append((unit, event))
+                self._lead(unit, trace, event, depth)
+
+    def _lead(self, unit: Unit, trace: Trace, event: Event, depth: int) -> None:
+        match event.does:
+            case Does.EXECUTES:
+                self._executes(unit, trace, event, depth)
+            case Does.RUNS:
+                self._runs(unit, event, absolute(event.value), depth, main=True)
+            case Does.STARTS:
+                script = _script(event.value)
+                if script is not None:
+                    self._runs(unit, event, absolute(script), depth, main=True)
+            case Does.IMPORTS if isinstance(event.value, str):
+                self._module(unit, event.node, event.value, depth)
+
+    def _executes(self, unit: Unit, trace: Trace, event: Event, depth: int) -> None:
+        match event.value:
+            case str() as text:
+                content = text.encode("utf-8", "surrogatepass")
+            case bytes() as content:
+                pass
+            case _:
+                why = event.why or "what it executes is not known before it runs"
+                if not _evaluates(event.node):
+                    self._made.closed.append((unit, event.node, why))
+                return
+        if _evaluates(event.node):
+            return
+        path = next(
+            (
+                name
+                for name, held in self._tree.files.items()
+                if name != unit.path and name.endswith(".py") and held == content
+            ),
+            unit.path,
+        )
+        layer = layer_of(event.value)
+        if path == unit.path:
+            layer = "+".join(filter(None, (unit.layer, layer or "exec")))
+        names = trace.names if path == unit.path else {}
+        found = self._take(path, layer, content, main=unit.main, names=names, depth=depth + 1)
+        self._leads_to(event.node, found)
+
+    def _runs(self, unit: Unit, event: Event, path: str | None, depth: int, *, main: bool) -> None:
+        content = self._made.world.files.get(path or "")
+        if path is None or content is None:
+            if event.does is Does.RUNS:
+                why = "the file it runs is not known before it runs"
+                if path is not None:
+                    why = f"runs {relative(path) or path}, which is not in the submission"
+                self._made.closed.append((unit, event.node, why))
+            return
+        known = relative(path)
+        if known is not None and known in self._tree.files:
+            name, layer = known, ""
+        else:
+            name = unit.path
+            layer = "+".join(filter(None, (unit.layer, layer_of(content) or "written")))
+        if isinstance(content, str):
+            content = content.encode("utf-8", "surrogatepass")
+        found = self._take(name, layer, content, main=main, names={}, depth=depth + 1)
+        self._leads_to(event.node, found)
+
+    def _leads_to(self, node: ast.AST, unit: Unit | None) -> None:
+        if unit is not None:
+            leads = self._made.leads.setdefault(id(node), [])
+            if unit not in leads:
+                leads.append(unit)
+
+    # -- imports -----------------------------------------------------------------------------
+
+    def _imports(self, unit: Unit, depth: int) -> None:
+        for body in unit.bodies:
+            for node in _imported(body.steps):
+                for module in _modules(node):
+                    self._module(unit, node, module, depth, level=getattr(node, "level", 0))
+
+    def _module(
+        self, unit: Unit, node: ast.AST, dotted: str, depth: int, *, level: int = 0
+    ) -> None:
+        inside = unit.path.split("/")[:-1]
+        if level:
+            folders = [absolute("/".join(inside[: len(inside) - level + 1])) or FOLDER]
+        else:
+            folders = [*self._made.world.search, absolute("/".join(inside)) or FOLDER]
+        tail = dotted.replace(".", "/")
+        for folder in dict.fromkeys(folders):
+            for name in (f"{folder}/{tail}.py", f"{folder}/{tail}/__init__.py"):
+                known = relative(name)
+                if known is not None and known in self._tree.files:
+                    content = self._tree.files[known]
+                    found = self._take(known, "", content, main=False, names={}, depth=depth + 1)
+                    self._leads_to(node, found)
+                    if found is not None:
+                        self._made.modules.setdefault(dotted, found)
+                    return
+
+
+def _starts_something(body: Body) -> bool:
+    return any(_last_name(node.func) in _STARTERS for node in _calls(body.steps))
+
+
+def _last_name(node: ast.expr) -> str:
+    match node:
+        case ast.Name():
+            return node.id
+        case ast.Attribute():
+            return node.attr
+    return ""
+
+
+def _calls(steps: list[Step]) -> Iterator[ast.Call]:
+    return (step for step in every(steps) if isinstance(step, ast.Call))
+
+
+def _imported(steps: list[Step]) -> Iterator[ast.Import | ast.ImportFrom]:
+    return (step for step in every(steps) if isinstance(step, ast.Import | ast.ImportFrom))
+
+
+def _modules(node: ast.Import | ast.ImportFrom) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (each.name for each in node.names)
+    else:
+        if node.module:
+            yield node.module
+        prefix = f"{node.module}." if node.module else ""
+        yield from (f"{prefix}{each.name}" for each in node.names)
+
+
+def _evaluates(node: ast.Call) -> bool:
+    return isinstance(node.func, ast.Name) and node.func.id == "eval"
+
+
+def _script(value: object) -> str | None:
+    """The Python file that a process is started with, None for another program."""
+    if isinstance(value, str):
+        try:
+            value = shlex.split(value[:4096])
+        except ValueError:
+            return None
+    if not isinstance(value, list | tuple):
+        return None
+    for each in value[:64]:
+        if each is not UNKNOWN and str(each).endswith(".py"):
+            return str(each)
+    return None
