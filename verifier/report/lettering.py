@@ -59,6 +59,16 @@ def paragraph(
         put(console, Text(" " * margin).append_text(line))
 
 
+def labelled(console: Console, label: str, said: str, indent: int, *, width: int) -> None:
+    """`said` wrapped beside a dim `label` in a column of `width`."""
+    shown = written(clipped(said, SAID_SHOWN), console)
+    beside = written(f"{' ' * indent}{label:<{width}}", console, "dim")
+    for line in shown.wrap(console, max(20, console.width - indent - width)) or [Text()]:
+        line.rstrip()
+        put(console, beside.append_text(line))
+        beside = Text(" " * (indent + width))
+
+
 def cut(console: Console, line: Text) -> None:
     """One line: on a terminal cut to its width, in a pipe whole, so that it can be searched."""
     if console.is_terminal:

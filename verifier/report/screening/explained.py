@@ -1,0 +1,35 @@
+"""What does a rule of screening say, in Markdown? The words of `verifier explain` and of the docs.
+
+Rules are ours, so nothing is escaped here. Must never say more than the registry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from verifier.screening import Confidence, Rule
+
+_AT_MOST = {
+    Confidence.VIOLATION: "a violation: the broken rule itself is in the source or the logs",
+    Confidence.REVIEW: "a question: a person must look before it counts",
+    Confidence.NOTE: "a note: nothing to answer for",
+}
+
+
+def explained(rule: Rule, level: int = 2) -> str:
+    """The section of one rule under a heading of `level`; ends with a line break."""
+    classes = ", ".join(f"`{name}`" for name in rule.classes)
+    lines = [
+        f"{'#' * level} {rule.id}",
+        "",
+        f"- **Looked for** {rule.sentence}",
+        f"- **Rule** {rule.clause}" + (f"; class {classes}" if classes else ""),
+        f"- **At most** {_AT_MOST[rule.at_most]}.",
+        f"- **Clear yourself** {rule.clear}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def section(rules: Sequence[Rule]) -> str:
+    """All rules, one after the other, as docs/audits.md carries them."""
+    return "\n".join(explained(rule, 3) for rule in rules)
