@@ -1,7 +1,8 @@
 """What stands in screen.json and triage.json? The records as they are, and their JSON Schemas.
 
-Text is verbatim, but for what no UTF-8 file can hold; a float that is no number is written as a
-word. Reading back is as strict as the schema, whoever wrote the file. Must never guess.
+Text is verbatim, but for what no UTF-8 file can hold, and written in ASCII, so that to print it is
+harmless; a float that is no number is written as a word. Reading back is as strict as the schema,
+whoever wrote the file. Must never guess.
 """
 
 from __future__ import annotations
@@ -31,19 +32,24 @@ _WORDS = ("NaN", "Infinity", "-Infinity")
 def screen(screening: Screening) -> str:
     """screen.json; ends with a line break."""
     body = {"format": SCREEN_FORMAT, **plain(screening)}
-    return json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return _text(body, indent=1) + "\n"
 
 
 def triage(found: Triage) -> Iterator[str]:
     """triage.json piece by piece: the triage's own fields, then one line a row."""
     own = {field.name: getattr(found, field.name) for field in fields(found)}
     rows = own.pop("rows")
-    head = json.dumps({"format": TRIAGE_FORMAT, **plain(own)}, ensure_ascii=False, allow_nan=False)
+    head = _text({"format": TRIAGE_FORMAT, **plain(own)})
     yield f'{head[:-1]}, "rows": ['
     for place, row in enumerate(rows):
-        line = json.dumps(plain(row), ensure_ascii=False, allow_nan=False)
-        yield f"{',' if place else ''}\n{line}"
+        yield f"{',' if place else ''}\n{_text(plain(row))}"
     yield "\n]}\n"
+
+
+def _text(value: Any, indent: int | None = None) -> str:
+    """JSON in ASCII: what could move a cursor or turn the writing is an escape within it."""
+    made = json.dumps(value, indent=indent, allow_nan=False)
+    return made.replace("\x7f", "\\u007f")
 
 
 def plain(value: Any, depth: int = 0) -> Any:
@@ -87,18 +93,34 @@ def read_screening(path: Path) -> Screening:
         raise BadInput(f"has more than {READ_BYTES:,} bytes", file=path)
     try:
         body = json.loads(text)
-        if not isinstance(body, dict) or body.pop("format", None) != SCREEN_FORMAT:
+        if not isinstance(body, dict) or body.get("format") != SCREEN_FORMAT:
             raise BadInput(f"is not of format {SCREEN_FORMAT}", file=path)
-        found: Screening = _adapter(Screening).validate_python(body)
+        return validated(body)
     except ValidationError as fault:
         first = fault.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))
         raise BadInput(f"is no screening: {first['msg']}", file=path, place=place) from fault
+    except _Unknown as fault:
+        raise BadInput("holds what no screening holds", file=path) from fault
     except (ValueError, RecursionError) as fault:
         raise BadInput("is not JSON", file=path) from fault
-    if plain(found) != body:
-        raise BadInput("holds what no screening holds", file=path)
+
+
+def validated(body: dict[str, Any]) -> Screening:
+    """The screening that `body`, a whole screen.json, states.
+
+    Raises ValidationError naming the place, ValueError where it holds what a screening does not:
+    what it states is written again, and must be the same.
+    """
+    stated = {key: value for key, value in body.items() if key != "format"}
+    found: Screening = _adapter(Screening).validate_python(stated)
+    if plain(found) != stated:
+        raise _Unknown
     return found
+
+
+class _Unknown(ValueError):
+    """Keys or values that a screening does not have."""
 
 
 # ---------------------------------------------------------------- schemas

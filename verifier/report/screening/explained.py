@@ -9,6 +9,15 @@ from collections.abc import Sequence
 
 from verifier.screening import Confidence, Rule
 
+HEADING = "# Screening rules"
+INTRODUCTION = """\
+`make docs` writes this part from the rules themselves. `verifier screen` and `verifier triage` read
+source, claims and logs and run nothing, so a rule proves nothing: what it says is a **violation**
+(the broken rule itself is there to be seen), a question for **review**, or a **note** (true, and
+nothing to answer for; what no entry point reaches is never more). No number of them verifies or
+refutes a submission, and none of them clears it: the best word is *nothing found*.
+"""
+
 _AT_MOST = {
     Confidence.VIOLATION: "a violation: the broken rule itself is in the source or the logs",
     Confidence.REVIEW: "a question: a person must look before it counts",
@@ -31,5 +40,5 @@ def explained(rule: Rule, level: int = 2) -> str:
 
 
 def section(rules: Sequence[Rule]) -> str:
-    """All rules, one after the other, as docs/audits.md carries them."""
-    return "\n".join(explained(rule, 3) for rule in rules)
+    """All rules, one after the other, as docs/audits.md carries them; ends with a line break."""
+    return "\n".join([f"{HEADING}\n\n{INTRODUCTION}", *(explained(rule, 3) for rule in rules)])

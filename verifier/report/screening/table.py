@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from verifier.report.harmless import clipped
-from verifier.report.lettering import cut, heading, paragraph, written
+from verifier.report.lettering import cut, heading, paragraph, styled, written
 from verifier.report.screening import wording
 from verifier.report.screening.terminal import ANSWER_STYLES, CONFIDENCE_STYLES, INDENT
 from verifier.report.words import bpb, counted, seconds
@@ -60,7 +60,7 @@ def _counts(triage: Triage, console: Console) -> None:
     none = len(triage.rows) - answers.total()
     title = f"{counted(len(triage.rows), 'pull request')} of {clipped(triage.repository)}"
     took = f", read in {seconds(triage.seconds)}" if triage.seconds else ""
-    cut(console, written(title, console, "bold").append_text(written(took, console, "not bold")))
+    cut(console, styled(console, (title, "bold"), (took, "")))
     parts = [f"{glyph} {answers[answer]:,} {answer}" for answer, glyph in wording.GLYPHS.items()]
     parts += [f"{none:,} {wording.UNSCREENED}"] if none else []
     paragraph(console, " · ".join(parts), INDENT)
@@ -77,13 +77,15 @@ def _rules(triage: Triage, console: Console, rules: Sequence[Rule]) -> None:
         return
     heading(console, "What was found, in how many submissions")
     for (name, confidence), count in asked[:RULES_SAID]:
-        line = written(f"{count:>{NUMBER_WIDTH},}  ", console)
-        said = f"{wording.CONFIDENCE_GLYPHS[confidence]} {confidence.value:<10}"
-        line.append_text(written(said, console, CONFIDENCE_STYLES[confidence]))
         rule = wording.rule_of(name, rules)
-        line.append_text(written(f" {rule.id}", console))
-        line.append_text(written(f"  {' '.join(rule.classes)}".rstrip(), console, "dim"))
-        cut(console, line)
+        said = f"{wording.CONFIDENCE_GLYPHS[confidence]} {confidence.value:<10}"
+        parts = (
+            (f"{count:>{NUMBER_WIDTH},}  ", ""),
+            (said, CONFIDENCE_STYLES[confidence]),
+            (f" {rule.id}", ""),
+            (f"  {' '.join(rule.classes)}".rstrip(), "dim"),
+        )
+        cut(console, styled(console, *parts))
     if len(asked) > RULES_SAID:
         paragraph(console, f"and {len(asked) - RULES_SAID} more", INDENT, style="dim")
 
@@ -102,18 +104,19 @@ def _row(row: Row, console: Console, rules: Sequence[Rule], *, states: bool) -> 
     screening = row.screening
     assert screening is not None
     answer = f"{wording.GLYPHS[screening.answer]} {screening.answer.value}"
-    line = written(f"{row.number:>{NUMBER_WIDTH}}  ", console)
-    line.append_text(written(f"{answer:<{ANSWER_WIDTH}}", console, ANSWER_STYLES[screening.answer]))
     number = clipped(bpb(wording.score(screening)), SCORE_WIDTH - 1)
-    line.append_text(written(f"{number:<{SCORE_WIDTH}}", console))
-    if states:
-        line.append_text(written(f"{clipped(row.state, STATE_WIDTH - 1):<{STATE_WIDTH}}", console))
+    state = f"{clipped(row.state, STATE_WIDTH - 1):<{STATE_WIDTH}}" if states else ""
     asked = [each.rule.id for each in wording.asking(screening.remarks, rules)]
     what = ", ".join(asked[:2]) + (f" +{len(asked) - 2}" if len(asked) > 2 else "")
-    line.append_text(written(f"{what}  " if what else "", console))
     name = row.title or screening.folder.rstrip("/").rpartition("/")[2]
-    line.append_text(written(clipped(name), console, "dim"))
-    return line
+    return styled(
+        console,
+        (f"{row.number:>{NUMBER_WIDTH}}  ", ""),
+        (f"{answer:<{ANSWER_WIDTH}}", ANSWER_STYLES[screening.answer]),
+        (f"{number:<{SCORE_WIDTH}}{state}", ""),
+        (f"{what}  " if what else "", ""),
+        (clipped(name), "dim"),
+    )
 
 
 def _faults(triage: Triage, console: Console) -> None:

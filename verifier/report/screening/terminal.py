@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from verifier.report.harmless import clipped
-from verifier.report.lettering import cut, heading, labelled, paragraph, put, written
+from verifier.report.lettering import cut, heading, labelled, paragraph, styled, written
 from verifier.report.screening import wording
 from verifier.screening import Confidence, Location, Remark, Rule
 from verifier.screening.screened import Answer, Screening
@@ -61,9 +61,11 @@ def render(
 def _answer(screening: Screening, console: Console) -> None:
     glyph, answer = wording.GLYPHS[screening.answer], screening.answer.value
     name = clipped(screening.folder.rstrip("/").rpartition("/")[2], NAME_SHOWN)
-    line = written(f"{glyph} {answer}", console, ANSWER_STYLES[screening.answer])
-    line.append_text(written(f" · {name}", console, "not bold"))
-    cut(console, line)
+    beside = f" · {name}" if name else ""
+    cut(
+        console,
+        styled(console, (f"{glyph} {answer}", ANSWER_STYLES[screening.answer]), (beside, "")),
+    )
     if screening.remarks:
         paragraph(console, wording.tally(screening.remarks), INDENT)
 
@@ -72,10 +74,12 @@ def _finding(each: wording.Found, console: Console) -> None:
     """One rule's remarks: which rule, what was seen, where, and what an honest author can do."""
     glyph = wording.CONFIDENCE_GLYPHS[each.confidence]
     console.print()
-    title = written(f"{glyph} {each.confidence.value}", console, CONFIDENCE_STYLES[each.confidence])
-    title.append_text(written(f"  {each.rule.id}", console, "bold"))
-    title.append_text(written(f"  {each.rule.clause}".rstrip(), console, "dim"))
-    cut(console, title)
+    parts = (
+        (f"{glyph} {each.confidence.value}", CONFIDENCE_STYLES[each.confidence]),
+        (f"  {each.rule.id}", "bold"),
+        (f"  {each.rule.clause}".rstrip(), "dim"),
+    )
+    cut(console, styled(console, *parts))
     if each.rule.sentence:
         paragraph(console, each.rule.sentence, INDENT, style="dim", at_most=SAID_SHOWN)
     for remark in each.remarks[:REMARKS_SAID]:
@@ -93,7 +97,7 @@ def _finding(each: wording.Found, console: Console) -> None:
 def _place(place: Location, console: Console) -> None:
     """Where, then the line itself under it."""
     margin = " " * 2 * INDENT
-    put(console, written(f"{margin}{wording.where(place)}", console, "cyan"))
+    cut(console, written(f"{margin}{wording.where(place)}", console, "cyan"))
     if place.text.strip():
         cut(console, written(f"{margin}│ {clipped(place.text.strip(), 200)}", console))
 
