@@ -112,8 +112,27 @@ class CodeWeights:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """The score that stands for one seed, in bits per byte and nats per token (None: not said).
+
+    `seed` is as written, "" where nothing names one; `source` is "log", "json" or "readme".
+    """
+
+    seed: str
+    bpb: float
+    loss: float | None
+    path: str
+    line: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Screening:
-    """One submission, read. `digest` is its manifest's; `seconds` is what the reading took."""
+    """One submission, read. `digest` is its manifest's; `seconds` is what the reading took.
+
+    `contract` is how it would be scored: "script/1", or "scorer/1" where a verify.yaml names it.
+    `source_digest` is over what the source says, whatever its layout.
+    """
 
     folder: str
     digest: str
@@ -124,6 +143,8 @@ class Screening:
     entry: str
     command: str
     remarks: tuple[Remark, ...]
+    runs: tuple[Run, ...] = ()
+    contract: str = "script/1"
     source_digest: str = ""
     parsed_lines: int = 0
     seconds: float = 0.0
@@ -153,13 +174,113 @@ class Parent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Is a submission better than one row, and how surely? (R7)
+
+    `row` is the other's folder or name, `runs` and `mean` are the other's, in bits per byte.
+    Margins are positive where ours is better. p is None where no test can be made: `p_better` of
+    "not better at all", `p_margin` of "not better by 0.005 nats", both one-sided; `p_two_sided`
+    of "the same". `one_more` is `p_better` if one more seed came out like the others.
+    """
+
+    row: str
+    runs: int
+    mean: float
+    margin_bpb: float
+    margin_nats: float | None = None
+    p_better: float | None = None
+    p_margin: float | None = None
+    p_two_sided: float | None = None
+    one_more: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """One row of a repository's table, or one merged folder that no row lists.
+
+    `place` counts the record track's rows in the order of creation, from 1; 0 for what is no part
+    of that chain. `number` is 0 without a pull request, `line` the README's, 0 without a row,
+    `listed` the row's score. `runs` are what stands for each seed, `mean` is theirs. `created` and
+    `accepted` are dates. `before` compares with the best row created earlier, `below` with the
+    next lower row of the table. `admitted_by` is the rule, `why` its sentence; `differs` says in
+    what the table is otherwise.
+    """
+
+    place: int
+    number: int
+    folder: str
+    name: str
+    author: str = ""
+    line: int = 0
+    listed: float | None = None
+    created: str = ""
+    accepted: str = ""
+    runs: tuple[Run, ...] = ()
+    mean: float | None = None
+    nats_per_bpb: float | None = None
+    before: Comparison | None = None
+    below: Comparison | None = None
+    admitted_by: str = ""
+    why: str = ""
+    differs: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaderboard:
+    """The accepted chain of a repository, in chronological order of creation."""
+
+    repository: str
+    main: str
+    policy: str
+    standings: tuple[Standing, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueEntry:
+    """One submission that deserves a GPU. `node_hours` is what its checks may cost in all.
+
+    `reference` is what `verify` takes; `lineage` is the number of the first submission in the
+    queue that it was made from, its own where it began; `why` says what put it here.
+    """
+
+    place: int
+    number: int
+    head: str
+    digest: str
+    reference: str
+    folder: str
+    contract: str
+    claim_bpb: float
+    runs: int
+    lineage: int
+    node_hours: float
+    why: str
+    against: Comparison | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """What deserves a GPU, in order. `row` is the record to beat, in bits per byte."""
+
+    repository: str
+    main: str
+    policy: str
+    row: str
+    row_bpb: float | None
+    entries: tuple[QueueEntry, ...]
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One pull request of a triage.
 
     `state` is "open", "closed", "merged" or "" where nothing says. `title` and `created` need
     the forge's API or are "". `shape` is what the request adds: "one folder", "several folders",
     "no folder", "empty", "merged", "no merge base". `others` lists what else it touches.
-    `fault` says why it could not be read; then `screening` is None.
+    `against` compares it with the best row created before it. `fault` says why it could not be
+    read; then `screening` is None.
     """
 
     number: int
@@ -174,6 +295,7 @@ class Row:
     others: tuple[str, ...] = ()
     parent: Parent | None = None
     rulings: tuple[Ruling, ...] = ()
+    against: Comparison | None = None
     fault: str = ""
 
 

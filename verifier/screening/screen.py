@@ -1,0 +1,85 @@
+"""What does one submission show without being run?
+
+1. claimed: what it says of itself
+2. logs: what its own runs say, and which of them stands for which seed
+3. launch: the command that it is run with
+4. program: its source, unpacked and followed from the entry under that command
+5. weights: what its code weighs, three ways
+6. rules: what the source shows, family by family
+7. evidence: what claims and logs show beside each other
+8. answer: the strongest of it
+
+Reads a tree in memory and returns records; nothing of it is executed, ever. Its best word is
+"nothing found": must never say that a submission is verified.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from verifier.policy import Policy
+from verifier.screening.finding import Confidence, Remark
+from verifier.screening.rules import registry
+from verifier.screening.screened import Answer, Screening
+from verifier.screening.seed_table import standing
+from verifier.source import Program, Tree, find_launch, read_program
+
+MANIFEST, README = "verify.yaml", "README.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A screening, and the texts that its source consists of: (name, unpacked text)."""
+
+    screening: Screening
+    texts: tuple[tuple[str, str], ...]
+
+
+def screen(tree: Tree, *, folder: str, digest: str, policy: Policy) -> Screening:
+    """Screen one submission. `folder` is its path in the repository, "" where that is unknown.
+
+    Never raises for what a tree holds; what cannot be read is a remark.
+    """
+    return read(tree, folder=folder, digest=digest, policy=policy).screening
+
+
+def read(tree: Tree, *, folder: str, digest: str, policy: Policy) -> Read:
+    """The same with the source's texts, for those who compare sources."""
+    began = time.monotonic()
+    launch = find_launch(tree)  # 3
+    program = read_program(tree, launch)  # 4
+    remarks = list(_source_remarks(program, tree))  # 6, 7
+    return Read(
+        Screening(
+            folder=folder,
+            digest=digest,
+            answer=answer(remarks),  # 8
+            claimed=None,
+            logs=(),
+            weights=None,
+            entry=program.entry.path if program else "",
+            command=launch.command if launch else "",
+            remarks=tuple(remarks),
+            runs=standing(None, (), tree.text(README) or "", README),
+            contract="scorer/1" if MANIFEST in tree.files else "script/1",
+            parsed_lines=sum(unit.text.count("\n") + 1 for unit in program.units) if program else 0,
+            seconds=round(time.monotonic() - began, 4),
+        ),
+        tuple((unit.path, unit.text) for unit in program.units) if program else (),
+    )
+
+
+def answer(remarks: Iterable[Remark]) -> Answer:
+    """A violation where any remark is one, else review where any asks for it."""
+    confidences = {remark.confidence for remark in remarks}
+    if Confidence.VIOLATION in confidences:
+        return Answer.VIOLATION
+    return Answer.REVIEW if Confidence.REVIEW in confidences else Answer.NOTHING_FOUND
+
+
+def _source_remarks(program: Program | None, tree: Tree) -> Iterable[Remark]:
+    if program is not None:
+        for read_for in registry.CHECKS:
+            yield from read_for(program, tree)
