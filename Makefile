@@ -14,7 +14,8 @@ RUN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine stop-engine demo test slow coverage lint format cheats bench images lock clean
+.PHONY: help setup engine stop-engine demo test slow coverage lint format docs cheats bench images \
+  lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +50,9 @@ lint: setup ## format, lint, types, rooms
 format: setup ## let ruff format and fix
 	@$(RUN)/ruff format .
 	@$(RUN)/ruff check --fix .
+
+docs: setup ## write the rules of screening into docs/audits.md
+	@$(RUN)/python tools/write_rules.py
 
 coverage: engine ## the tests again, with the branches that the deciding rooms must cover
 	@$(RUN)/python -m pytest -n $(WORKERS) -m "not slow" --cov=verifier --cov-branch --cov-report=

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,9 @@ from verifier import policy as policies
 from verifier import report as reports
 from verifier import submission
 from verifier.audits import REGISTRY
+from verifier.cli.explaining import every_rule
 from verifier.cli.main import run
+from verifier.report import screening as screenings
 
 
 def test_help_and_version_answer_without_doing_anything(capsys: pytest.CaptureFixture[str]) -> None:
@@ -29,6 +33,17 @@ def test_every_audit_can_be_explained(audit: str, capsys: pytest.CaptureFixture[
     assert found["text"].startswith(f"## {audit}\n")
     assert run(["explain", audit]) == 0
     assert audit in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("rule", [rule.id for rule in every_rule()])
+def test_every_rule_of_screening_can_be_explained(
+    rule: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A remark's id leads to what it means."""
+    assert run(["explain", rule, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["rule"] == rule
+    assert "**Clear yourself**" in found["text"]
 
 
 def test_a_misspelt_audit_is_answered_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,13 +69,19 @@ def test_policies_are_listed_shown_and_described(capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.parametrize(
-    ("what", "room"),
-    [("policy", policies), ("verify.yaml", submission), ("report.json", reports)],
-    ids=["policy", "verify.yaml", "report.json"],
+    ("what", "schema"),
+    [
+        ("policy", policies.schema),
+        ("verify.yaml", submission.schema),
+        ("report.json", reports.schema),
+        ("screen.json", screenings.screen_schema),
+        ("triage.json", screenings.triage_schema),
+    ],
+    ids=["policy", "verify.yaml", "report.json", "screen.json", "triage.json"],
 )
 def test_every_schema_is_exported(
-    what: str, room: object, capsys: pytest.CaptureFixture[str]
+    what: str, schema: Callable[[], Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """People's editors and other programs read them."""
     assert run(["schema", what]) == 0
-    assert json.loads(capsys.readouterr().out) == room.schema()  # type: ignore[attr-defined]
+    assert json.loads(capsys.readouterr().out) == schema()

@@ -172,6 +172,23 @@ def test_doubtful_words_side_by_side_share_one_span() -> None:
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
+        ("the key of `counts` holds `a b`, so", "the key of `counts` holds `a b`, so"),
+        ("(`a`) and `b`: c", "(`a`) and `b`: c"),
+        ("x`a` b", "`` x`a` `` b"),
+        ("` ` a", "`` ` ` `` a"),
+        ("`a` `b", "`a` `` `b ``"),
+        ("in submission.json.", "in `submission.json`."),
+        ("a .,", "a `.,`"),
+    ],
+)
+def test_what_is_quoted_already_is_a_span_and_its_full_stop_is_none(text: str, shown: str) -> None:
+    """A sentence with a name in it reads as it was written."""
+    assert prose(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
         ("plain", "`plain`"),
         ("a`b", "``a`b``"),
         ("`a`", "`` `a` ``"),

@@ -199,24 +199,27 @@ def verify_signature(
 
 @app.command()
 def explain(
-    audit: Annotated[str, typer.Argument(help="An audit's id, as in a report.")],
+    name: Annotated[str, typer.Argument(help="An audit's or a rule's id, as in a report.")],
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Say what an audit measures, what breaks it, and how to clear yourself."""
+    """Say what an audit or a rule of screening looks for, and how to clear yourself."""
     from rich.markdown import Markdown
 
-    from verifier import pipeline
+    from verifier.cli.explaining import every_rule
+    from verifier.report.explaining import explain as explained
 
-    text = pipeline.explain(audit)
+    rules = every_rule()
+    text = explained(name, rules)
     if as_json:
-        print(json.dumps({"audit": audit, "text": text}))
+        kind = "rule" if name in {rule.id for rule in rules} else "audit"
+        print(json.dumps({kind: name, "text": text}))
     else:
         Console().print(Markdown(text))
 
 
 @app.command()
 def schema(
-    what: Annotated[str, typer.Argument(help="policy, verify.yaml or report.json.")],
+    what: Annotated[str, typer.Argument(help="policy, verify.yaml, or a .json that is written.")],
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Print the JSON Schema of a file that people or machines read and write.
@@ -227,11 +230,14 @@ def schema(
     from verifier import policy as policies
     from verifier import report as reports
     from verifier import submission
+    from verifier.report import screening as screenings
 
     schemas = {
         "policy": policies.schema,
         "verify.yaml": submission.schema,
         "report.json": reports.schema,
+        "screen.json": screenings.screen_schema,
+        "triage.json": screenings.triage_schema,
     }
     if what not in schemas:
         raise RequestError(f"there is no schema {what!r}", remedy=f"one of {', '.join(schemas)}")

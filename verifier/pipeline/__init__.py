@@ -3,7 +3,7 @@
 Must never contain a rule: what follows from what was observed is `verdict.decide`'s to say.
 """
 
-from verifier.pipeline.errands import build_data, build_image, explain, import_data, show_image
+from verifier.pipeline.errands import build_data, build_image, import_data, show_image
 from verifier.pipeline.evidence import recheck, report, sign, verify_signature
 from verifier.pipeline.request import Rechecked, Report, Request
 from verifier.pipeline.verify import verify
@@ -14,7 +14,6 @@ __all__ = [
     "Request",
     "build_data",
     "build_image",
-    "explain",
     "import_data",
     "recheck",
     "report",

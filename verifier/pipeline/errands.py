@@ -1,11 +1,10 @@
-"""Errands beside the story: data and images made on their own, and what an audit means."""
+"""Errands beside the story: data and images made on their own."""
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 
-from verifier import bundle, heldout, image, store
+from verifier import heldout, image, store
 from verifier.errors import RequestError
 from verifier.heldout import HeldOut
 from verifier.records import ImageFacts, Root
@@ -39,16 +38,3 @@ def show_image(recipe: str) -> tuple[Root, ImageFacts]:
             f"image {recipe} is not built yet", remedy=f"verifier image build {recipe}"
         )
     return found
-
-
-def explain(audit: str) -> str:
-    """The section of docs/audits.md about one audit, Markdown. Raises RequestError."""
-    page = (bundle.path("docs") / "audits.md").read_text(encoding="utf-8")
-    sections = {
-        text.partition("\n")[0].strip(): f"## {text.strip()}\n" for text in page.split("\n## ")[1:]
-    }
-    if audit not in sections:
-        close = get_close_matches(audit, sections, 1)
-        hint = f"did you mean {close[0]}?" if close else f"one of {', '.join(sections)}"
-        raise RequestError(f"there is no audit {audit!r}", remedy=hint)
-    return sections[audit]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from verifier import policy as policies
@@ -22,12 +23,17 @@ def put(path: Path, text: str) -> None:
 
     Raises StorageFault naming `path` when the disk does not take it; what was there stays.
     """
+    put_parts(path, [text])
+
+
+def put_parts(path: Path, parts: Iterable[str]) -> None:
+    """The same of a text that comes in parts."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with beside.open("w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
+                file.writelines(parts)
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(path)

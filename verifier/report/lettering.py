@@ -34,6 +34,7 @@ _ASCII = {
 }
 # GitHub's runner obeys a line that begins with "::", blanks before it or not, and "##[" anywhere
 _COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\[)")
+_WRITTEN_OUT = 3
 
 
 def heading(console: Console, said: str) -> None:
@@ -53,10 +54,26 @@ def paragraph(
 ) -> None:
     """Wrapped to the width; lines after the first are `hanging` further in."""
     shown = written(clipped(said, at_most), console, style)
-    first, *rest = shown.wrap(console, max(20, console.width - indent - hanging))
+    first, *rest = _wrapped(shown, console, console.width - indent - hanging)
     for margin, line in ((indent, first), *((indent + hanging, line) for line in rest)):
         line.rstrip()
         put(console, Text(" " * margin).append_text(line))
+
+
+def labelled(console: Console, label: str, said: str, indent: int, *, width: int) -> None:
+    """`said` wrapped beside a dim `label` in a column of `width`."""
+    shown = written(clipped(said, SAID_SHOWN), console)
+    beside = written(f"{' ' * indent}{label:<{width}}", console, "dim")
+    for line in _wrapped(shown, console, console.width - indent - width):
+        line.rstrip()
+        put(console, beside.append_text(line))
+        beside = Text(" " * (indent + width))
+
+
+def _wrapped(shown: Text, console: Console, width: int) -> list[Text]:
+    """Lines of at most `width`, also where a colon at the beginning must be written out."""
+    spare = _WRITTEN_OUT if "::" in shown.plain else 0
+    return [*shown.wrap(console, max(20, width - spare))] or [Text()]
 
 
 def cut(console: Console, line: Text) -> None:
@@ -74,12 +91,20 @@ def put(console: Console, line: Text) -> None:
 
 
 def written(said: str, console: Console, style: str = "") -> Text:
-    """`said` as text that is never parsed and that this console can print."""
-    shown = legible(said)
+    """`said` as text that is never parsed, or obeyed, and that this console can print."""
+    shown = uncommanded(legible(said))
     if console.options.ascii_only:
         shown = "".join(_ASCII.get(character, character) for character in shown)
         shown = shown.encode("ascii", "backslashreplace").decode("ascii")
     return Text(shown, style)
+
+
+def styled(console: Console, *parts: tuple[str, str]) -> Text:
+    """One line of (text, style), each with its own style alone."""
+    line = Text()
+    for said, style in parts:
+        line.append_text(written(said, console, style))
+    return line
 
 
 def uncommanded(line: str) -> str:

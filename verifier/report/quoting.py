@@ -25,6 +25,7 @@ _HARMLESS = re.compile(
 )
 _HEXADECIMAL = re.compile(r"[0-9a-f]{7,}")
 _FENCE = re.compile(r"`+")
+_QUOTED = re.compile(r"(?<![^\s(])(?P<before>\(?)`(?P<inner>[^`]+)`(?P<after>[.,;:)]*)(?!\S)")
 
 
 def span(text: str, length: int = REASON_SHOWN) -> str:
@@ -38,18 +39,35 @@ def span(text: str, length: int = REASON_SHOWN) -> str:
 
 
 def prose(text: str) -> str:
-    """`text` with every run of words that could be markup in a code span."""
+    """`text` with every run of words that could be markup in a code span.
+
+    What stands between backticks already becomes a span of ours.
+    """
+    shown, parts, end = clipped(text, REASON_SHOWN), list[str](), 0
+    for quoted in _QUOTED.finditer(shown):
+        inner = quoted["inner"].strip()
+        if inner:
+            parts += _worded(shown[end : quoted.start()])
+            parts.append(f"{quoted['before']}{span(inner)}{quoted['after']}")
+            end = quoted.end()
+    return " ".join([*parts, *_worded(shown[end:])])
+
+
+def _worded(text: str) -> list[str]:
+    """Words that are harmless, and spans of runs of those that are not."""
     parts: list[str] = []
     doubtful: list[str] = []
-    for word in [*clipped(text, REASON_SHOWN).split(), ""]:
+    for word in [*text.split(), ""]:
         if word and not harmless(word):
             doubtful.append(word)
             continue
         if doubtful:
-            parts.append(span(" ".join(doubtful)))
+            run = " ".join(doubtful)
+            inner = run.rstrip(".,") or run
+            parts.append(f"{span(inner)}{run[len(inner) :]}")
             doubtful.clear()
         parts.append(word)
-    return " ".join(parts).strip()
+    return [part for part in parts if part]
 
 
 def harmless(word: str) -> bool:

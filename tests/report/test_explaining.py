@@ -1,0 +1,59 @@
+"""What an id means is said once: `explain`, docs/audits.md and the registry have the same words."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.report.screening.screenings import RULES
+from verifier.audits import REGISTRY
+from verifier.cli.explaining import every_rule
+from verifier.errors import RequestError
+from verifier.report import explaining
+from verifier.report.screening.explained import explained, section
+
+
+def test_the_page_carries_the_words_of_every_rule() -> None:
+    """`make docs` writes them; a changed rule without it fails here."""
+    _, rules = explaining.page()
+    assert rules == section(every_rule())
+
+
+def test_no_two_audits_or_rules_share_an_id() -> None:
+    """An id leads to one meaning."""
+    ids = [rule.id for rule in every_rule()] + [audit.id for audit in REGISTRY]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("rule", every_rule(), ids=lambda rule: rule.id)
+def test_a_rule_says_what_it_looks_for_and_how_to_clear_yourself(rule: object) -> None:
+    """Sentences, so that a reviewer and an author can use them."""
+    for text in (rule.sentence, rule.clear):  # type: ignore[attr-defined]
+        assert text[:1].isupper() and text.endswith("."), text
+    assert rule.clause  # type: ignore[attr-defined]
+
+
+def test_a_rule_is_explained_by_its_own_words() -> None:
+    """What it looks for, the clause, the classes, how strong it may be, what to change."""
+    text = explained(RULES[1])
+    assert text.startswith("## adapts-before-scoring\n")
+    for part in (RULES[1].sentence, "R5, C3", "`TTT_PRETRAIN`, `TTT_PREQUANT`", RULES[1].clear):
+        assert part in text
+    assert "**At most** a violation" in text
+    assert explaining.explain("adapts-before-scoring", RULES) == text
+
+
+def test_an_audit_is_explained_by_its_section_alone() -> None:
+    """The last one does not take the rules with it."""
+    last = REGISTRY[-1].id
+    text = explaining.explain(last, RULES)
+    assert text.startswith(f"## {last}\n") and "# Screening rules" not in text
+
+
+def test_a_misspelt_id_gets_the_nearest() -> None:
+    """Audit or rule."""
+    with pytest.raises(RequestError) as found:
+        explaining.explain("target-in-keys", RULES)
+    assert "did you mean target-in-key?" in found.value.remedy
+    with pytest.raises(RequestError) as found:
+        explaining.explain("xyzzy", RULES)
+    assert "one of target-in-key" in found.value.remedy
