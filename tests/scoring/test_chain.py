@@ -15,6 +15,7 @@ from tests.scoring.fake import FakeSandbox, FakeScorer, documents, setting
 from verifier import policy as policies
 from verifier.policy import ReplayRule
 from verifier.records import Adaptation, ChainStep, FaultKind, Step
+from verifier.scoring.cases import Cases
 from verifier.scoring.chain import Chain, ChainResult
 from verifier.scoring.passing import Scoring, run_pass
 from verifier.scoring.plan import EMPTY, plan
@@ -225,9 +226,9 @@ def test_companions_change_and_kept_rows_stay_where_they_were() -> None:
     charges = run_pass(made).charges
     asked = asked_everywhere(TARGETS)
     replayed = run_replay(made, blind_batches(KEY, TARGETS, made.batches, asked, FILLER))
-    chain = Chain(made, charges, replayed, RULE, FILLER)
-    for case in chain.cases():
-        others, filled = chain.other_rows(case), chain.fill(case, list(FILLER))
+    cases = Cases(made, charges, replayed.blind, RULE, FILLER)
+    for case in cases.worst_first():
+        others, filled = cases.among_other_documents(case), cases.among_random_ids(case)
         own = {d for _, d in case.batch.real()}
         for row, ids in enumerate(case.rows):
             if row in case.kept:
@@ -257,10 +258,12 @@ def test_one_batch_alone_gets_random_companions() -> None:
     charges = run_pass(alone).charges
     asked = asked_everywhere(few)
     replayed = run_replay(alone, blind_batches(KEY, few, alone.batches, asked, FILLER))
-    chain = Chain(alone, charges, replayed, RULE, FILLER)
-    (case,) = chain.cases()
-    changed = [ids for row, ids in enumerate(chain.other_rows(case)) if row not in case.kept]
+    cases = Cases(alone, charges, replayed.blind, RULE, FILLER)
+    (case,) = cases.worst_first()
+    others = cases.among_other_documents(case)
+    changed = [ids for row, ids in enumerate(others) if row not in case.kept]
     assert any(np.array_equal(changed[0], row) for row in FILLER)
+    chain = Chain(alone, charges, replayed, RULE, FILLER)
     assert steps_of(chain.run()) == [*A, *B, *C, *D]
 
 
