@@ -4,20 +4,41 @@ Never executes anything of a submission, never follows a link in what a stranger
 lets a submission's mistake look like the verifier's.
 """
 
+from verifier.submission.contents import contents_of
+from verifier.submission.forge import Forge, ForgeFacts
+from verifier.submission.gathering import Contents
 from verifier.submission.manifest import Manifest, Submission, require_allowed, schema
 from verifier.submission.pull import pull
+from verifier.submission.pull_request import PullRequest, Shape, pull_request, pull_requests
+from verifier.submission.reference import repository_of
+from verifier.submission.remote import fetched
+from verifier.submission.repository import Repository
 from verifier.submission.shipment import Shipment, extracted, freeze, shipped_tokenizer
+from verifier.submission.submitted import Submitted, submitted
 from verifier.submission.weigh import weigh
 
 __all__ = [
+    "Contents",
+    "Forge",
+    "ForgeFacts",
     "Manifest",
+    "PullRequest",
+    "Repository",
+    "Shape",
     "Shipment",
     "Submission",
+    "Submitted",
+    "contents_of",
     "extracted",
+    "fetched",
     "freeze",
     "pull",
+    "pull_request",
+    "pull_requests",
+    "repository_of",
     "require_allowed",
     "schema",
     "shipped_tokenizer",
+    "submitted",
     "weigh",
 ]

@@ -14,7 +14,7 @@ from verifier.submission.objects import Objects
 
 TREE_BYTES = 16 << 20
 KEPT_NAMES = 1_000_000
-STEPS_AT_MOST = 200_000
+STEPS_AT_MOST = 50_000
 DEPTH_AT_MOST = 64
 PATH_BYTES = 4096
 FOLDER_MODE = "40000"

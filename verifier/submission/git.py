@@ -30,6 +30,7 @@ _READ_BYTES = 1 << 20
 _ULIMIT_BLOCK_BYTES = 512
 _POLL_SECONDS = 0.2
 _PASSED_ON = ("PATH", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO")
+_CUT_SHORT = ("File too large", "signal 25", "invalid index-pack output")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 # Each turns off something that a config file could turn on. The stand-in's own config is ours, so
 # these are a second wall.
@@ -43,6 +44,7 @@ _SETTINGS = (
     "core.protectNTFS=true",
     "credential.helper=",
     "fetch.recurseSubmodules=false",
+    "fetch.unpackLimit=1",
     "fetch.writeCommitGraph=false",
     "gc.auto=0",
     "gpg.program=false",
@@ -107,9 +109,9 @@ def environment(home: Path, protocols: str = "") -> dict[str, str]:
     }
 
 
-def command(git_folder: Path, arguments: Sequence[str]) -> list[str]:
+def command(git_folder: Path, arguments: Sequence[str], settings: Sequence[str] = ()) -> list[str]:
     """The argument list of one call on `git_folder`, every switch that steers git pinned."""
-    pinned = [part for setting in _SETTINGS for part in ("-c", setting)]
+    pinned = [part for setting in (*_SETTINGS, *settings) for part in ("-c", setting)]
     return [program(), "--no-pager", f"--git-dir={git_folder}", *pinned, *arguments]
 
 
@@ -119,21 +121,20 @@ def run(
     patience: Patience,
     *,
     protocols: str = "",
-    request: bytes = b"",
+    settings: Sequence[str] = (),
 ) -> bytes:
-    """Run git to its end on `git_folder` and return what it wrote; `request` is its input.
+    """Run git to its end on `git_folder` and return what it wrote. It has no input.
 
     Raises RequestError with git's last words when it refuses, and MachineFault when it takes
     longer or says more than `patience` allows.
     """
-    words = command(git_folder, arguments)
+    words = command(git_folder, arguments, settings)
     if patience.file_bytes:
         blocks = patience.file_bytes // _ULIMIT_BLOCK_BYTES
         words = ["sh", "-c", 'ulimit -f "$0" && exec "$@"', str(blocks), *words]
-    with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as complaints:
-        asked.write(request)
-        asked.seek(0)
-        process = started(words, environment(git_folder, protocols), asked, complaints)
+    with tempfile.TemporaryFile() as complaints:
+        known = environment(git_folder, protocols)
+        process = started(words, known, subprocess.DEVNULL, complaints)
         try:
             output = _collected(process, patience, arguments[0])
         finally:
@@ -144,7 +145,7 @@ def run(
 
 
 def started(
-    words: Sequence[str], known: dict[str, str], asked: IO[bytes] | int, complaints: IO[bytes]
+    words: Sequence[str], known: dict[str, str], asked: int, complaints: IO[bytes]
 ) -> subprocess.Popen[bytes]:
     """Start git in its own session, so that Ctrl-C reaches us first and kills all of it."""
     return subprocess.Popen(
@@ -212,9 +213,10 @@ def _too_slow(verb: str, patience: Patience) -> MachineFault:
 
 
 def _refusal(verb: str, code: int, said: str, patience: Patience) -> RequestError:
-    if "File too large" in said or "signal 25" in said or code == -signal.SIGXFSZ:
+    # Where the limit ends index-pack, all that git itself sees is that it said nothing.
+    if patience.file_bytes and any(word in said for word in _CUT_SHORT):
         return RequestError(
-            f"git {verb} would write a file of more than {patience.file_bytes} bytes",
+            f"git {verb}: what comes is larger than {patience.file_bytes} bytes, or damaged",
             remedy="clone it by hand and name that clone",
         )
     return RequestError(f"git {verb} refuses: {said or f'exit code {code}'}")

@@ -47,7 +47,6 @@ class Objects:
         """Starts nothing: git is started by the first question."""
         self._contents = _Batch(git_folder, "--batch")
         self._headers = _Batch(git_folder, "--batch-check")
-        self.damaged: list[str] = []
 
     def __enter__(self) -> Objects:
         """Itself."""
@@ -70,7 +69,7 @@ class Objects:
     def read(self, identity: str, at_most: int) -> Object | None:
         """The object, without its content where that is larger than `at_most` bytes.
 
-        None when it is not here, or damaged (then it is in `damaged` too). Raises MachineFault
+        None when it is not here or damaged. Raises MachineFault
         when git takes longer than OBJECT_SECONDS, or fails again and again.
         """
         head = self._asked(self._contents, identity)
@@ -81,7 +80,6 @@ class Objects:
             return head
         content = self._contents.take(head.size + 1)
         if content is None:
-            self.damaged.append(identity)
             return None
         return Object(head.kind, head.size, content[:-1])
 
@@ -98,7 +96,6 @@ class Objects:
             return Object(words[1].decode("ascii", "replace"), int(words[2]), None)
         if not words or words[-1] != _MISSING:
             batch.end()
-            self.damaged.append(identity)
         return None
 
 

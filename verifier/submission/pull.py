@@ -7,18 +7,22 @@ reads the frozen copy, so what was weighed is what was trained.
 from __future__ import annotations
 
 import os
-import re
 import tempfile
-import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
+from typing import IO
 
 from verifier.errors import BadSubmission, RequestError, StorageFault
 from verifier.submission.archive import unpack
+from verifier.submission.export import export
+from verifier.submission.gathering import IGNORED, SUBMISSION_BOUNDS
 from verifier.submission.manifest import Submission, read_submission
+from verifier.submission.names import Names
+from verifier.submission.opened import InGit, opened
+from verifier.submission.pulled import quick_key, remember, remembered
+from verifier.submission.reference import GivenFolder, GivenTarball, parse
 from verifier.submission.shelf import make_read_only, place
 from verifier.submission.walk import (
-    Bounds,
     Entry,
     Item,
     Listing,
@@ -29,56 +33,79 @@ from verifier.submission.walk import (
     shown,
 )
 
-SUBMISSION_BOUNDS = Bounds(files=2_000, total_bytes=128_000_000)
-IGNORED = ("__pycache__", ".git")
-_LATER = re.compile(r"^[a-z][a-z0-9+.-]*://|^git@|#|@[0-9A-Za-z/_-]+\.\.", re.IGNORECASE)
-
 
 def pull(reference: str, store: Path) -> Submission:
-    """Freeze the submission that `reference` (a folder or a tarball) names.
+    """Freeze the submission that `reference` names: a folder, a tarball, or a place in git.
 
     It is copied to `store`/submissions/<digest>, read-only; the digest is the sha256 of its
-    canonical manifest (path, size, sha256 of every file). `__pycache__` and `.git` are left out
-    and named in `Submission.ignored`.
+    canonical manifest (path, size, sha256 of every file), so it is the same wherever the files
+    came from. `__pycache__` and `.git` are left out and named in `Submission.ignored`.
 
-    Raises RequestError when there is no such folder or tarball, BadSubmission naming the path when
-    it holds what a submission may not hold, StorageFault when the store cannot be written.
+    Raises RequestError when there is no such thing or no submission in it, BadSubmission naming
+    the path when it holds what a submission may not hold, MissingTool when git is needed and not
+    there, StorageFault when the store cannot be written.
     """
-    given = Path(reference).resolve()
+    named = parse(reference)
     shelf = store / "submissions"
     try:
         shelf.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="pulling-", dir=shelf) as scratch:
-            if given.is_dir():
-                return _freeze_folder(given, shelf, Path(scratch))
-            if given.is_file():
-                folder = unpack(given, Path(scratch) / "unpacked", SUBMISSION_BOUNDS)
-                return _freeze_folder(folder, shelf, Path(scratch))
+            match named:
+                case GivenFolder(path):
+                    return _freeze_folder(path, shelf, Path(scratch))
+                case GivenTarball(path):
+                    folder = unpack(path, Path(scratch) / "unpacked", SUBMISSION_BOUNDS)
+                    return _freeze_folder(folder, shelf, Path(scratch))
+                case in_git:
+                    folder = Path(scratch) / "exported"
+                    ignored = _exported(reference, in_git, folder)
+                    return _freeze_folder(folder, shelf, Path(scratch), ignored)
     except OSError as fault:
         raise StorageFault(f"{shelf}: {fault.strerror or fault}") from fault
-    if _LATER.search(reference):
-        raise RequestError(
-            f"{reference}: git references and pull requests cannot be pulled yet by this version",
-            remedy="check it out and name the submission's folder, or a tarball of it",
-        )
-    raise RequestError(f"{reference}: there is no such folder or tarball")
 
 
-def _freeze_folder(folder: Path, shelf: Path, scratch: Path) -> Submission:
+def _exported(reference: str, named: InGit, folder: Path) -> tuple[str, ...]:
+    with opened(named) as found:
+        chosen = found.request.folder
+        if chosen is None:
+            raise RequestError(f"{reference}: {'; '.join(found.request.notes)}")
+        return export(found.repository, chosen, folder)
+
+
+def _freeze_folder(
+    folder: Path, shelf: Path, scratch: Path, ignored: tuple[str, ...] = ()
+) -> Submission:
     found = listing(folder, SUBMISSION_BOUNDS, IGNORED)
     _refuse_objections(folder, found)
     _refuse_collisions(folder, found.entries)
-    copy = scratch / "copy"
-    items = _copied(folder, found.entries, copy)
-    digest = manifest_digest(items)
-    home = shelf / digest
-    if home.exists():
-        _check_still_itself(home, digest)
-    else:
+    key = quick_key(folder, found.entries)
+    items = _same_as(remembered(shelf, key), folder, found.entries)
+    if items is None:
+        copy = scratch / "copy"
+        items = _copied(folder, found.entries, copy)
         make_read_only(copy)
-        place(copy, home)
+        home = shelf / manifest_digest(items)
+        if home.exists():
+            _check_still_itself(home, home.name)
+        else:
+            place(copy, home)
+        remember(shelf, key, home.name)
+    digest = manifest_digest(items)
     files = tuple(item.path for item in items)
-    return read_submission(home, digest=digest, files=files, ignored=found.ignored)
+    return read_submission(
+        shelf / digest, digest=digest, files=files, ignored=(*ignored, *found.ignored)
+    )
+
+
+def _same_as(home: Path | None, folder: Path, entries: Iterable[Entry]) -> tuple[Item, ...] | None:
+    """The files of `folder`, hashed, when the frozen copy `home` is of just these."""
+    if home is None:
+        return None
+    items = _hashed(folder, entries)
+    if manifest_digest(items) != home.name:
+        return None
+    _check_still_itself(home, home.name)
+    return items
 
 
 def _refuse_objections(folder: Path, found: Listing) -> None:
@@ -95,16 +122,10 @@ def _refuse_objections(folder: Path, found: Listing) -> None:
 
 def _refuse_collisions(folder: Path, entries: Iterable[Entry]) -> None:
     """Two paths that one file system could take for one: each machine would run other code."""
-    seen: dict[str, str] = {}
+    names = Names()
     for entry in entries:
-        key = unicodedata.normalize("NFC", entry.path.casefold())
-        if key in seen:
-            raise BadSubmission(
-                f"differs from {shown(seen[key])} only in case or composition",
-                file=folder,
-                place=shown(entry.path),
-            )
-        seen[key] = entry.path
+        if reason := names.clash(entry.path):
+            raise BadSubmission(reason, file=folder, place=shown(entry.path))
 
 
 def _copied(folder: Path, entries: Iterable[Entry], copy: Path) -> tuple[Item, ...]:
@@ -114,32 +135,39 @@ def _copied(folder: Path, entries: Iterable[Entry], copy: Path) -> tuple[Item, .
         if entry.is_folder:
             (copy / entry.path).mkdir()
             continue
-        try:
-            with (
-                open_beneath(folder, entry.path) as source,
-                (copy / entry.path).open("xb") as target,
-            ):
-                digest = copy_exactly(source, target, entry.size)
-                if source.read(1):
-                    raise EOFError("it grew")
-        except EOFError:
-            raise BadSubmission(
-                "changed while it was read", file=folder, place=shown(entry.path)
-            ) from None
-        items.append(Item(entry.path, entry.size, digest))
+        with (
+            open_beneath(folder, entry.path) as source,
+            (copy / entry.path).open("xb") as target,
+        ):
+            items.append(_item(folder, entry, source, target))
     return tuple(items)
 
 
-def _check_still_itself(home: Path, digest: str) -> None:
+def _hashed(folder: Path, entries: Iterable[Entry]) -> tuple[Item, ...]:
     items = []
-    found = listing(home, SUBMISSION_BOUNDS)
-    for entry in found.entries:
+    for entry in entries:
         if not entry.is_folder:
-            with open_beneath(home, entry.path) as source, open(os.devnull, "wb") as nowhere:
-                items.append(
-                    Item(entry.path, entry.size, copy_exactly(source, nowhere, entry.size))
-                )
-    if found.objections or manifest_digest(items) != digest:
+            with open_beneath(folder, entry.path) as source, open(os.devnull, "wb") as nowhere:
+                items.append(_item(folder, entry, source, nowhere))
+    return tuple(items)
+
+
+def _item(folder: Path, entry: Entry, source: IO[bytes], target: IO[bytes]) -> Item:
+    """Copy one file and say what it was. Raises BadSubmission when it changed meanwhile."""
+    try:
+        digest = copy_exactly(source, target, entry.size)
+        if source.read(1):
+            raise EOFError("it grew")
+    except EOFError:
+        raise BadSubmission(
+            "changed while it was read", file=folder, place=shown(entry.path)
+        ) from None
+    return Item(entry.path, entry.size, digest)
+
+
+def _check_still_itself(home: Path, digest: str) -> None:
+    found = listing(home, SUBMISSION_BOUNDS)
+    if found.objections or manifest_digest(_hashed(home, found.entries)) != digest:
         raise StorageFault(
             f"{home} is no longer what its name says", remedy="delete that folder and run again"
         )

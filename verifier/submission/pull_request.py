@@ -226,7 +226,7 @@ def _said_of(folders: Sequence[Folder], touched: Sequence[bytes]) -> list[str]:
         return ["it adds no submission: no folder under records/, no submission.json, no script"]
     said = []
     taken = folders[0].path or "the repository's root"
-    if record_folder(f"{folders[0].path}/".encode()) != folders[0].path.encode():
+    if not folders[0].path or record_folder(f"{taken}/".encode()) != taken.encode():
         said.append(f"{taken} is no folder of records/ as R9 asks, and is taken for the submission")
     if len(touched) > 1:
         said.append(f"it touches {len(touched)} folders under records/; taken is {taken}")
