@@ -1,0 +1,341 @@
+"""What does one submission put forward as evidence? Its claims and its logs, read once.
+
+Decides which files are logs and which log stands for which seed; judges nothing. Every rule of
+this room is a pure function over the `Evidence` that is made here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from statistics import fmean
+
+from verifier.policy import Policy
+from verifier.screening.claimed import read_claimed
+from verifier.screening.finding import Location
+from verifier.screening.screened import Claimed, LogFacts
+from verifier.source import Tree
+from verifier.source.logs import Log, Quote, Score, agrees, read_log
+
+MOST_LOGS = 64
+MOST_BYTES = 64_000_000
+
+_LOG_NAME = re.compile(r"\.(?:log|txt|out|stdout)\Z", re.IGNORECASE)
+_NOT_A_LOG = re.compile(r"(?:^|/)(?:requirements|readme|license|notes)[^/]*\Z", re.IGNORECASE)
+_SEED_IN_NAME = re.compile(r"(?:seed|_s)[-_{]?([0-9]{1,10})(?![0-9])", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadLog:
+    """One log: its facts as screening writes them, and everything that was read in it."""
+
+    path: str
+    log: Log
+    facts: LogFacts
+    named_seed: str = ""
+
+    @property
+    def seed(self) -> str:
+        """The seed it states, else the one in its name, else ""."""
+        return str(self.facts.seed) if self.facts.seed is not None else self.named_seed
+
+    def at(self, quote: Quote) -> Location:
+        """The place of a line of this log."""
+        return Location(path=self.path, line=quote.line, text=quote.text)
+
+    def whole(self) -> Location:
+        """The file itself."""
+        return Location(path=self.path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedScore:
+    """The score that stands for one seed: a log's final score, or the claim where no log has it.
+
+    `seed` is "" where nothing names one; `source` is "log" or "json".
+    """
+
+    seed: str
+    bpb: float
+    loss: float | None
+    path: str
+    line: int
+    source: str
+    digits: int = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """One submission's claims and logs. `texts` are its Python texts, unpacked (path, layer, text).
+
+    `folder` is where it lies in the competition's repository, as far as that is known.
+    """
+
+    tree: Tree
+    folder: str
+    policy: Policy
+    claimed: Claimed | None
+    read: tuple[ReadLog, ...]
+    scripts: tuple[Script, ...] = ()
+
+    @cached_property
+    def logs(self) -> tuple[LogFacts, ...]:
+        """The facts of every log, by path."""
+        return tuple(log.facts for log in self.read)
+
+    @cached_property
+    def distinct(self) -> tuple[ReadLog, ...]:
+        """The logs without those whose bytes another one has; a name with a seed is kept first."""
+        kept: dict[str, ReadLog] = {}
+        for log in sorted(self.read, key=lambda log: (not log.named_seed, log.path)):
+            kept.setdefault(log.facts.sha256, log)
+        return tuple(sorted(kept.values(), key=lambda log: log.path))
+
+    @cached_property
+    def backing(self) -> tuple[ReadLog, ...]:
+        """The logs that the claim rests on, one a seed where that can be told."""
+        return choose_backing(self.claimed, self.distinct)
+
+    @property
+    def is_record(self) -> bool:
+        """Whether it asks for a row of the record track."""
+        said = f"{self.folder} {self.claimed.track if self.claimed else ''}".lower()
+        return "non_record" not in said and "non-record" not in said
+
+    @cached_property
+    def mean_bpb(self) -> float | None:
+        """The mean of the backing logs' final scores, None without any."""
+        finals = [log.log.final.bpb for log in self.backing if log.log.final is not None]
+        return fmean(finals) if finals else None
+
+    def claim_at(self, name: str) -> Location:
+        """The place of a field of `Claimed`, or of a key path of its file."""
+        if self.claimed is None:
+            return Location(path="submission.json")
+        line = self.claimed.lines.get(name, 0)
+        return self.line_of(self.claimed.path, line)
+
+    def line_of(self, path: str, line: int) -> Location:
+        """A place with its line's text."""
+        lines = self._lines(path)
+        text = lines[line - 1][:200] if 0 < line <= len(lines) else ""
+        return Location(path=path, line=line, text=text)
+
+    def _lines(self, path: str) -> Sequence[str]:
+        if path not in self._cache:
+            text = self.tree.text(path) or ""
+            self._cache[path] = tuple(text[:2_000_000].split("\n"))
+        return self._cache[path]
+
+    @cached_property
+    def _cache(self) -> dict[str, tuple[str, ...]]:
+        return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """One Python text of the submission. `layer` names the unpacking it came out of."""
+
+    path: str
+    text: str
+    layer: str = ""
+    entry: bool = False
+    lines: tuple[str, ...] = field(default=())
+
+
+def read_logs(tree: Tree) -> tuple[ReadLog, ...]:
+    """Every log of the tree, by path; at most `MOST_LOGS` of them."""
+    found: list[ReadLog] = []
+    read = 0
+    for path in tree.paths:
+        if not _LOG_NAME.search(path) or _NOT_A_LOG.search(path) or path not in tree.files:
+            continue
+        content = tree.files[path]
+        read += len(content)
+        if len(found) == MOST_LOGS or read > MOST_BYTES:
+            break
+        log = read_log(content)
+        if _is_log(path, log):
+            found.append(_facts(path, log, content))
+    return tuple(found)
+
+
+def _is_log(path: str, log: Log) -> bool:
+    """Whether the file tells of a run, or is called a log."""
+    told = log.scores or log.stop or log.embedded or "world_size" in log.stated
+    return bool(told) or path.lower().endswith((".log", ".stdout")) or "train" in path.lower()
+
+
+def _facts(path: str, log: Log, content: bytes) -> ReadLog:
+    quotes: dict[str, Quote] = {}
+    values: dict[str, int] = {}
+    for name, stated_as in _STATED.items():
+        stated = next((found for key in stated_as if (found := log.last(key))), None)
+        if stated is not None:
+            values[name], quotes[name] = int(stated.value), stated.quote
+    final = log.final
+    if final is not None:
+        quotes["bpb"] = quotes["label"] = final.quote
+        quotes["loss"] = final.quote
+    if log.stop is not None:
+        quotes["train_seconds"] = quotes["steps"] = log.stop.quote
+    if log.gpus_at is not None:
+        quotes["hardware"] = log.gpus_at
+    scoring = scoring_seconds(log)
+    if scoring is not None:
+        quotes["score_seconds"] = scoring[1]
+    named = _SEED_IN_NAME.search(path.rsplit("/", 1)[-1])
+    facts = LogFacts(
+        path=path,
+        seed=values.get("seed"),
+        bpb=final.bpb if final else None,
+        loss=final.loss if final else None,
+        label=final.label if final else "",
+        train_seconds=log.stop.seconds if log.stop else None,
+        score_seconds=scoring[0] if scoring else None,
+        steps=log.stop.step if log.stop else None,
+        total_bytes=values.get("total_bytes"),
+        model_bytes=values.get("model_bytes"),
+        code_bytes=values.get("code_bytes"),
+        tokens=values.get("tokens"),
+        hardware=_hardware(log),
+        world_size=values.get("world_size"),
+        embedded_bytes=log.embedded[-1].size if log.embedded else None,
+        final=final is not None,
+        sha256=hashlib.sha256(content).hexdigest(),
+        lines={name: quote.line for name, quote in quotes.items()},
+    )
+    return ReadLog(path=path, log=log, facts=facts, named_seed=named.group(1) if named else "")
+
+
+_STATED: Mapping[str, tuple[str, ...]] = {
+    "seed": ("seed",),
+    "total_bytes": ("total_bytes",),
+    "model_bytes": ("model_bytes",),
+    "code_bytes": ("code_bytes_packed", "code_bytes"),
+    "tokens": ("val_tokens",),
+    "world_size": ("world_size",),
+}
+
+
+def _hardware(log: Log) -> str:
+    """ "8 × NVIDIA H100 80GB HBM3", "" where the log shows no devices."""
+    kinds = dict.fromkeys(log.gpus)
+    return ", ".join(f"{log.gpus.count(kind)} × {kind}" for kind in kinds)[:200]
+
+
+def scoring_seconds(log: Log) -> tuple[float, Quote] | None:
+    """What the log says its final scoring took: the score line's own time, else a total."""
+    final = log.final
+    if final is None:
+        return None
+    same = [
+        score
+        for score in log.scores
+        if score.seconds and agrees(score.bpb, final.bpb, score.digits, final.digits)
+    ]
+    if same and same[-1].seconds is not None:
+        return same[-1].seconds, same[-1].quote
+    return None
+
+
+def choose_backing(claimed: Claimed | None, logs: Sequence[ReadLog]) -> tuple[ReadLog, ...]:
+    """The logs that stand for the claim.
+
+    With a claim per seed: for each seed the log that agrees with it, else the seed's last log.
+    Without: the log or logs whose mean the claim is, else every final log that lies least deep.
+    """
+    finals = [log for log in logs if log.log.final is not None]
+    if claimed is not None and claimed.seed_bpbs:
+        chosen = [_for_seed(seed, bpb, finals) for seed, bpb in claimed.seed_bpbs.items()]
+        found = tuple(dict.fromkeys(log.path for log in chosen if log is not None))
+        if found:
+            return tuple(log for log in finals if log.path in found)
+    if not finals:
+        return ()
+    least = min(log.path.count("/") for log in finals)
+    shallow = tuple(log for log in finals if log.path.count("/") == least)
+    if claimed is None or not claimed.seeds:
+        return shallow
+    wanted = {str(seed) for seed in claimed.seeds}
+    named = tuple(log for log in shallow if log.seed in wanted)
+    return named or shallow
+
+
+def _for_seed(seed: str, bpb: float, logs: Sequence[ReadLog]) -> ReadLog | None:
+    own = [log for log in logs if log.seed == seed]
+    for log in own or [log for log in logs if not log.seed]:
+        if final_agrees(log, bpb):
+            return log
+    return own[-1] if own else None
+
+
+def final_agrees(log: ReadLog, claimed: float) -> bool:
+    """Whether a claimed number can be the log's final score, rounded as it was written."""
+    final = log.log.final
+    return final is not None and agrees(final.bpb, claimed, final.digits, decimals(claimed))
+
+
+def score_agrees(score: Score, claimed: float) -> bool:
+    """Whether a claimed number can be this score."""
+    return agrees(score.bpb, claimed, score.digits, decimals(claimed))
+
+
+def decimals(number: float) -> int:
+    """Decimals with which a number is written at the shortest."""
+    text = repr(float(number))
+    if "e" in text:
+        return 17
+    return len(text.split(".")[1]) if not text.endswith(".0") else 0
+
+
+def read_evidence(
+    tree: Tree, *, folder: str, policy: Policy, scripts: tuple[Script, ...] = ()
+) -> Evidence:
+    """Claims and logs of one submission. Never raises for what its files hold."""
+    return Evidence(
+        tree=tree,
+        folder=folder,
+        policy=policy,
+        claimed=read_claimed(tree),
+        read=read_logs(tree),
+        scripts=scripts,
+    )
+
+
+def claimed_seeds(evidence: Evidence) -> tuple[SeedScore, ...]:
+    """The score of each seed: the backing logs' finals, else the claims of the json."""
+    found = [
+        SeedScore(
+            seed=log.seed,
+            bpb=log.log.final.bpb,
+            loss=log.log.final.loss,
+            path=log.path,
+            line=log.log.final.quote.line,
+            source="log",
+            digits=log.log.final.digits,
+        )
+        for log in evidence.backing
+        if log.log.final is not None
+    ]
+    claimed = evidence.claimed
+    if claimed is None:
+        return tuple(found)
+    shown = {score.seed for score in found}
+    found += [
+        SeedScore(
+            seed=seed,
+            bpb=bpb,
+            loss=claimed.seed_losses.get(seed),
+            path=claimed.path,
+            line=claimed.lines.get(f"seed_bpbs.{seed}", 0),
+            source="json",
+            digits=decimals(bpb),
+        )
+        for seed, bpb in claimed.seed_bpbs.items()
+        if seed not in shown
+    ]
+    return tuple(found)
