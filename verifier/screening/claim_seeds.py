@@ -168,9 +168,9 @@ def _keep(found: Seeds, kind: str, seed: str, path: str, value: object, numbers:
     found.sources[source] = path
     match kind:
         case "bpbs":
-            found.bpbs[seed] = float(number)
+            found.bpbs[seed] = number
         case "losses":
-            found.losses[seed] = float(number)
+            found.losses[seed] = number
         case "sizes":
             found.sizes[seed] = round(number)
         case _:

@@ -92,6 +92,7 @@ class _Reading:
             others={key: value for key, value in document.items() if key not in self.used},
             lines=claimed_lines,
             sources=self.sources,
+            nulls=tuple(key for key, value in document.items() if value is None),
             faults=tuple(self.faults),
         )
 

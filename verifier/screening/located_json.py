@@ -54,6 +54,22 @@ def read_json(content: bytes) -> Located:
     return reader.document()
 
 
+class Written(float):
+    """A number that was written with more decimals than its value needs: 1.06400 has five."""
+
+    decimals: int = 0
+
+
+def decimals_of(number: float) -> int:
+    """Decimals with which a number was written, or has to be."""
+    if isinstance(number, Written):
+        return number.decimals
+    text = repr(float(number))
+    if "e" in text:
+        return 17
+    return 0 if text.endswith(".0") else len(text.split(".")[1])
+
+
 class _StopReading(Exception):
     """The rest of the text means nothing any more; the fault is recorded."""
 
@@ -216,6 +232,9 @@ class _Reader:
         if math.isinf(number):
             self.fault(path, f"is {_shown(word)}, which is beyond any number")
             return None
+        if word.endswith("0") and "e" not in word.lower():
+            number = Written(number)
+            number.decimals = len(word.split(".")[1])
         return number
 
     def space(self) -> None:

@@ -37,7 +37,7 @@ class Claimed:
     bytes and training steps. Sizes in bytes, times in seconds. `others` keeps the keys not read
     here. `lines` maps a field of this record ("val_bpb", "seed_bpbs.42") and every key path of
     the file ("seed_results.42.val_bpb") to its 1-based line; `sources` maps a field to the key
-    path it was read from.
+    path it was read from. `nulls` are the top-level keys whose value is null.
     """
 
     path: str
@@ -64,6 +64,7 @@ class Claimed:
     others: Mapping[str, object] = field(default_factory=dict)
     lines: Mapping[str, int] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
+    nulls: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
 
 

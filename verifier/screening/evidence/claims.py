@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from statistics import fmean, pstdev, stdev
 
@@ -9,12 +10,13 @@ from verifier.screening.evidence.gathering import (
     Evidence,
     ReadLog,
     claimed_seeds,
-    decimals,
     final_agrees,
     score_agrees,
 )
 from verifier.screening.evidence.saying import note, remark
+from verifier.screening.evidence.tables import lines_of, readme_path
 from verifier.screening.finding import Confidence, Location, Remark
+from verifier.screening.located_json import decimals_of
 from verifier.screening.rule import Rule
 from verifier.screening.screened import Claimed
 from verifier.source.logs import Meaning, Score, agrees
@@ -133,8 +135,21 @@ def _unsupported(evidence: Evidence) -> Iterator[Remark]:
         return
     confidence = Confidence.REVIEW if evidence.is_record else Confidence.NOTE
     said = f"claims {claimed.val_bpb} bits per byte, and no log ends in a score"
-    places = [evidence.claim_at("val_bpb"), *(log.whole() for log in evidence.read)]
+    places = [evidence.claim_at("val_bpb"), *_elsewhere(evidence, repr(claimed.val_bpb))]
+    places += [log.whole() for log in evidence.read]
     yield remark(UNSUPPORTED, confidence, said, *places, claimed=claimed.val_bpb)
+
+
+def _elsewhere(evidence: Evidence, number: str) -> list[Location]:
+    """Where else a number of the claim is written: tables and notes that are no logs."""
+    found: list[Location] = []
+    for path in evidence.tree.files:
+        if path.endswith((".tsv", ".csv", ".jsonl")):
+            rows = lines_of(evidence.tree.text(path) or "")
+            found += [
+                evidence.line_of(path, at) for at, row in enumerate(rows, 1) if number in row
+            ][:2]
+    return found[:6]
 
 
 def _score(evidence: Evidence, claimed: Claimed, value: float) -> Iterator[Remark]:
@@ -145,7 +160,7 @@ def _score(evidence: Evidence, claimed: Claimed, value: float) -> Iterator[Remar
         return
     finals = {log.path: log.log.final.bpb for log in backing if log.log.final is not None}
     digits = min((log.log.final.digits for log in backing if log.log.final), default=8)
-    written = decimals(value)
+    written = decimals_of(value)
     if agrees(mean, value, digits, written):
         yield from _scoring_only(evidence)
         return
@@ -159,7 +174,7 @@ def _score(evidence: Evidence, claimed: Claimed, value: float) -> Iterator[Remar
         said = (
             f"claims {value}, {which} score ({one.path}); the mean of {len(finals)} is {mean:.8f}"
         )
-        yield note(rule, said, *places, **numbers)
+        yield note(rule, said, *places, *_submitted(evidence), **numbers)
         return
     if one is not None:
         return
@@ -180,6 +195,17 @@ def _score(evidence: Evidence, claimed: Claimed, value: float) -> Iterator[Remar
     yield remark(DIFFERS, confidence, said, *places, best=best_of_all, **numbers)
 
 
+def _submitted(evidence: Evidence) -> list[Location]:
+    """The README's line that says which seed was submitted."""
+    path = readme_path(evidence.tree)
+    lines = lines_of(evidence.tree.text(path) or "") if path else ()
+    numbers = [at for at, line in enumerate(lines, 1) if _SUBMITTED.search(line)]
+    return [evidence.line_of(path, at) for at in numbers[:2]] if path else []
+
+
+_SUBMITTED = re.compile(r"\bsubmitted\b[^\n]{0,40}\bseed\b", re.IGNORECASE)
+
+
 def _final_places(logs: tuple[ReadLog, ...]) -> list[Location]:
     return [log.at(log.log.final.quote) for log in logs if log.log.final is not None]
 
@@ -187,7 +213,8 @@ def _final_places(logs: tuple[ReadLog, ...]) -> list[Location]:
 def _other_score(evidence: Evidence, value: float) -> tuple[ReadLog, Score] | None:
     for log in evidence.distinct:
         for score in log.log.scores:
-            if score.meaning is not Meaning.PROGRESS and score_agrees(score, value):
+            told = score.meaning in (Meaning.RESULT, Meaning.DIAGNOSTIC)
+            if told and score_agrees(score, value):
                 return log, score
     return None
 
@@ -215,7 +242,7 @@ def _seeds(evidence: Evidence, claimed: Claimed) -> Iterator[Remark]:
         if any(score_agrees(score, value) for log in own for score in log.log.scores):
             continue
         final = own[-1].log.final
-        if final is None or abs(final.bpb - value) < 1.0001 * 10.0 ** -decimals(value):
+        if final is None or abs(final.bpb - value) < 1.0001 * 10.0 ** -decimals_of(value):
             continue
         said = f"seed {seed} claims {value}; {own[-1].path} ends with {final.bpb}"
         places = (evidence.claim_at(f"seed_bpbs.{seed}"), own[-1].at(final.quote))
@@ -229,7 +256,7 @@ def _spread(evidence: Evidence, claimed: Claimed) -> Iterator[Remark]:
     if std is None or std == 0 or len(scores) < 2:
         return
     sample, population = stdev(scores), pstdev(scores)
-    written = decimals(std)
+    written = decimals_of(std)
     place = evidence.claim_at("bpb_std")
     values = {
         "claimed": std,
@@ -264,7 +291,7 @@ def _before_quantisation(evidence: Evidence, claimed: Claimed) -> Iterator[Remar
         known = any(
             score_agrees(score, value) for log in evidence.distinct for score in log.log.scores
         )
-        if known or abs(mean - value) < 1.0001 * 10.0 ** -decimals(value):
+        if known or abs(mean - value) < 1.0001 * 10.0 ** -decimals_of(value):
             continue
         said = f"{key} is {value}; the logs' mean before quantisation is {mean:.8f}"
         places = [evidence.claim_at(key), *(log.at(score.quote) for log, score in logged)]

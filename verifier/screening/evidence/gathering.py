@@ -9,15 +9,16 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
 
 from verifier.policy import Policy
 from verifier.screening.claimed import read_claimed
 from verifier.screening.finding import Location
+from verifier.screening.located_json import decimals_of
 from verifier.screening.screened import Claimed, LogFacts
-from verifier.source import Tree
+from verifier.source import Program, Tree
 from verifier.source.logs import Log, Quote, Score, agrees, read_log
 
 MOST_LOGS = 64
@@ -67,11 +68,26 @@ class SeedScore:
     digits: int = 8
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """One Python text of the submission. `layer` names the unpacking it came out of."""
+
+    path: str
+    text: str
+    layer: str = ""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the text."""
+        return len(self.text.encode("utf-8", "replace"))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """One submission's claims and logs. `texts` are its Python texts, unpacked (path, layer, text).
+    """One submission's claims and logs.
 
-    `folder` is where it lies in the competition's repository, as far as that is known.
+    `folder` is where it lies in the competition's repository, as far as that is known; `program`
+    is what it runs, None where that was not read.
     """
 
     tree: Tree
@@ -79,7 +95,7 @@ class Evidence:
     policy: Policy
     claimed: Claimed | None
     read: tuple[ReadLog, ...]
-    scripts: tuple[Script, ...] = ()
+    program: Program | None = None
 
     @cached_property
     def logs(self) -> tuple[LogFacts, ...]:
@@ -98,6 +114,18 @@ class Evidence:
     def backing(self) -> tuple[ReadLog, ...]:
         """The logs that the claim rests on, one a seed where that can be told."""
         return choose_backing(self.claimed, self.distinct)
+
+    @cached_property
+    def scripts(self) -> tuple[Script, ...]:
+        """What runs, unpacked, and every other Python file as it stands."""
+        units = self.program.units if self.program is not None else ()
+        found = {(unit.path, unit.layer): unit.text for unit in units}
+        for path in self.tree.paths:
+            if path.endswith(".py") and path in self.tree.files and (path, "") not in found:
+                found[path, ""] = self.tree.text(path) or ""
+        return tuple(
+            Script(path=path, layer=layer, text=text) for (path, layer), text in found.items()
+        )
 
     @property
     def is_record(self) -> bool:
@@ -133,17 +161,6 @@ class Evidence:
     @cached_property
     def _cache(self) -> dict[str, tuple[str, ...]]:
         return {}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Script:
-    """One Python text of the submission. `layer` names the unpacking it came out of."""
-
-    path: str
-    text: str
-    layer: str = ""
-    entry: bool = False
-    lines: tuple[str, ...] = field(default=())
 
 
 def read_logs(tree: Tree) -> tuple[ReadLog, ...]:
@@ -276,24 +293,16 @@ def _for_seed(seed: str, bpb: float, logs: Sequence[ReadLog]) -> ReadLog | None:
 def final_agrees(log: ReadLog, claimed: float) -> bool:
     """Whether a claimed number can be the log's final score, rounded as it was written."""
     final = log.log.final
-    return final is not None and agrees(final.bpb, claimed, final.digits, decimals(claimed))
+    return final is not None and agrees(final.bpb, claimed, final.digits, decimals_of(claimed))
 
 
 def score_agrees(score: Score, claimed: float) -> bool:
     """Whether a claimed number can be this score."""
-    return agrees(score.bpb, claimed, score.digits, decimals(claimed))
-
-
-def decimals(number: float) -> int:
-    """Decimals with which a number is written at the shortest."""
-    text = repr(float(number))
-    if "e" in text:
-        return 17
-    return len(text.split(".")[1]) if not text.endswith(".0") else 0
+    return agrees(score.bpb, claimed, score.digits, decimals_of(claimed))
 
 
 def read_evidence(
-    tree: Tree, *, folder: str, policy: Policy, scripts: tuple[Script, ...] = ()
+    tree: Tree, *, folder: str, policy: Policy, program: Program | None = None
 ) -> Evidence:
     """Claims and logs of one submission. Never raises for what its files hold."""
     return Evidence(
@@ -302,7 +311,7 @@ def read_evidence(
         policy=policy,
         claimed=read_claimed(tree),
         read=read_logs(tree),
-        scripts=scripts,
+        program=program,
     )
 
 
@@ -333,7 +342,7 @@ def claimed_seeds(evidence: Evidence) -> tuple[SeedScore, ...]:
             path=claimed.path,
             line=claimed.lines.get(f"seed_bpbs.{seed}", 0),
             source="json",
-            digits=decimals(bpb),
+            digits=decimals_of(bpb),
         )
         for seed, bpb in claimed.seed_bpbs.items()
         if seed not in shown

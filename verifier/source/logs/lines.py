@@ -65,7 +65,7 @@ TEXTS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("cuda", r"\|[^\n]{0,100}?CUDA Version: ([0-9.]{1,12})"),
         ("dataset", r"train_loader:dataset:(\S{1,200})"),
         ("dataset", r"\s{0,8}datasets_dir:\s?(\S{1,300})"),
-        ("tokenizer", r"[^\n]{0,160}?\btokenizer_path[=:]\s?(\S{1,300})"),
+        ("tokenizer", r"[^\n]{0,4000}?\btokenizer_path[=:]\s?(\S{1,300})"),
         ("validation", r"val_loader:shards pattern=(\S{1,300})"),
         ("validation", r"\s{0,8}val_files:\s?(\S{1,300})"),
         ("calibration", r"(?i:gptq):collecting hessians from ([\w -]{1,60})"),

@@ -28,7 +28,7 @@ from verifier.source.logs.scores import final_score, read_score
 MOST_BYTES = 8_000_000
 MOST_LINES = 20_000
 """Lines read closely. Real logs have at most a few thousand."""
-LONGEST_LINE = 600
+LONGEST_LINE = 4_000
 
 _TELLING = re.compile(
     rb"(?:bpb|BPB|train_time|stopping_early|bytes|budget:|code:|[Ss]eed|SEED|world_size|shards"

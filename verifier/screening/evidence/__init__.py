@@ -1,0 +1,52 @@
+"""What do a submission's own claims and logs show, beside each other? Runs nothing.
+
+`RULES` lists every rule of this room in one order; `check` yields their remarks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from verifier.screening.evidence import (
+    claims,
+    code,
+    data,
+    fields,
+    limits,
+    manifest,
+    preparation,
+    readme,
+    scripts,
+    seeds,
+)
+from verifier.screening.evidence.gathering import (
+    Evidence,
+    ReadLog,
+    SeedScore,
+    claimed_seeds,
+    read_evidence,
+    read_logs,
+)
+from verifier.screening.finding import Remark
+from verifier.screening.rule import Rule
+
+__all__ = [
+    "RULES",
+    "Evidence",
+    "ReadLog",
+    "SeedScore",
+    "check",
+    "claimed_seeds",
+    "read_evidence",
+    "read_logs",
+]
+
+_FAMILIES = (manifest, claims, fields, seeds, limits, code, data, scripts, preparation, readme)
+
+RULES: tuple[Rule, ...] = tuple(rule for family in _FAMILIES for rule in family.RULES)
+
+
+def check(evidence: Evidence) -> Iterator[Remark]:
+    """Every remark of every rule, in the order of `RULES`' families."""
+    for family in _FAMILIES:
+        yield from family.check(evidence)

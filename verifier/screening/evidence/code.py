@@ -1,0 +1,174 @@
+"""Is the shipped code the code that made the logs? Sizes, embedded sources, labels."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from difflib import SequenceMatcher
+
+from verifier.screening.evidence.gathering import Evidence, ReadLog
+from verifier.screening.evidence.saying import note
+from verifier.screening.finding import Confidence, Location, Remark
+from verifier.screening.rule import Rule
+from verifier.source.logs import Embedded, Stated
+
+SIZE_DIFFERS = Rule(
+    id="code-size-differs",
+    sentence="A log counts a code size that no shipped script has.",
+    clause="R1, R9",
+    at_most=Confidence.NOTE,
+    clear="Ship the script that made the log.",
+    classes=("CODE_MISMATCH",),
+)
+SOURCE_DIFFERS = Rule(
+    id="embedded-source-differs",
+    sentence="The source that a log embeds is not a shipped script.",
+    clause="R9",
+    at_most=Confidence.NOTE,
+    clear="Ship the script that made the log.",
+    classes=("CODE_MISMATCH",),
+)
+NOT_WHAT_RAN = Rule(
+    id="embedded-source-not-what-ran",
+    sentence="The source that a log embeds cannot have printed the log.",
+    clause="R9",
+    at_most=Confidence.NOTE,
+    clear="Ship logs as their scripts wrote them; do not edit a script while it runs.",
+    classes=("CODE_MISMATCH",),
+)
+
+RULES = (SIZE_DIFFERS, SOURCE_DIFFERS, NOT_WHAT_RAN)
+
+
+def check(evidence: Evidence) -> Iterator[Remark]:
+    """Every remark about shipped code and logged code."""
+    yield from _sizes(evidence)
+    for log in evidence.distinct:
+        for embedded in log.log.embedded:
+            yield from _source(evidence, log, embedded)
+            yield from _ran(evidence, log, embedded)
+
+
+def _sizes(evidence: Evidence) -> Iterator[Remark]:
+    """Code sizes in the logs beside the sizes of what is shipped."""
+    shipped = {path: evidence.tree.size(path) for path in evidence.tree.paths if _is_code(path)}
+    known = {*shipped.values(), sum(shipped.values()), *(s.size for s in evidence.scripts)}
+    differing: list[tuple[ReadLog, Stated]] = []
+    for log in evidence.distinct:
+        stated = log.log.last("code_bytes")
+        if stated is not None and int(stated.value) not in known:
+            differing.append((log, stated))
+    if not differing or not shipped:
+        return
+    sizes = ", ".join(dict.fromkeys(str(int(stated.value)) for _, stated in differing))
+    script = _main_script(evidence)
+    said = f"{len(differing)} logs count {sizes} bytes of code; {script} has {shipped[script]}"
+    places = [log.at(stated.quote) for log, stated in differing]
+    logged = int(differing[0][1].value)
+    places.append(Location(path=script))
+    yield note(SIZE_DIFFERS, said, *places, logged=logged, shipped=shipped[script])
+
+
+def _is_code(path: str) -> bool:
+    return path.endswith(".py")
+
+
+def _main_script(evidence: Evidence) -> str:
+    """The shipped script that is meant to be run."""
+    paths = [path for path in evidence.tree.paths if _is_code(path)]
+    return min(
+        paths,
+        key=lambda path: (not path.rsplit("/", 1)[-1].startswith("train"), path.count("/"), path),
+    )
+
+
+def _source(evidence: Evidence, log: ReadLog, embedded: Embedded) -> Iterator[Remark]:
+    """The embedded source beside every shipped script."""
+    text = evidence.tree.files[log.path][embedded.begin : embedded.end]
+    scripts = {
+        path: content for path, content in evidence.tree.files.items() if _is_code(path) and content
+    }
+    if not scripts or not embedded.whole or _same(text, scripts.values()):
+        return
+    lines = Counter(text.split(b"\n"))
+    near = min(scripts, key=lambda path: _distance(lines, scripts[path]))
+    gone, new = changed_lines(text.split(b"\n"), scripts[near].split(b"\n"))
+    said = (
+        f"{log.path} embeds {embedded.size} bytes; {near} has {len(scripts[near])}"
+        f" (+{gone}/-{new} lines in the log's)"
+    )
+    places = (Location(path=log.path, line=embedded.first_line), Location(path=near))
+    sizes = {"embedded": embedded.size, "shipped": len(scripts[near])}
+    yield note(SOURCE_DIFFERS, said, *places, **sizes, added=gone, removed=new)
+
+
+def changed_lines(mine: list[bytes], others: list[bytes]) -> tuple[int, int]:
+    """Lines that only the first has and only the second, in order; counted where they are many."""
+    lines, shipped = Counter(mine), Counter(others)
+    gone, new = (lines - shipped).total(), (shipped - lines).total()
+    if gone + new > MOST_CHANGED or len(mine) + len(others) > MOST_LINES:
+        return gone, new
+    same = SequenceMatcher(None, mine, others, autojunk=False).get_matching_blocks()
+    kept = sum(block.size for block in same)
+    return len(mine) - kept, len(others) - kept
+
+
+MOST_CHANGED = 400
+MOST_LINES = 10_000
+
+
+def _same(text: bytes, scripts: Iterable[bytes]) -> bool:
+    """Whether the text is one of the scripts, line ends aside."""
+    plain = text.replace(b"\r\n", b"\n").rstrip(b"\n")
+    return any(plain == content.replace(b"\r\n", b"\n").rstrip(b"\n") for content in scripts)
+
+
+def _distance(lines: Counter[bytes], script: bytes) -> int:
+    others = Counter(script.split(b"\n"))
+    return (lines - others).total() + (others - lines).total()
+
+
+def _ran(evidence: Evidence, log: ReadLog, embedded: Embedded) -> Iterator[Remark]:
+    """Whether the embedded source can have printed what follows it."""
+    after = [source.first_line for source in log.log.embedded]
+    end = next((line for line in after if line > embedded.last_line), log.log.line_count + 1)
+    stated = [
+        number
+        for number in log.log.stated.get("code_bytes", ())
+        if embedded.last_line < number.quote.line < end
+    ]
+    if embedded.whole and stated and int(stated[-1].value) != embedded.size:
+        counted = int(stated[-1].value)
+        said = f"{log.path} embeds {embedded.size} bytes of source and counts {counted}"
+        places = [log.at(stated[-1].quote), *_read_again(evidence, log, embedded)]
+        yield note(NOT_WHAT_RAN, said, *places, embedded=embedded.size, counted=counted)
+    final = log.log.final
+    text = evidence.tree.files[log.path][embedded.begin : embedded.end]
+    if final is None or not embedded.last_line < final.quote.line < end:
+        return
+    templates = [found.group(1).strip() for found in _PRINTED.finditer(text)]
+    label = final.label.split(" ")[0].encode("utf-8", "replace")
+    if templates and label and not any(_prints(template, label) for template in templates):
+        said = f"{log.path} ends with {final.label!r}, which its embedded source never prints"
+        yield note(NOT_WHAT_RAN, said, log.at(final.quote), label=final.label)
+
+
+_PRINTED = re.compile(rb"[\"']([^\"'\n]{2,100}?)\s[^\"'\n]{0,40}val_(?:loss|bpb)[:=]")
+
+
+def _prints(template: bytes, label: bytes) -> bool:
+    """Whether a printed text with gaps can begin with the label."""
+    before, gap, _ = template.partition(b"{")
+    return label.startswith(before) if gap else template.split(b" ")[0] == label
+
+
+def _read_again(evidence: Evidence, log: ReadLog, embedded: Embedded) -> Iterator[Location]:
+    """Where a script reads itself more than once, so that an edit in between shows."""
+    text = evidence.tree.files[log.path][embedded.begin : embedded.end]
+    for path, content in evidence.tree.files.items():
+        if _is_code(path) and _same(text, [content]):
+            rows = content.decode("utf-8", "replace").split("\n")
+            reads = [at for at, row in enumerate(rows, 1) if "__file__" in row and "read" in row]
+            if len(reads) > 1:
+                yield from (evidence.line_of(path, at) for at in reads[:4])
