@@ -67,6 +67,9 @@ bench: engine ## the figures of the closing table: ratios, medians of interleave
 images: engine ## build the CUDA image for real and try it (gigabytes)
 	@$(RUN)/python tools/check_cuda_image.py --locked
 
+record-facts: setup ## which facts about merged records screening reproduces: CLONE=… FACTS=…
+	@$(RUN)/python tools/check_record_facts.py --clone "$(CLONE)" --facts "$(FACTS)"
+
 lock: setup ## resolve the host's dependencies anew
 	@$(RUN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-annotate --group dev pyproject.toml -o requirements/host.lock

@@ -143,7 +143,7 @@ _PLACE = re.compile(
     r"(?:(?P<file>[\w./+-]*[\w-]\.(?:log|txt|md|json|py|tsv|sh)|README)"
     r"(?:\s\(?(?:decoded )?lines? |:)"
     r"|(?P<logs>logs? |\()line (?=[0-9]+(?: of each| [0-9.]))"
-    r"|(?P<decoded>decoded )line "
+    r"|(?P<decoded>decoded (?:script )?)line "
     r"|(?<=[\s(]):|(?<=\s)lines? )"
     r"(?P<first>[0-9]{1,5})(?:-(?P<last>[0-9]{1,5}))?(?![\w.])"
 )
@@ -164,7 +164,7 @@ def places(fact: Fact, paths: Sequence[str]) -> set[tuple[str, int]]:
     for match in _PLACE.finditer(text):
         file = EACH_LOG if match.group("logs") else match.group("file") or file
         path = "README.md" if file == "README" else file
-        if match.group("decoded") and not file:
+        if match.group("decoded") and (not file or "script" in match.group("decoded")):
             path = "train_gpt.py"
         if path not in paths and path != EACH_LOG:
             continue
