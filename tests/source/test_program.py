@@ -75,3 +75,59 @@ def test_a_sibling_that_is_imported_is_part_of_the_program() -> None:
     work = read.function("work")
     assert work is not None
     assert read.reachable(work)
+
+
+def test_held_out_tokens_are_followed_through_calls_and_attributes() -> None:
+    """Promise: what may hold held-out tokens is known by where it comes from, not by its name."""
+    read = program(
+        """
+        import glob, numpy as np, torch
+
+        def read_all(pattern):
+            return np.concatenate([np.fromfile(each) for each in sorted(glob.glob(pattern))])
+
+        class Stream:
+            def __init__(self, pattern):
+                self.held = read_all(pattern)
+
+            def take(self, n):
+                return self.held[:n]
+
+        def work(x, y, model, size):
+            loss = model(x, y)
+            return loss
+
+        def main():
+            q = read_all("data/fineweb_val_*.bin")
+            r = read_all("data/fineweb_train_*.bin")
+            s = Stream("data/fineweb_train_*.bin")
+            b = s.take(8)
+            z = []
+            for each in q:
+                z.append(each)
+            n = len(q)
+            work(q[:-1], q[1:], torch.nn.Linear(1, 1), n)
+
+        main()
+        """
+    )
+    main, work = read.function("main"), read.function("work")
+    assert main is not None
+    assert work is not None
+    assert read.heldout.names(main) == {"q", "each", "z"}
+    assert read.training.names(main) == {"r", "s", "b"}
+    assert read.heldout.names(work) == {"x", "y", "loss"}
+
+
+def test_calls_happen_in_the_order_of_the_story() -> None:
+    """Promise: what comes before what is read from the entry, through the functions it calls."""
+    told = [each.targets[0].name for each in program().sequence() if each.targets]
+    assert told == [
+        "main",
+        "load_validation_tokens",
+        "Net.__init__",
+        "slide",
+        "score",
+        "Net.forward",
+        "Net.logits",
+    ]

@@ -1,12 +1,23 @@
 """What does this script consist of? Unpacks, parses and follows it; executes nothing of it."""
 
+from verifier.source.flowing import Flow
 from verifier.source.launch import Launch, find_launch
-from verifier.source.program import UNKNOWN, Function, Program, Setting, Unit, read_program
+from verifier.source.program import (
+    UNKNOWN,
+    Function,
+    Happening,
+    Program,
+    Setting,
+    Unit,
+    read_program,
+)
 from verifier.source.tree import Tree
 
 __all__ = [
     "UNKNOWN",
+    "Flow",
     "Function",
+    "Happening",
     "Launch",
     "Program",
     "Setting",

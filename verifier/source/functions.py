@@ -11,12 +11,13 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from verifier.source.steps import Binding, Body, every
+from verifier.source.steps import Binding, Body, Defines, Store
 from verifier.source.units import Gathered, Unit
-from verifier.source.values import Imported
+from verifier.source.values import Imported, words
 
-_ALIASES_DEEP = 8
-_CALLED_BY_TORCH = frozenset(["forward", "backward", "setup_context", "jvp", "vmap"])
+_GIVEN = 6
+"""Different values of one name that are looked at; more of them say nothing more."""
+_CALLED_BY_TORCH = words("forward backward setup_context jvp vmap")
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,13 +29,8 @@ class Function:
     node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Module
     body: Body = field(repr=False)
 
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """Names of the parameters in order, those after * too; () for a module."""
-        if isinstance(self.node, ast.Module):
-            return ()
-        given = self.node.args
-        return tuple(each.arg for each in (*given.posonlyargs, *given.args, *given.kwonlyargs))
+    parameters: tuple[str, ...] = ()
+    """Names of the parameters in order, those after * too; () for a module."""
 
     def __repr__(self) -> str:
         return f"<{self.unit.path}:{self.name}>"
@@ -64,24 +60,31 @@ class Functions:
         self._klass_of: dict[int, Klass] = {}
         self._named: dict[tuple[int, str], Function] = {}
         self._bound: dict[int, dict[str, list[ast.expr]]] = {}
+        self._given: dict[Function, dict[str, dict[int, tuple[ast.expr, Function]]]] = {}
+        self._stored: dict[str, list[tuple[ast.expr, Function]]] = {}
+        self._names: set[str] = set()
+        """Last names of everything that can be called."""
         for unit in gathered.units:
             for body in unit.bodies:
                 self._add(unit, body)
 
     def _add(self, unit: Unit, body: Body) -> None:
-        function = Function(unit, body.name, body.node, body)
+        function = Function(unit, body.name, body.node, body, _parameters(body.node))
         self.all.append(function)
         self.by_body[id(body)] = function
         self.by_node[id(body.node)] = function
         self._named[id(unit), body.name] = function
+        self._names.add(body.name.rpartition(".")[2])
         if body.owner is not None:
             klass = self._klass(unit, body.owner)
             method = body.name.rpartition(".")[2]
             klass.methods[method] = function
             self.methods.setdefault(method, []).append(function)
-        for step in every(body.steps):
-            if type(step).__name__ == "Defines" and isinstance(step.node, ast.ClassDef):  # type: ignore[union-attr]
-                self._klass(unit, step.node)  # type: ignore[union-attr]
+        for step in body.every:
+            if isinstance(step, Defines) and isinstance(step.node, ast.ClassDef):
+                self._klass(unit, step.node)
+            elif isinstance(step, Store) and step.value is not None:
+                self._stored.setdefault(step.target.attr, []).append((step.value, function))
 
     def _klass(self, unit: Unit, node: ast.ClassDef) -> Klass:
         if id(node) not in self._klass_of:
@@ -89,6 +92,7 @@ class Functions:
             made = Klass(unit, node.name, node, bases)
             self._klass_of[id(node)] = made
             self.classes.setdefault(node.name, []).append(made)
+            self._names.add(node.name)
         return self._klass_of[id(node)]
 
     def owner(self, function: Function) -> Klass | None:
@@ -104,109 +108,158 @@ class Functions:
         """The top level of a unit, None where it did not parse."""
         return self._named.get((id(unit), "<module>"))
 
-    # -- what a name means -------------------------------------------------------------------
+    # -- what an expression means -------------------------------------------------------------
 
-    def meant(self, node: ast.expr, at: Function, deep: int = 0) -> list[Function | Klass]:
+    def meant(self, node: ast.expr, at: Function) -> list[Function | Klass]:
         """The functions and classes that an expression stands for in `at`, [] for none known."""
-        if deep > _ALIASES_DEEP:
-            return []
-        match node:
-            case ast.Name():
-                return self._name(node.id, at, deep)
-            case ast.Attribute():
-                return self._attribute(node, at, deep)
-            case ast.IfExp():
-                return [
-                    *self.meant(node.body, at, deep + 1),
-                    *self.meant(node.orelse, at, deep + 1),
-                ]
-            case ast.Call():
-                return self._wrapped(node, at, deep)
-        return []
+        return list(dict.fromkeys(self._meant(node, at, set())))
 
-    def _wrapped(self, node: ast.Call, at: Function, deep: int) -> list[Function | Klass]:
-        """torch.compile(f, …), partial(f, …), DDP(model): what they wrap."""
-        if _last(node.func) in _WRAPPERS and node.args:
-            return self.meant(node.args[0], at, deep + 1)
-        return []
-
-    def instance(self, node: ast.expr, at: Function, deep: int = 0) -> list[Klass]:
+    def instance(self, node: ast.expr, at: Function) -> list[Klass]:
         """The classes that the value of an expression is an instance of, as far as names show."""
-        if deep > _ALIASES_DEEP:
-            return []
+        return list(dict.fromkeys(self._instance(node, at, set())))
+
+    def outside(self, node: ast.Call, at: Function) -> bool:
+        """Whether a call cannot be of this program, whatever its names hold."""
+        match node.func:
+            case ast.Attribute(attr=attr, value=base):
+                while isinstance(base, ast.Attribute):
+                    base = base.value
+                root = at.unit.names.get(base.id) if isinstance(base, ast.Name) else None
+                if isinstance(root, Imported) and not self.local(base.id, at.body):  # type: ignore[attr-defined]
+                    return root.dotted not in self._gathered.modules
+                return attr not in self.methods and attr not in self._names
+            case ast.Name(id=name):
+                held = at.unit.names.get(name)
+                if isinstance(held, Imported):
+                    module = held.dotted.rpartition(".")[0]
+                    inside = module in self._gathered.modules
+                else:
+                    inside = held is not None or bool(self._gathered.modules)
+                return not (inside or name in self._names or self.local(name, at.body))
+        return False
+
+    def local(self, name: str, body: Body | None) -> bool:
+        """Whether `name` is a parameter or is bound in a function, or in one around it."""
+        while body is not None:
+            if body.outer is not None and (
+                name in self.bound(body) or name in self.by_body[id(body)].parameters
+            ):
+                return True
+            body = body.outer
+        return False
+
+    def give(self, target: Function, name: str, value: ast.expr, at: Function) -> bool:
+        """Remember what a call in `at` gives a parameter; whether that is new."""
+        given = self._given.setdefault(target, {}).setdefault(name, {})
+        if id(value) in given or len(given) >= _GIVEN:
+            return False
+        given[id(value)] = (value, at)
+        return True
+
+    def _meant(self, node: ast.expr, at: Function, seen: set[int]) -> Iterator[Function | Klass]:
+        if id(node) in seen:
+            return
+        seen.add(id(node))
+        match node:
+            case ast.Name():
+                yield from self._name(node.id, at, seen)
+            case ast.Attribute():
+                yield from self._attribute(node, at, seen)
+            case ast.IfExp():
+                yield from self._meant(node.body, at, seen)
+                yield from self._meant(node.orelse, at, seen)
+            case ast.Call() if _last(node.func) in _WRAPPERS and node.args:
+                yield from self._meant(node.args[0], at, seen)
+
+    def _instance(self, node: ast.expr, at: Function, seen: set[int]) -> Iterator[Klass]:
+        if id(node) in seen:
+            return
+        seen.add(id(node))
         match node:
             case ast.Call():
-                if _last(node.func) in (*_WRAPPERS, *_KEEPERS):
-                    inner = node.args[0] if node.args else None
-                    if _last(node.func) in _KEEPERS and isinstance(node.func, ast.Attribute):
-                        inner = node.func.value
-                    return [] if inner is None else self.instance(inner, at, deep + 1)
-                return [each for each in self.meant(node.func, at, deep) if isinstance(each, Klass)]
+                yield from self._made(node, at, seen)
+            case ast.Name(id="self" | "cls") if (owner := self.owner(at)) is not None:
+                yield owner
+            case _:
+                for value, where in self._same_as(node, at):
+                    yield from self._instance(value, where, seen)
+
+    def _made(self, node: ast.Call, at: Function, seen: set[int]) -> Iterator[Klass]:
+        last = _last(node.func)
+        if last in _WRAPPERS and node.args:
+            yield from self._instance(node.args[0], at, seen)
+        elif last in _KEEPERS and isinstance(node.func, ast.Attribute):
+            yield from self._instance(node.func.value, at, seen)
+        else:
+            for meant in self._meant(node.func, at, seen):
+                if isinstance(meant, Klass):
+                    yield meant
+
+    def _same_as(self, node: ast.expr, at: Function) -> list[tuple[ast.expr, Function]]:
+        """The expressions whose value an expression has, and where they stand."""
+        match node:
             case ast.Name():
-                if node.id in ("self", "cls") and (owner := self.owner(at)) is not None:
-                    return [owner]
-                return [
-                    klass
-                    for value in self._values(node.id, at)
-                    for klass in self.instance(value, at, deep + 1)
-                ]
+                return self._values(node.id, at)
             case ast.IfExp():
-                return [
-                    *self.instance(node.body, at, deep + 1),
-                    *self.instance(node.orelse, at, deep + 1),
-                ]
+                return [(node.body, at), (node.orelse, at)]
+            case ast.Attribute(attr="module" | "_orig_mod"):
+                return [(node.value, at)]
+            case ast.Attribute(value=ast.Name(id="self")):
+                owner = self.owner(at)
+                stored = self._stored.get(node.attr, ())[:_GIVEN]
+                return [each for each in stored if self.owner(each[1]) is owner]
         return []
 
-    def _values(self, name: str, at: Function) -> list[ast.expr]:
+    def _values(self, name: str, at: Function) -> list[tuple[ast.expr, Function]]:
+        """What a name is bound to where it is bound, or given where it is a parameter."""
         body: Body | None = at.body
         while body is not None:
-            if found := self.bound(body).get(name):
+            holder = self.by_body[id(body)]
+            found = [(value, holder) for value in self.bound(body).get(name, ())[:_GIVEN]]
+            if name in holder.parameters:
+                found.extend(self._given.get(holder, {}).get(name, {}).values())
+            if found:
                 return found
             body = body.outer
         return []
 
     def bound(self, body: Body) -> dict[str, list[ast.expr]]:
-        """The expressions that each local name of a body is bound to."""
+        """The expressions that each local name of a body is bound to; parts are left out."""
         if id(body) not in self._bound:
             made: dict[str, list[ast.expr]] = {}
-            for step in every(body.steps):
-                if isinstance(step, Binding) and step.value is not None:
-                    made.setdefault(step.name, []).append(step.value)
+            for step in body.every:
+                if isinstance(step, Binding):
+                    values = made.setdefault(step.name, [])
+                    if step.value is not None:
+                        values.append(step.value)
             self._bound[id(body)] = made
         return self._bound[id(body)]
 
-    def _name(self, name: str, at: Function, deep: int) -> list[Function | Klass]:
+    def _name(self, name: str, at: Function, seen: set[int]) -> Iterator[Function | Klass]:
         body: Body | None = at.body
         while body is not None:
             prefix = "" if body.outer is None else f"{body.name}."
             if (found := self._named.get((id(at.unit), prefix + name))) is not None:
-                return [found]
-            local = [klass for klass in self.classes.get(name, ()) if klass.unit is at.unit]
-            if local:
-                return list(local)
-            if values := self.bound(body).get(name):
-                holder = self.by_body[id(body)]
-                found_all = [
-                    each for value in values[:8] for each in self.meant(value, holder, deep + 1)
-                ]
-                if found_all:
-                    return list(dict.fromkeys(found_all))
+                yield found
+                return
             body = body.outer
-        return self._imported_name(at.unit.names.get(name), name, at.unit)
+        if local := [klass for klass in self.classes.get(name, ()) if klass.unit is at.unit]:
+            yield from local
+            return
+        values = self._values(name, at)
+        for value, where in values:
+            yield from self._meant(value, where, seen)
+        if not values:
+            yield from self._imported_name(at.unit.names.get(name), name, at.unit)
 
     def _imported_name(self, value: object, name: str, unit: Unit) -> list[Function | Klass]:
-        dotted = value.dotted if isinstance(value, Imported) else f"*.{name}"
-        module, _, last = dotted.rpartition(".")
-        if module == "*":
-            units: Iterable[Unit] = (
-                [each for each in self._gathered.units if each is not unit and not each.main]
-                if value is None
-                else []
-            )
-        else:
+        if isinstance(value, Imported):
+            module, _, last = value.dotted.rpartition(".")
             target = self._gathered.modules.get(module)
-            units = [] if target is None else [target]
-        return self._in(units, last)
+            return [] if target is None else self._in([target], last)
+        if value is None and self._gathered.modules:  # from sibling import *
+            return self._in(self._gathered.modules.values(), name)
+        return []
 
     def _in(self, units: Iterable[Unit], name: str) -> list[Function | Klass]:
         for unit in units:
@@ -216,25 +269,32 @@ class Functions:
                 return list(local)
         return []
 
-    def _attribute(self, node: ast.Attribute, at: Function, deep: int) -> list[Function | Klass]:
+    def _attribute(
+        self, node: ast.Attribute, at: Function, seen: set[int]
+    ) -> Iterator[Function | Klass]:
         base = node.value
         if isinstance(base, ast.Name):
             value = at.unit.names.get(base.id)
-            if isinstance(value, Imported):
+            if isinstance(value, Imported) and not self.local(base.id, at.body):
                 target = self._gathered.modules.get(value.dotted)
-                return [] if target is None else self._in([target], node.attr)
-            for meant in self._name(base.id, at, deep + 1):
-                if isinstance(meant, Klass) and (found := self.method(meant, node.attr)):
-                    return [found]
+                yield from [] if target is None else self._in([target], node.attr)
+                return
+        owner = self.owner(at)
         if isinstance(base, ast.Call) and _last(base.func) == "super":
-            owner = self.owner(at)
-            return list(self._inherited(owner, node.attr)) if owner is not None else []
-        for klass in self.instance(base, at, deep + 1):
-            if (found := self.method(klass, node.attr)) is not None:
-                return [found]
-        if isinstance(base, ast.Name) and base.id == "self":
-            return []
-        return list(self.methods.get(node.attr, ()))
+            yield from self._inherited(owner, node.attr) if owner is not None else ()
+            return
+        if node.attr not in self.methods:
+            return
+        if isinstance(base, ast.Name) and base.id == "self" and owner is not None:
+            found = self.method(owner, node.attr)
+            yield from () if found is None else (found,)
+            return
+        klasses = [
+            *(each for each in self._meant(base, at, seen) if isinstance(each, Klass)),
+            *self._instance(base, at, {*seen} - {id(base)}),
+        ]
+        named = [each for each in (self.method(klass, node.attr) for klass in klasses) if each]
+        yield from named or self.methods[node.attr]
 
     def method(self, klass: Klass, name: str) -> Function | None:
         """The method `name` of a class or of what it inherits from in this program."""
@@ -256,28 +316,11 @@ class Functions:
                 yield method
 
 
-_WRAPPERS = frozenset(
-    [
-        "compile",
-        "partial",
-        "DDP",
-        "DistributedDataParallel",
-        "no_grad",
-        "inference_mode",
-        "jit",
-        "script",
-        "checkpoint",
-        "wraps",
-        "lru_cache",
-        "cache",
-        "disable",
-        "allow_in_graph",
-        "Thread",
-    ]
+_WRAPPERS = words(
+    "compile partial DDP DistributedDataParallel no_grad inference_mode jit script checkpoint "
+    "wraps lru_cache cache disable allow_in_graph Thread"
 )
-_KEEPERS = frozenset(
-    ["to", "cuda", "cpu", "half", "bfloat16", "float", "double", "eval", "train", "requires_grad_"]
-)
+_KEEPERS = words("to cuda cpu half bfloat16 float double eval train requires_grad_")
 
 
 def _last(node: ast.expr) -> str:
@@ -289,6 +332,13 @@ def _last(node: ast.expr) -> str:
         case ast.Subscript():
             return _last(node.value)
     return ""
+
+
+def _parameters(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Module) -> tuple[str, ...]:
+    if isinstance(node, ast.Module):
+        return ()
+    given = node.args
+    return tuple(each.arg for each in (*given.posonlyargs, *given.args, *given.kwonlyargs))
 
 
 def _is_property(function: Function) -> bool:

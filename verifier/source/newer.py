@@ -1,10 +1,139 @@
-"""How does what only a newer Python can read become what Python 3.11 can?"""
+"""How does what only a newer Python can read become what Python 3.11 can, line for line?
+
+Type parameters and the word `type` are blanked out. An expression inside an f-string that 3.11's
+grammar could not hold, or would number otherwise, is taken out, parsed by itself and put back into
+the tree. The same is done under every interpreter, so that all see one tree.
+"""
 
 from __future__ import annotations
 
+import ast
+from dataclasses import dataclass, field
+
 import tree_sitter
+import tree_sitter_python
+
+PYTHON = tree_sitter.Language(tree_sitter_python.language())
+_FOUND = tree_sitter.Query(
+    PYTHON,
+    """
+    (interpolation) @expression
+    (format_expression) @expression
+    (function_definition type_parameters: (_) @parameters)
+    (class_definition type_parameters: (_) @parameters)
+    (type_alias_statement) @alias
+    """,
+)
+_ENDS_EXPRESSION = frozenset(["=", "type_conversion", "format_specifier", "}"])
+_HARD = (b"\\", b"#", b"\n")
 
 
-def rewritten(text: str, root: tree_sitter.Node) -> str:
-    """`text` with the same meaning and the same lines, in Python 3.11's grammar."""
-    return text
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An expression taken out of an f-string. `line` is 1-based."""
+
+    name: str
+    line: int
+    source: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """Text that 3.11 can read, and what was taken out of it."""
+
+    source: bytes
+    held: tuple[Held, ...]
+
+
+@dataclass(slots=True)
+class _Edits:
+    """Replacements by start and end byte; what lies inside an earlier one is left out."""
+
+    source: bytes
+    made: list[tuple[int, int, bytes]] = field(default_factory=list)
+
+    def applied(self) -> bytes:
+        parts: list[bytes] = []
+        at = 0
+        for start, end, new in sorted(self.made):
+            if start >= at:
+                parts += [self.source[at:start], new]
+                at = end
+        return b"".join([*parts, self.source[at:]])
+
+
+def rewritten(source: bytes, root: tree_sitter.Node) -> Rewritten:
+    """`source` (UTF-8, "\\n" at line ends) with the same meaning and lines, in 3.11's grammar."""
+    found = tree_sitter.QueryCursor(_FOUND).captures(root)
+    edits = _Edits(source)
+    for node in found.get("parameters", ()):
+        edits.made.append((node.start_byte, node.end_byte, _blank(source, node)))
+    for node in found.get("alias", ()):
+        _unalias(source, node, edits)
+    held = _take_out(source, found.get("expression", []), edits)
+    return Rewritten(edits.applied() if edits.made else source, held)
+
+
+def put_back(tree: ast.AST, expressions: dict[str, ast.expr]) -> None:
+    """Replace the names that stand for expressions taken out by the expressions."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FormattedValue) and isinstance(node.value, ast.Name):
+            node.value = expressions.get(node.value.id, node.value)
+        waiting.extend(ast.iter_child_nodes(node))
+
+
+def _blank(source: bytes, node: tree_sitter.Node) -> bytes:
+    inside = source[node.start_byte : node.end_byte]
+    return b"\\\n".join(b" " * len(row) for row in inside.split(b"\n"))
+
+
+def _unalias(source: bytes, node: tree_sitter.Node, edits: _Edits) -> None:
+    """type X[T] = …  becomes  X = …"""
+    left = node.child_by_field_name("left")
+    if left is None:
+        return
+    edits.made.append((node.start_byte, left.start_byte, b""))
+    waiting = [left]
+    while waiting:
+        each = waiting.pop()
+        if each.type == "type_parameter":
+            edits.made.append((each.start_byte, each.end_byte, _blank(source, each)))
+        else:
+            waiting.extend(each.children)
+
+
+def _take_out(source: bytes, nodes: list[tree_sitter.Node], edits: _Edits) -> tuple[Held, ...]:
+    prefix = "_held"
+    while prefix.encode() in source:
+        prefix += "_"
+    held: list[Held] = []
+    last = 0
+    for node in sorted(nodes, key=lambda each: each.start_byte):
+        end = next((each for each in node.children if each.type in _ENDS_EXPRESSION), None)
+        string = _string_of(node)
+        if node.start_byte < last or end is None or string is None:
+            continue
+        start, stop = node.start_byte + 1, end.start_byte
+        inside = source[start:stop]
+        delimiter = source[string.start_byte : string.children[0].end_byte].lstrip(b"rRfFbBuU")
+        multiline = string.start_point.row != string.end_point.row
+        if not (multiline or delimiter in inside or any(each in inside for each in _HARD)):
+            continue
+        name = f"{prefix}{len(held)}_"
+        held.append(Held(name, node.start_point.row + 1, inside))
+        rows = inside.count(b"\n")
+        long = len(delimiter) > 1
+        edits.made.append((start, stop, name.encode() + (b"\n" * rows if long else b"")))
+        last = stop
+        if rows and not long:
+            edits.made.append((string.end_byte, string.end_byte, b" \\\n" * rows))
+    return tuple(held)
+
+
+def _string_of(node: tree_sitter.Node) -> tree_sitter.Node | None:
+    parent = node.parent
+    while parent is not None and parent.type != "string":
+        parent = parent.parent
+    return parent if parent is not None and parent.children else None

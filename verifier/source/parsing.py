@@ -14,15 +14,14 @@ import warnings
 from dataclasses import dataclass
 
 import tree_sitter
-import tree_sitter_python
 
-from verifier.source.newer import rewritten
+from verifier.source.newer import PYTHON, Held, put_back, rewritten
 
 TEXT_BYTES = 2_000_000
 DEPTH = 400
 """Levels of the concrete syntax; CPython's own parser gives up, or crashes, beyond thousands."""
 
-_PYTHON = tree_sitter.Language(tree_sitter_python.language())
+_FSTRINGS_DEEP = 8
 _CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]{1,40})")
 _BOM = b"\xef\xbb\xbf"
 
@@ -47,10 +46,46 @@ def parse(source: bytes) -> Parsed:
     text, fault, line = _decoded(source)
     if fault:
         return Parsed(text, None, fault, line)
-    concrete = tree_sitter.Parser(_PYTHON).parse(text.encode())
-    if deep := _too_deep(concrete.root_node):
+    return _parsed(text, text.encode())
+
+
+def _parsed(text: str, source: bytes) -> Parsed:
+    root = tree_sitter.Parser(PYTHON).parse(source).root_node
+    if deep := _too_deep(root):
         return Parsed(text, None, f"is nested deeper than {DEPTH} levels", deep)
-    return _abstract(text, rewritten(text, concrete.root_node))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = _tree(source, root)
+    except SyntaxError as wrong:
+        return Parsed(text, None, f"does not parse: {wrong.msg}", wrong.lineno or 0)
+    except (ValueError, RecursionError, MemoryError) as wrong:
+        return Parsed(text, None, f"does not parse: {str(wrong)[:120] or type(wrong).__name__}")
+    return Parsed(text, tree)
+
+
+def _tree(source: bytes, root: tree_sitter.Node) -> ast.Module:
+    made = rewritten(source, root)
+    tree = ast.parse(made.source)
+    if made.held:
+        put_back(tree, {held.name: _expression(held, 1) for held in made.held})
+    return tree
+
+
+def _expression(held: Held, deep: int) -> ast.expr:
+    """The tree of an expression taken out of an f-string."""
+    if deep > _FSTRINGS_DEEP:
+        raise SyntaxError("f-strings inside f-strings, too deep", ("", held.line, 0, ""))
+    source = b"(" + held.source + b"\n)"
+    made = rewritten(source, tree_sitter.Parser(PYTHON).parse(source).root_node)
+    try:
+        tree = ast.parse(made.source, mode="eval")
+    except SyntaxError as wrong:
+        raise SyntaxError(f"f-string: {wrong.msg}", ("", held.line, 0, "")) from None
+    if made.held:
+        put_back(tree, {each.name: _expression(each, deep + 1) for each in made.held})
+    ast.increment_lineno(tree, held.line - 1)
+    return tree.body
 
 
 def _decoded(source: bytes) -> tuple[str, str, int]:
@@ -85,17 +120,9 @@ def _too_deep(root: tree_sitter.Node) -> int:
             continue
         if depth > DEPTH:
             return node.start_point.row + 1
-        waiting.extend((child, depth + 1) for child in node.children)
+        nests = node.type == "if_statement"  # each elif is one level deeper in CPython's tree
+        waiting.extend(
+            (child, depth + 1 + (index if nests else 0))
+            for index, child in enumerate(node.children)
+        )
     return 0
-
-
-def _abstract(text: str, readable: str) -> Parsed:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(readable)
-    except SyntaxError as wrong:
-        return Parsed(text, None, f"does not parse: {wrong.msg}", wrong.lineno or 0)
-    except (ValueError, RecursionError, MemoryError) as wrong:
-        return Parsed(text, None, f"does not parse: {str(wrong)[:120] or type(wrong).__name__}")
-    return Parsed(text, tree)

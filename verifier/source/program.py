@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from types import MappingProxyType
 
 from verifier.source.dead import dead_nodes
+from verifier.source.flowing import Flow, Seeds
 from verifier.source.folding import fold
 from verifier.source.functions import Function, Functions
 from verifier.source.launch import Launch, find_launch
-from verifier.source.reaching import Local, Reached, Reaching
+from verifier.source.reaching import Reached, Reaching
+from verifier.source.scoping import Local
+from verifier.source.seeding import HELDOUT, TRAINING, seeds_of
 from verifier.source.settings import Setting, read_settings
+from verifier.source.steps import Binding
 from verifier.source.tree import Tree
 from verifier.source.units import Gathered, Unit, gather
 from verifier.source.values import UNKNOWN, Environment, Unknown
 
 _LINE_CHARACTERS = 200
+_CHAIN = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """One call where it happens: in `at`, reached along `chain` (the entry first, `at` last)."""
+
+    call: ast.Call
+    at: Function
+    targets: tuple[Function, ...]
+    chain: tuple[Function, ...]
 
 
 class Program:
@@ -34,6 +52,7 @@ class Program:
         self._reaching = Reaching(gathered, self._functions, values)
         self._callers: dict[Function, list[Function]] | None = None
         self._dead: dict[Function, frozenset[int]] = {}
+        self._parents: dict[Function, dict[int, ast.AST]] = {}
 
     def function(self, name: str) -> Function | None:
         """The first function of that qualified name, the entry's before the others'."""
@@ -82,6 +101,59 @@ class Program:
     def value(self, expression: ast.expr, function: Function) -> object | Unknown:
         """What an expression of `function` stands for under the settings, or UNKNOWN."""
         return fold(expression, Local(self._reaching, self._state(function)))
+
+    def assignments(self, function: Function, name: str) -> tuple[Binding, ...]:
+        """The live places where a local name of `function` gets a value, or a part of it does."""
+        steps = self._state(function).steps
+        return tuple(step for step in steps if isinstance(step, Binding) and step.name == name)
+
+    def flow(self, seeds: Seeds) -> Flow:
+        """What may come from the expressions that `seeds` says yes to."""
+        return Flow(self._reaching, self._functions, seeds)
+
+    @cached_property
+    def heldout(self) -> Flow:
+        """What may come from the held-out data: its files, its tokens by their usual name."""
+        return self.flow(seeds_of(self.settings, HELDOUT))
+
+    @cached_property
+    def training(self) -> Flow:
+        """What may come from the training data."""
+        return self.flow(seeds_of(self.settings, TRAINING))
+
+    def sequence(self, at_most: int = 20_000) -> Iterator[Happening]:
+        """The live calls in the order in which the script makes them, each function followed into.
+
+        A loop's body stands once; a function is not followed into itself; at most `at_most`.
+        """
+        return islice(self._sequence(self._functions.module(self.units[0]), ()), at_most)
+
+    def _sequence(
+        self, function: Function | None, chain: tuple[Function, ...]
+    ) -> Iterator[Happening]:
+        if function is None or function in chain or len(chain) >= _CHAIN:
+            return
+        chain = (*chain, function)
+        for node, targets in self._state(function).calls:
+            yield Happening(call=node, at=function, targets=targets, chain=chain)
+            for target in targets:
+                yield from self._sequence(target, chain)
+
+    def around(self, function: Function, node: ast.AST) -> tuple[ast.AST, ...]:
+        """The syntax around `node` in `function`, the nearest first, the function itself last."""
+        if function not in self._parents:
+            self._parents[function] = {
+                id(child): parent
+                for parent in ast.walk(function.node)
+                for child in ast.iter_child_nodes(parent)
+            }
+        parents = self._parents[function]
+        found: list[ast.AST] = []
+        above = parents.get(id(node))
+        while above is not None:
+            found.append(above)
+            above = parents.get(id(above))
+        return tuple(found)
 
     def location(self, where: Function | Unit, node: ast.AST | None = None) -> Mapping[str, object]:
         """The fields of a Location: path, line, text, layer."""

@@ -50,16 +50,25 @@ def _of_class(unit: Unit, node: ast.ClassDef, made: dict[str, Setting]) -> None:
     members = unit.names.get(node.name)
     if not isinstance(members, Members):
         return
-    places = _places(node)
-    for name, value in members.values.items():
-        if name not in made and not isinstance(value, Routine) and not name.startswith("__"):
+    held = {
+        name: value
+        for name, value in members.values.items()
+        if not isinstance(value, Routine | Members) and not name.startswith("__")
+    }
+    places = _places(node) if held else {}
+    for name, value in held.items():
+        if name not in made:
             line, variable = places.get(name, (node.lineno, ""))
             made[name] = Setting(name=name, value=value, variable=variable, unit=unit, line=line)
 
 
 def _places(node: ast.ClassDef) -> dict[str, tuple[int, str]]:
     places: dict[str, tuple[int, str]] = {}
-    for statement in ast.walk(node):
+    statements = [*node.body]
+    for each in node.body:
+        if isinstance(each, ast.FunctionDef) and each.name == "__init__":
+            statements.extend(each.body)
+    for statement in statements:
         if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
             targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
             for target in targets:

@@ -7,7 +7,7 @@ whoever asks later (which calls are live? what does a name stand for?) never wal
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -28,10 +28,16 @@ class Branch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Binding:
-    """A name gets a value; None where the value is a part of something (loop, unpacking, with)."""
+    """A name gets a value.
+
+    `value` is the very expression, None where it is only made `of` something: a part of it
+    (unpacking, a loop, with), or what was there before and it (+=, x[i] = …).
+    """
 
     name: str
     value: ast.expr | None
+    of: ast.expr
+    node: ast.AST
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +46,7 @@ class Store:
 
     target: ast.Attribute
     value: ast.expr | None
+    of: ast.expr
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,9 +65,9 @@ class Mention:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Defines:
-    """A nested function or a class is defined here."""
+    """A nested function or a class is defined here, or names are declared global."""
 
-    node: Definition | ast.ClassDef
+    node: Definition | ast.ClassDef | ast.Global
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,6 +98,8 @@ class Body:
     name: str
     node: Definition | ast.Module
     steps: list[Step] = field(default_factory=list)
+    every: list[Step] = field(default_factory=list)
+    """All steps in source order, those inside branches and blocks too."""
     owner: ast.ClassDef | None = None
     outer: Body | None = None
 
@@ -111,6 +120,10 @@ class _Walk:
         self._prefix = ""
         self._owner: ast.ClassDef | None = None
         self._block(tree.body)
+
+    def _take(self, step: Step) -> None:
+        self._steps.append(step)
+        self._body.every.append(step)
 
     # -- statements --------------------------------------------------------------------------
 
@@ -135,7 +148,7 @@ class _Walk:
         for default in (*node.args.defaults, *node.args.kw_defaults):
             if default is not None:
                 self._expression(default)
-        self._steps.append(Defines(node))
+        self._take(Defines(node))
         outer = (self._steps, self._body, self._prefix, self._owner)
         body = Body(self._prefix + node.name, node, owner=self._owner, outer=self._body)
         self.found.append(body)
@@ -147,7 +160,7 @@ class _Walk:
     def _class(self, node: ast.ClassDef) -> None:
         for each in (*node.decorator_list, *node.bases, *(item.value for item in node.keywords)):
             self._expression(each)
-        self._steps.append(Defines(node))
+        self._take(Defines(node))
         outer = (self._prefix, self._owner)
         self._prefix, self._owner = f"{self._prefix}{node.name}.", node
         self._block(node.body)
@@ -155,7 +168,7 @@ class _Walk:
 
     def _if(self, node: ast.If) -> None:
         self._expression(node.test)
-        self._steps.append(
+        self._take(
             Branch(
                 node.test,
                 self._inside(self._block, node.body),
@@ -167,30 +180,28 @@ class _Walk:
     def _while(self, node: ast.While) -> None:
         self._expression(node.test)
         body = self._inside(self._block, node.body)
-        self._steps.append(Branch(node.test, body, [], loops=True, nodes=(list(node.body), [])))
-        self._steps.append(Block(self._inside(self._block, node.orelse)))
+        self._take(Branch(node.test, body, [], loops=True, nodes=(list(node.body), [])))
+        self._take(Block(self._inside(self._block, node.orelse)))
 
     def _for(self, node: ast.For | ast.AsyncFor) -> None:
         self._expression(node.iter)
-        self._bind(node.target, None)
-        self._steps.append(Block(self._inside(self._block, node.body)))
-        self._steps.append(Block(self._inside(self._block, node.orelse)))
+        self._bind(node.target, None, node.iter)
+        self._take(Block(self._inside(self._block, node.body)))
+        self._take(Block(self._inside(self._block, node.orelse)))
 
     def _try(self, node: ast.Try) -> None:
-        self._steps.append(Block(self._inside(self._block, node.body, node.orelse)))
+        self._take(Block(self._inside(self._block, node.body, node.orelse)))
         for handler in node.handlers:
             if handler.type is not None:
                 self._expression(handler.type)
-            if handler.name:
-                self._steps.append(Binding(handler.name, None))
-            self._steps.append(Block(self._inside(self._block, handler.body)))
+            self._take(Block(self._inside(self._block, handler.body)))
         self._block(node.finalbody)
 
     def _with(self, node: ast.With | ast.AsyncWith) -> None:
         for item in node.items:
             self._expression(item.context_expr)
             if item.optional_vars is not None:
-                self._bind(item.optional_vars, None)
+                self._bind(item.optional_vars, None, item.context_expr)
         self._block(node.body)
 
     def _match(self, node: ast.Match) -> None:
@@ -198,51 +209,63 @@ class _Walk:
         for case in node.cases:
             for part in ast.walk(case.pattern):
                 if isinstance(part, ast.MatchAs | ast.MatchStar) and part.name:
-                    self._steps.append(Binding(part.name, None))
+                    self._take(Binding(part.name, None, node.subject, part))
             if case.guard is not None:
                 self._expression(case.guard)
             body = self._inside(self._block, case.body)
-            self._steps.append(Branch(case.guard, body, [], nodes=(list(case.body), [])))
+            self._take(Branch(case.guard, body, [], nodes=(list(case.body), [])))
 
     def _assign(self, node: ast.Assign) -> None:
         self._expression(node.value)
         for target in node.targets:
-            self._bind(target, node.value)
+            self._bind(target, node.value, node.value)
 
     def _annotated(self, node: ast.AnnAssign) -> None:
         if node.value is not None:
             self._expression(node.value)
-            self._bind(node.target, node.value)
+            self._bind(node.target, node.value, node.value)
 
     def _augmented(self, node: ast.AugAssign) -> None:
         self._expression(node.value)
-        self._bind(node.target, None)
+        self._bind(node.target, None, node.value)
 
     def _jump(self, node: ast.stmt) -> None:
         self._below(node)
-        self._steps.append(Jump(node))
+        self._take(Jump(node))
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
-        self._steps.append(node)
+        self._take(node)
 
-    def _bind(self, target: ast.expr, value: ast.expr | None) -> None:
+    def _declare(self, node: ast.Global) -> None:
+        self._take(Defines(node))
+
+    def _bind(self, target: ast.expr, value: ast.expr | None, of: ast.expr) -> None:
         match target:
             case ast.Name():
-                self._steps.append(Binding(target.id, value))
+                self._take(Binding(target.id, value, of, target))
             case ast.Tuple() | ast.List():
-                same = isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(
-                    target.elts
-                )
-                parts = value.elts if same else [None] * len(target.elts)  # type: ignore[union-attr]
-                for part, each in zip(target.elts, parts, strict=True):
-                    self._bind(part, each)
+                if isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(target.elts):
+                    for part, each in zip(target.elts, value.elts, strict=True):
+                        self._bind(part, each, each)
+                else:
+                    for part in target.elts:
+                        self._bind(part, None, of)
             case ast.Starred():
-                self._bind(target.value, None)
+                self._bind(target.value, None, of)
             case ast.Attribute():
                 self._expression(target.value)
-                self._steps.append(Store(target, value))
-            case _:
-                self._below(target)
+                self._take(Store(target, value, of))
+            case ast.Subscript():
+                self._expression(target.value)
+                self._expression(target.slice)
+                self._bind_part(target.value, of)
+
+    def _bind_part(self, base: ast.expr, of: ast.expr) -> None:
+        """x[i] = … and x.y[i] = … change x and x.y."""
+        while isinstance(base, ast.Subscript):
+            base = base.value
+        if isinstance(base, ast.Name | ast.Attribute):
+            self._bind(base, None, of)
 
     # -- expressions -------------------------------------------------------------------------
 
@@ -273,20 +296,20 @@ class _Walk:
             self._expression(argument)
         for keyword in node.keywords:
             self._expression(keyword.value)
-        self._steps.append(node)
+        self._take(node)
 
     def _name(self, node: ast.Name) -> None:
         if type(node.ctx) is ast.Load:
-            self._steps.append(Mention(node))
+            self._take(Mention(node))
 
     def _attribute(self, node: ast.Attribute) -> None:
         if type(node.ctx) is ast.Load:
-            self._steps.append(Mention(node))
+            self._take(Mention(node))
         self._expression(node.value)
 
     def _conditional(self, node: ast.IfExp) -> None:
         self._expression(node.test)
-        self._steps.append(
+        self._take(
             Branch(
                 node.test,
                 self._inside(self._expression, node.body),
@@ -301,13 +324,20 @@ class _Walk:
             made = self._inside(self._expression, right)
             if made:
                 if isinstance(node.op, ast.And):
-                    self._steps.append(Branch(left, made, [], nodes=([right], [])))
+                    self._take(Branch(left, made, [], nodes=([right], [])))
                 else:
-                    self._steps.append(Branch(left, [], made, nodes=([], [right])))
+                    self._take(Branch(left, [], made, nodes=([], [right])))
+
+    def _formatted(self, node: ast.JoinedStr) -> None:
+        """Number the parts by the first line, as interpreters do not agree on later ones."""
+        for part in node.values:
+            if isinstance(part, ast.Constant | ast.FormattedValue):
+                part.lineno = node.lineno
+        self._below(node)
 
     def _walrus(self, node: ast.NamedExpr) -> None:
         self._expression(node.value)
-        self._bind(node.target, node.value)
+        self._bind(node.target, node.value, node.value)
 
     def _binary(self, node: ast.BinOp) -> None:
         self._expression(node.left)
@@ -347,6 +377,7 @@ _STATEMENTS: dict[type, Callable[[_Walk, Any], None]] = {
     ast.Break: _Walk._jump,
     ast.Import: _Walk._import,
     ast.ImportFrom: _Walk._import,
+    ast.Global: _Walk._declare,
 }
 _EXPRESSIONS: dict[type, Callable[[_Walk, Any], None] | None] = {
     ast.Constant: None,
@@ -356,22 +387,10 @@ _EXPRESSIONS: dict[type, Callable[[_Walk, Any], None] | None] = {
     ast.IfExp: _Walk._conditional,
     ast.BoolOp: _Walk._either,
     ast.NamedExpr: _Walk._walrus,
+    ast.JoinedStr: _Walk._formatted,
     ast.BinOp: _Walk._binary,
     ast.ListComp: _Walk._comprehension,
     ast.SetComp: _Walk._comprehension,
     ast.GeneratorExp: _Walk._comprehension,
     ast.DictComp: _Walk._comprehension,
 }
-
-
-def every(steps: list[Step]) -> Iterator[Step]:
-    """All steps in source order, those of branches and blocks too."""
-    for step in steps:
-        match step:
-            case Branch():
-                yield from every(step.body)
-                yield from every(step.orelse)
-            case Block():
-                yield from every(step.steps)
-            case _:
-                yield step

@@ -13,47 +13,18 @@ from dataclasses import dataclass, field
 
 from verifier.source.decoding import layer_of
 from verifier.source.parsing import parse
-from verifier.source.steps import Body, Step, bodies, every
+from verifier.source.steps import Body, bodies
 from verifier.source.tracing import Does, Event, Trace, World, absolute
 from verifier.source.tree import Tree
-from verifier.source.values import FOLDER, UNKNOWN, Environment
+from verifier.source.values import FOLDER, UNKNOWN, Environment, words
 
 UNITS = 64
 LAYERS = 8
-_STARTERS = frozenset(
-    [
-        "exec",
-        "eval",
-        "run_path",
-        "run_module",
-        "spec_from_file_location",
-        "SourceFileLoader",
-        "import_module",
-        "__import__",
-        "run",
-        "call",
-        "check_call",
-        "check_output",
-        "Popen",
-        "system",
-        "popen",
-        "execv",
-        "execvp",
-        "execve",
-        "execl",
-        "CDLL",
-        "LoadLibrary",
-        "load_library",
-        "load_inline",
-        "load",
-        "open",
-        "read_text",
-        "read_bytes",
-        "fromfile",
-        "memmap",
-        "SentencePieceProcessor",
-        "glob",
-    ]
+_STARTERS = words(
+    "exec eval run_path run_module spec_from_file_location SourceFileLoader import_module "
+    "__import__ run call check_call check_output Popen system popen execv execvp execve execl "
+    "CDLL LoadLibrary load_library load_inline load open read_text read_bytes fromfile memmap "
+    "SentencePieceProcessor glob"
 )
 
 
@@ -245,9 +216,10 @@ class _Gathering:
 
     def _imports(self, unit: Unit, depth: int) -> None:
         for body in unit.bodies:
-            for node in _imported(body.steps):
-                for module in _modules(node):
-                    self._module(unit, node, module, depth, level=getattr(node, "level", 0))
+            for node in body.every:
+                if isinstance(node, ast.Import | ast.ImportFrom):
+                    for module in _modules(node):
+                        self._module(unit, node, module, depth, level=getattr(node, "level", 0))
 
     def _module(
         self, unit: Unit, node: ast.AST, dotted: str, depth: int, *, level: int = 0
@@ -271,7 +243,9 @@ class _Gathering:
 
 
 def _starts_something(body: Body) -> bool:
-    return any(_last_name(node.func) in _STARTERS for node in _calls(body.steps))
+    return any(
+        isinstance(step, ast.Call) and _last_name(step.func) in _STARTERS for step in body.every
+    )
 
 
 def _last_name(node: ast.expr) -> str:
@@ -281,14 +255,6 @@ def _last_name(node: ast.expr) -> str:
         case ast.Attribute():
             return node.attr
     return ""
-
-
-def _calls(steps: list[Step]) -> Iterator[ast.Call]:
-    return (step for step in every(steps) if isinstance(step, ast.Call))
-
-
-def _imported(steps: list[Step]) -> Iterator[ast.Import | ast.ImportFrom]:
-    return (step for step in every(steps) if isinstance(step, ast.Import | ast.ImportFrom))
 
 
 def _modules(node: ast.Import | ast.ImportFrom) -> Iterator[str]:

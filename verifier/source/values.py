@@ -26,6 +26,11 @@ FOLDER = "/repository/records/track/submission"
 """Where a submission's files stand while paths are followed. No such folder is ever opened."""
 
 
+def words(text: str) -> frozenset[str]:
+    """The words of a text, as a set of names."""
+    return frozenset(text.split())
+
+
 class Unknown(Enum):
     """What folding says of an expression it has no value for."""
 
@@ -81,47 +86,20 @@ class Members:
 
 
 PURE_METHODS: Mapping[type, frozenset[str]] = {
-    str: frozenset(
-        [
-            "strip",
-            "lstrip",
-            "rstrip",
-            "lower",
-            "upper",
-            "split",
-            "rsplit",
-            "splitlines",
-            "startswith",
-            "endswith",
-            "replace",
-            "encode",
-            "join",
-            "removeprefix",
-            "removesuffix",
-            "isdigit",
-            "count",
-            "find",
-            "title",
-            "partition",
-            "rpartition",
-        ]
+    str: words(
+        "strip lstrip rstrip lower upper split rsplit splitlines startswith endswith replace "
+        "encode join removeprefix removesuffix isdigit count find title partition rpartition"
     ),
-    bytes: frozenset(
-        ["decode", "strip", "replace", "startswith", "endswith", "hex", "join", "split"]
-    ),
-    dict: frozenset(["get", "keys", "values", "items", "copy"]),
-    list: frozenset(["index", "count", "copy"]),
-    tuple: frozenset(["index", "count"]),
-    frozenset: frozenset(["union", "intersection", "difference"]),
-    PurePosixPath: frozenset(
-        ["joinpath", "with_name", "with_suffix", "with_stem", "as_posix", "relative_to"]
-    ),
-    Environment: frozenset(["get"]),
+    bytes: words("decode strip replace startswith endswith hex join split"),
+    dict: words("get keys values items copy"),
+    list: words("index count copy"),
+    tuple: words("index count"),
+    frozenset: words("union intersection difference"),
+    PurePosixPath: words("joinpath with_name with_suffix with_stem as_posix relative_to"),
+    Environment: words("get"),
 }
-_SAME_PATH = frozenset(["resolve", "absolute", "expanduser"])
-_CODECS = frozenset(
-    ["utf-8", "utf8", "utf_8", "ascii", "latin-1", "latin1", "latin_1", "iso-8859-1"]
-)
+_SAME_PATH = words("resolve absolute expanduser")
+_CODECS = words("utf-8 utf8 utf_8 ascii latin-1 latin1 latin_1 iso-8859-1")
 _TEXT_KINDS = (str, int, float, PurePosixPath)
 
 

@@ -1,0 +1,198 @@
+"""Which steps of one function are live, what do they call, and what do they hand on?"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from verifier.source.folding import fold, truth
+from verifier.source.functions import Function, Klass
+from verifier.source.steps import Binding, Block, Branch, Jump, Mention, Step
+from verifier.source.tracing import Trace
+from verifier.source.values import UNKNOWN, Unknown
+
+if TYPE_CHECKING:
+    from verifier.source.reaching import Reached, Reaching
+    from verifier.source.scoping import Local
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outside(Block):
+    """A call that cannot be of this program."""
+
+    call: ast.Call
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HandsOn(Block):
+    """A function or class is used as a value."""
+
+    meant: tuple[Function | Klass, ...]
+
+
+def prepared(reaching: Reaching, function: Function) -> list[Step]:
+    """The steps of a function without what can never matter to which functions are reached."""
+    return _prepared(reaching, function, function.body.steps)
+
+
+def _prepared(reaching: Reaching, function: Function, steps: list[Step]) -> list[Step]:
+    made: list[Step] = []
+    for step in steps:
+        match step:
+            case Mention():
+                if meant := reaching.functions.meant(step.node, function):
+                    made.append(HandsOn([], tuple(meant)))
+            case ast.Call() if id(step) not in reaching.gathered.leads:
+                outside = reaching.functions.outside(step, function)
+                made.append(Outside([], step) if outside else step)
+            case Branch():
+                body = _prepared(reaching, function, step.body)
+                made.append(
+                    replace(step, body=body, orelse=_prepared(reaching, function, step.orelse))
+                )
+            case Block():
+                made.append(Block(_prepared(reaching, function, step.steps)))
+            case _:
+                made.append(step)
+    return made
+
+
+class Walk:
+    """One walk over the steps of a reached function, those that are live."""
+
+    def __init__(self, reaching: Reaching, state: Reached, scope: Local) -> None:
+        self._reaching = reaching
+        self._function = state.function
+        self._scope = scope
+        self.bindings: dict[str, list[ast.expr | None]] = {}
+        self.calls: list[tuple[ast.Call, tuple[Function, ...]]] = []
+        self.decided: dict[int, bool] = {}
+        self.targets: dict[Function, None] = {}
+        self.steps: list[Step] = []
+
+    def follow(self, steps: list[Step]) -> bool:
+        """Follow `steps`; whether nothing after them is reached."""
+        for step in steps:
+            match step:
+                case Outside():
+                    self.calls.append((step.call, ()))
+                    self.steps.append(step.call)
+                case Binding():
+                    self.bindings.setdefault(step.name, []).append(step.value)
+                    self.steps.append(step)
+                case ast.Call():
+                    self._call(step)
+                    self.steps.append(step)
+                case Branch():
+                    if self._branch(step):
+                        return True
+                case HandsOn():
+                    self._hand_on(step)
+                case Block():
+                    self.follow(step.steps)
+                case Jump():
+                    self.steps.append(step)
+                    return True
+                case ast.Import() | ast.ImportFrom():
+                    self._lead(step)
+                    self.steps.append(step)
+                case _:
+                    self.steps.append(step)
+        return False
+
+    def _branch(self, step: Branch) -> bool:
+        known: bool | Unknown = UNKNOWN
+        if step.test is not None:
+            known = truth(step.test, self._scope)
+        if known is not UNKNOWN:
+            self.decided[id(step.test)] = known
+            ended = self.follow(step.body if known else step.orelse)
+            return ended and not step.loops
+        ended = self.follow(step.body)
+        return (self.follow(step.orelse) and ended) and not step.loops
+
+    def _lead(self, node: ast.AST) -> list[Function]:
+        units = self._reaching.gathered.leads.get(id(node), ())
+        modules = [self._reaching.functions.module(unit) for unit in units]
+        found = [module for module in modules if module is not None]
+        for module in found:
+            self.targets[module] = None
+            self._reaching.reach(module)
+        return found
+
+    def _hand_on(self, step: HandsOn) -> None:
+        for meant in step.meant:
+            if isinstance(meant, Klass):
+                self._use(meant, called=False)
+            else:
+                self.targets[meant] = None
+                self._reaching.reach(meant)
+
+    def _use(self, klass: Klass, *, called: bool) -> list[Function]:
+        """What may run because a class is used; its __init__ where the call starts it."""
+        start = self._reaching.functions.method(klass, "__init__")
+        for method in self._reaching.functions.started(klass):
+            if not called or method is not start:
+                self.targets[method] = None
+                self._reaching.reach(method)
+        return [] if start is None else [start]
+
+    def _call(self, node: ast.Call) -> None:
+        found = self._lead(node)
+        for meant in self._reaching.functions.meant(node.func, self._function):
+            found.extend(self._use(meant, called=True) if isinstance(meant, Klass) else [meant])
+        if not found:
+            found.extend(self._called_instance(node))
+        self.calls.append((node, tuple(dict.fromkeys(found))))
+        for target in found:
+            self.targets[target] = None
+            if not isinstance(target.node, ast.Module):
+                self._give(node, target, target.node)
+
+    def _called_instance(self, node: ast.Call) -> Iterator[Function]:
+        functions = self._reaching.functions
+        for klass in functions.instance(node.func, self._function):
+            for name in ("__call__", "forward"):
+                if (method := functions.method(klass, name)) is not None:
+                    yield method
+                    break
+
+    def _give(
+        self, node: ast.Call, target: Function, to: ast.FunctionDef | ast.AsyncFunctionDef
+    ) -> None:
+        """Hand the arguments of a call to the parameters of what it calls."""
+        names = [each.arg for each in (*to.args.posonlyargs, *to.args.args)]
+        if target.body.owner is not None and names and names[0] in ("self", "cls"):
+            names = names[1:]
+        spread = any(isinstance(each, ast.Starred) for each in node.args)
+        if spread or any(each.arg is None for each in node.keywords):
+            self._reaching.reach(target)
+            return
+        passed = dict(zip(names, node.args, strict=False))
+        passed |= {str(each.arg): each.value for each in node.keywords}
+        given: dict[str, object] = {}
+        for name, expression in passed.items():
+            value = fold(expression, self._scope)
+            if value is not UNKNOWN:
+                given[name] = value
+            elif isinstance(expression, ast.Name | ast.Attribute | ast.Call):
+                self._reaching.give(target, name, expression, self._function)
+        module = Trace(self._reaching.world, {}, target.unit.names)
+        for name, default in defaults(to).items():
+            if name not in passed:
+                value = fold(default, module)
+                if value is not UNKNOWN:
+                    given[name] = value
+        self._reaching.reach(target, given)
+
+
+def defaults(node: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str, ast.expr]:
+    """The parameters of a function that have a default, and what it is."""
+    names = [each.arg for each in (*node.args.posonlyargs, *node.args.args)]
+    made = dict(zip(reversed(names), reversed(node.args.defaults), strict=False))
+    for each, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True):
+        if default is not None:
+            made[each.arg] = default
+    return made
