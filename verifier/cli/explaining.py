@@ -10,6 +10,6 @@ if TYPE_CHECKING:
 
 def every_rule() -> tuple[Rule, ...]:
     """What source shows, what claims and logs show, what only a whole history shows."""
-    from verifier.screening.rules import registry
+    from verifier.history import rules
 
-    return registry.RULES
+    return rules.ALL

@@ -152,8 +152,8 @@ def _of_table(entry: Entry, at: Location) -> Iterator[Remark]:
 
 
 def _listed_as(row: Listed, bpb: float) -> bool:
-    """Whether the row's score is that number, rounded either way at its own digits."""
-    return abs(bpb - row.score) <= 0.5000001 * 10.0**-row.digits
+    """Whether the row's score is that number, rounded at its own digits, perhaps twice over."""
+    return abs(bpb - row.score) <= 0.55 * 10.0**-row.digits
 
 
 def _of_numbers(entry: Entry, beside: Comparison, at: Location) -> Iterator[Remark]:

@@ -6,8 +6,10 @@ accepted is not a submission that asks for a person.
 
 from __future__ import annotations
 
+from verifier.screening import evidence
 from verifier.screening.finding import Confidence
 from verifier.screening.rule import Rule
+from verifier.screening.rules import registry
 
 
 def _rule(name: str, sentence: str, clause: str, clear: str, classes: tuple[str, ...] = ()) -> Rule:
@@ -88,3 +90,6 @@ RULES: tuple[Rule, ...] = (
     LEADERBOARD_P_VALUE,
     SHARED_LOG,
 )
+
+ALL: tuple[Rule, ...] = (*registry.RULES, *evidence.RULES, *RULES)
+"""What source shows, what claims and logs show, what only a whole history shows."""

@@ -16,13 +16,14 @@ Reads a tree in memory and returns records; nothing of it is executed, ever. Its
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from verifier.policy import Policy
+from verifier.screening.evidence import Evidence, check, claimed_seeds, read_evidence
 from verifier.screening.finding import Confidence, Remark
 from verifier.screening.rules import registry
-from verifier.screening.screened import Answer, Screening
+from verifier.screening.screened import Answer, Run, Screening
 from verifier.screening.seed_table import standing
 from verifier.source import Program, Tree, find_launch, read_program
 
@@ -50,25 +51,25 @@ def read(tree: Tree, *, folder: str, digest: str, policy: Policy) -> Read:
     began = time.monotonic()
     launch = find_launch(tree)  # 3
     program = read_program(tree, launch)  # 4
-    remarks = list(_source_remarks(program, tree))  # 6, 7
-    return Read(
-        Screening(
-            folder=folder,
-            digest=digest,
-            answer=answer(remarks),  # 8
-            claimed=None,
-            logs=(),
-            weights=None,
-            entry=program.entry.path if program else "",
-            command=launch.command if launch else "",
-            remarks=tuple(remarks),
-            runs=standing(None, (), tree.text(README) or "", README),
-            contract="scorer/1" if MANIFEST in tree.files else "script/1",
-            parsed_lines=sum(unit.text.count("\n") + 1 for unit in program.units) if program else 0,
-            seconds=round(time.monotonic() - began, 4),
-        ),
-        tuple((unit.path, unit.text) for unit in program.units) if program else (),
+    evidence = read_evidence(tree, folder=folder, policy=policy, program=program)  # 1, 2
+    remarks = (*_of_source(program, tree), *check(evidence))  # 6, 7
+    units = program.units if program else ()
+    screening = Screening(
+        folder=folder,
+        digest=digest,
+        answer=answer(remarks),  # 8
+        claimed=evidence.claimed,
+        logs=evidence.logs,
+        weights=None,  # 5
+        entry=program.entry.path if program else "",
+        command=launch.command if launch else "",
+        remarks=remarks,
+        runs=_runs(tree, evidence),
+        contract="scorer/1" if MANIFEST in tree.files else "script/1",
+        parsed_lines=sum(unit.text.count("\n") + 1 for unit in units),
+        seconds=round(time.monotonic() - began, 4),
     )
+    return Read(screening, tuple((unit.path, unit.text) for unit in units))
 
 
 def answer(remarks: Iterable[Remark]) -> Answer:
@@ -79,7 +80,24 @@ def answer(remarks: Iterable[Remark]) -> Answer:
     return Answer.REVIEW if Confidence.REVIEW in confidences else Answer.NOTHING_FOUND
 
 
-def _source_remarks(program: Program | None, tree: Tree) -> Iterable[Remark]:
+def _of_source(program: Program | None, tree: Tree) -> Iterator[Remark]:
     if program is not None:
         for read_for in registry.CHECKS:
             yield from read_for(program, tree)
+
+
+def _runs(tree: Tree, evidence: Evidence) -> tuple[Run, ...]:
+    """The number that stands for each seed."""
+    claim = evidence.claimed.val_bpb if evidence.claimed else None
+    logged = [
+        Run(
+            seed=score.seed,
+            bpb=score.bpb,
+            loss=score.loss,
+            path=score.path,
+            line=score.line,
+            source=score.source,
+        )
+        for score in claimed_seeds(evidence)
+    ]
+    return standing(claim, logged, tree.text(README) or "", README)
