@@ -12,10 +12,12 @@ from tests.submission.repositories import RECORD, Made, small_clone
 from verifier.errors import BadSubmission, RequestError
 from verifier.submission import pull
 from verifier.submission.contents import contents_of
-from verifier.submission.gathering import READ_BYTES, Contents
+from verifier.submission.gathering import READ_BYTES, SUBMISSION_BOUNDS, Contents
 from verifier.submission.pull_request import pull_request
+from verifier.submission.pulled import quick_key
 from verifier.submission.repository import Repository
 from verifier.submission.submitted import on_disk, submitted
+from verifier.submission.walk import listing
 
 
 def read(made: Made, number: int) -> Contents:
@@ -263,12 +265,11 @@ def test_pulling_twice_finds_the_copy(tmp_path: Path) -> None:
     assert pull(f"{made.path}#1", store).digest == first.digest
     assert first.folder.stat().st_mtime_ns == stamp
     made.git("checkout", "-q", "first")
+    folder = made.path / RECORD
     made.put(f"{RECORD}/model.py", "class Model:\n    ...\n")
-    other = on_disk(made.path / RECORD).digest
-    [note] = (store / "pulled").iterdir()
-    # Both names of one quick hash: as if somebody had found two folders that share it.
-    second = pull(str(made.path / RECORD), store)
-    for path in (store / "pulled").iterdir():
-        path.write_text(first.digest)
-    assert note.read_text() == first.digest
-    assert pull(str(made.path / RECORD), store).digest == second.digest == other
+    # As if somebody had found two folders that share one quick hash.
+    key = quick_key(folder, listing(folder, SUBMISSION_BOUNDS).entries)
+    (store / "pulled" / key).write_text(first.digest)
+    second = pull(str(folder), store)
+    assert second.digest == on_disk(folder).digest != first.digest
+    assert second.folder.name == second.digest

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import random
 import shutil
+import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.submission.repositories import RECORD, Made, small_clone
 from verifier.errors import RequestError
+from verifier.submission.ancestry import parsed
+from verifier.submission.changes import parsed_tree
 from verifier.submission.pull_request import Shape, compared, pull_request, pull_requests
 from verifier.submission.repository import Repository
 
@@ -219,6 +224,40 @@ def test_a_checkout_in_ci_is_compared_with_its_base(tmp_path: Path) -> None:
     assert request.folder is not None and request.folder.path == RECORD
 
 
+def test_a_checkout_whose_history_is_cut_is_not_compared(tmp_path: Path) -> None:
+    """Promise: depth 1 in CI is an error that says what to set, not a wrong difference."""
+    made = small_clone(tmp_path / "clone")
+    made.git("checkout", "-q", "first")
+    cut = made.git("rev-parse", "HEAD")
+    made.commit("Second", a="x")
+    (made.path / ".git" / "objects" / cut[:2] / cut[2:]).unlink()
+    with (
+        Repository.at(made.path) as repository,
+        pytest.raises(RequestError, match="no commit in common") as refused,
+    ):
+        compared(repository, "main", "first")
+    assert "fetch-depth: 0" in refused.value.remedy
+
+
+def test_a_request_with_thousands_of_folders_is_told_in_no_time(tmp_path: Path) -> None:
+    """Attack: each of ten thousand folders could be the submission."""
+    made = small_clone(tmp_path / "clone")
+    script = made.tree(("100644", "blob", b"train.py", made.blob()))
+    many = made.tree(*(("40000", "tree", b"%05d" % n, script) for n in range(9_000)))
+    tree = made.tree(
+        ("40000", "tree", b"a", many),
+        ("40000", "tree", b"records", made.tree(("40000", "tree", b"track", many))),
+    )
+    made.pull_head(2, made.commit_tree(tree, "main"))
+    begun = time.monotonic()
+    with Repository.at(made.path) as repository:
+        request = pull_request(repository, 2)
+    assert time.monotonic() - begun < 5
+    assert request.shape is Shape.SEVERAL_FOLDERS
+    assert len(request.folders) <= 64
+    assert len(request.others) <= 200
+
+
 def test_names_are_made_safe_to_print(tmp_path: Path) -> None:
     """Attack: escapes and bytes that are no text in paths, subjects and names."""
     made = small_clone(tmp_path / "clone")
@@ -269,6 +308,7 @@ def test_merge_bases_and_differences_are_those_git_finds(tmp_path: Path, seed: i
         made.git("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}")
         if chance.random() < 0.2 and parents[0] != commits[0]:
             made.git("update-index", "--force-remove", path)
+        made.day = chance.randrange(100)  # clocks differ: a date says nothing about the order
         commits.append(made.commit_tree(made.git("write-tree"), *parents))
     made.git("update-ref", "refs/heads/main", commits[9])
     for number, commit in enumerate(commits, 1):
@@ -291,3 +331,13 @@ def test_clones_are_told_apart_by_nothing_but_their_commits(tmp_path: Path) -> N
     shutil.copytree(made.path / ".git", bare)
     with Repository.at(made.path) as one, Repository.at(bare) as two:
         assert pull_requests(one) == pull_requests(two)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_a_commit_and_a_tree_or_none(content: bytes) -> None:
+    """Attack: objects that git's porcelain would never write."""
+    for start in (b"", b"tree 0\nauthor ", b"100644 "):
+        list(parsed_tree(start + content, 20))
+        commit = parsed("0" * 40, start + content)
+        if commit is not None:
+            assert (commit.author + commit.subject).isprintable()

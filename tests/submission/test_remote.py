@@ -191,13 +191,17 @@ def test_a_fetch_beyond_its_bytes_is_stopped(
         remote.fetched(url, tmp_path / "store")
 
 
-@pytest.mark.parametrize("protocol", ["file", "ext"])
+@pytest.mark.parametrize("protocol", ["file", "ext", "git"])
 def test_git_itself_refuses_transports_that_were_not_asked_for(
     made: Made, tmp_path: Path, protocol: str
 ) -> None:
     """Attack: a URL that reached git all the same, by a redirect or a mistake of ours."""
     mark = tmp_path / "was-run"
-    address = {"file": f"file://{made.path}", "ext": f"ext::touch% {mark}"}[protocol]
+    address = {
+        "file": f"file://{made.path}",
+        "ext": f"ext::touch% {mark}",
+        "git": "git://127.0.0.1:9/golf",
+    }[protocol]
     clone = tmp_path / "clone.git"
     remote.make_clone(clone, "https://host.example/x")
     with pytest.raises(RequestError, match="not allowed"):

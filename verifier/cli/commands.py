@@ -17,7 +17,10 @@ from verifier.errors import RequestError
 if TYPE_CHECKING:
     from verifier.records import PreviousRow, Verdict
 
-REFERENCE = typer.Argument(help="A submission: a folder or a tarball.", metavar="REF")
+REFERENCE = typer.Argument(
+    help="A submission: a folder, a tarball, owner/repo#123, CLONE#123, URL#ref:path.",
+    metavar="REF",
+)
 JSON = typer.Option("--json", help="Print JSON for machines on stdout.")
 QUIET = typer.Option("--quiet", help="Show no progress.")
 

@@ -9,7 +9,7 @@ only, never at what a file says.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from verifier.submission.ancestry import Ancestry, Commit
@@ -172,7 +172,8 @@ class Chooser:
     ) -> Mapping[bytes, tuple[int, int]]:
         """First and last date of a commit that changes each path, against all its parents."""
         dates: dict[bytes, tuple[int, int]] = {}
-        for commit in own[:OWN_COMMITS]:
+        newest = sorted(own, key=lambda commit: commit.committed, reverse=True)
+        for commit in newest[:OWN_COMMITS]:
             parents = [p.tree for i in commit.parents if (p := self._ancestry.commit(i))]
             for path in paths:
                 here = self._trees.at(commit.tree, path)
@@ -185,7 +186,11 @@ class Chooser:
 
 
 def _record_places(grown: Sequence[Change]) -> list[_Place]:
-    return [_Place(path, _below(path, grown)) for path in touched_records(grown)]
+    below: dict[bytes, list[Change]] = {}
+    for change in grown:
+        if path := record_folder(change.path):
+            below.setdefault(path, []).append(change)
+    return [_Place(path, tuple(below[path])) for path in sorted(below)[:PLACES_AT_MOST]]
 
 
 def _other_places(grown: Sequence[Change]) -> list[_Place]:
@@ -197,8 +202,14 @@ def _other_places(grown: Sequence[Change]) -> list[_Place]:
         and not record_folder(change.path)
     }
     # A folder within another candidate belongs to it, but for the root, which holds all.
-    inner = {p for p in paths if any(o and p.startswith(o + b"/") for o in paths if o != p)}
-    return [_Place(path, _below(path, grown)) for path in sorted(paths - inner)[:PLACES_AT_MOST]]
+    outer = sorted(path for path in paths if not paths & {*_above(path)})[:PLACES_AT_MOST]
+    return [_Place(path, _below(path, grown)) for path in outer]
+
+
+def _above(path: bytes) -> Iterator[bytes]:
+    """The folders that `path` lies in, but for the root."""
+    while path := path.rpartition(b"/")[0]:
+        yield path
 
 
 def _lent(folder: Folder, grown: Sequence[Change]) -> tuple[tuple[str, str], ...]:

@@ -14,7 +14,7 @@ from verifier.submission.objects import Objects
 
 TREE_BYTES = 16 << 20
 KEPT_NAMES = 1_000_000
-STEPS_AT_MOST = 50_000
+STEPS_AT_MOST = 20_000
 DEPTH_AT_MOST = 64
 PATH_BYTES = 4096
 FOLDER_MODE = "40000"
@@ -132,7 +132,7 @@ class Trees:
             self.missing.add(tree)
             return {}
         names: dict[bytes, Leaf] = {}
-        for name, leaf in _parsed(found.content, len(tree) // 2):
+        for name, leaf in parsed_tree(found.content, len(tree) // 2):
             if name in names:
                 self.doubled.add(tree)
             else:
@@ -140,8 +140,8 @@ class Trees:
         return names
 
 
-def _parsed(content: bytes, id_bytes: int) -> Iterator[tuple[bytes, Leaf]]:
-    """b"mode name", NUL, id, again and again; what does not parse ends the tree."""
+def parsed_tree(content: bytes, id_bytes: int) -> Iterator[tuple[bytes, Leaf]]:
+    """Read a tree object: b"mode name", NUL, id, again and again; what does not parse ends it."""
     at = 0
     while at < len(content):
         end = content.find(b"\0", at)

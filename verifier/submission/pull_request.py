@@ -44,7 +44,8 @@ class PullRequest:
     `head`, `base` and `merge` are ids of commits: `base` is what it is compared with ("" for
     nothing), `merge` the commit of main's first-parent history that brought it in ("" for none).
     `number` is 0 where there is none. `folder` is the submission, `folders` all candidates with it
-    first; `others` are the paths outside `folder` that it touches, at most OTHERS_AT_MOST.
+    first; `others` are the paths it touches but for those of `folder`, what it deletes there among
+    them, at most OTHERS_AT_MOST.
     `created` is the date of the commit that first brought the folder, `updated` the head's.
     """
 
@@ -88,9 +89,18 @@ def pull_request(repository: Repository, number: int) -> PullRequest:
 
 
 def compared(repository: Repository, base: str, head: str) -> PullRequest:
-    """What `head` adds to `base`, both names of commits. Raises RequestError for unknown names."""
+    """What `head` adds to `base`, both names of commits.
+
+    Raises RequestError for unknown names, and where the clone has no commit common to both.
+    """
     survey = Survey(repository, repository.resolve(base))
-    return survey.request(0, repository.resolve(head))
+    found = survey.request(0, repository.resolve(head))
+    if found.shape is Shape.NO_MERGE_BASE:
+        raise RequestError(
+            f"{repository.path}: {base} and {head} have no commit in common here",
+            remedy=f"git -C {repository.path} fetch --unshallow origin (in CI: fetch-depth: 0)",
+        )
+    return found
 
 
 @dataclass(slots=True)
@@ -206,17 +216,15 @@ def _shape(touched: Sequence[bytes], found: Differences) -> Shape:
 
 
 def _others(changes: Sequence[Change], folder: Folder | None) -> tuple[tuple[str, ...], int]:
-    """The paths outside the submission that change, and how many of them are not listed."""
-    if folder is None:
-        outside = [named(change.path) for change in changes]
-    else:
-        inside = set(folder.changed)
-        below = f"{folder.path}/" if folder.path else None
-        outside = [
-            path
-            for path in (named(change.path) for change in changes)
-            if path not in inside and not (below and path.startswith(below))
-        ]
+    """What changes but for the submission's own files, and how many of it are not listed."""
+    inside = set(folder.changed) if folder else set()
+    below = f"{folder.path}/" if folder and folder.path else None
+    outside = []
+    for change in changes:
+        path = named(change.path)
+        is_own = path in inside or bool(below and change.after and path.startswith(below))
+        if not is_own:
+            outside.append(path)
     return tuple(outside[:OTHERS_AT_MOST]), max(0, len(outside) - OTHERS_AT_MOST)
 
 
