@@ -14,7 +14,7 @@ RUN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine stop-engine demo test slow coverage lint format docs cheats bench images \
+.PHONY: help setup engine stop-engine demo test slow coverage lint format docs labels cheats bench images \
   lock clean
 
 help: ## list the targets
@@ -50,6 +50,9 @@ lint: setup ## format, lint, types, rooms
 format: setup ## let ruff format and fix
 	@$(RUN)/ruff format .
 	@$(RUN)/ruff check --fix .
+
+labels: setup ## screen labelled submissions of a clone: make labels CLONE=… LABELS=…
+	@$(RUN)/python tools/check_labels.py $(CLONE) $(LABELS)
 
 docs: setup ## write the rules of screening into docs/audits.md
 	@$(RUN)/python tools/write_rules.py

@@ -35,4 +35,5 @@ def page() -> tuple[str, str]:
 def _audits() -> dict[str, str]:
     before, _ = page()
     parts = re.split(r"^## ", before, flags=re.MULTILINE)[1:]
-    return {text.partition("\n")[0].strip(): f"## {text.strip()}\n" for text in parts}
+    sections = (text.partition("\n# ")[0] for text in parts)
+    return {text.partition("\n")[0].strip(): f"## {text.strip()}\n" for text in sections}

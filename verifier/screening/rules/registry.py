@@ -10,6 +10,14 @@ from typing import Protocol
 
 from verifier.screening.finding import Remark
 from verifier.screening.rule import Rule
+from verifier.screening.rules import (
+    adapting,
+    calibrating,
+    clocks,
+    held_out_data,
+    optimising,
+    passes,
+)
 
 
 class Family(Protocol):
@@ -23,7 +31,14 @@ class Family(Protocol):
 
 
 # What is learned from, and what is scored. (owner: ttt)
-LEARNING: tuple[Family, ...] = ()
+LEARNING: tuple[Family, ...] = (
+    adapting,
+    optimising,
+    passes,
+    calibrating,
+    held_out_data,
+    clocks,
+)
 # Mixtures, bytes and sizes. (owner: ngram)
 MIXING: tuple[Family, ...] = ()
 

@@ -1,0 +1,175 @@
+"""Learning from held-out tokens before they are scored is told from scoring them first."""
+
+from __future__ import annotations
+
+from tests.screening.rules.scripts import remarks, script, told
+from verifier.screening import Confidence
+from verifier.screening.rules import adapting
+
+VIOLATION = Confidence.VIOLATION
+
+
+def said(main: str, *parts: str, **others: str) -> dict[str, Confidence]:
+    return told(remarks(adapting, script(main, *parts), **others))
+
+
+TRAINED = "train(args, net, Loader(args.train_files))\n"
+
+
+def test_adapting_over_the_held_out_set_before_its_score_is_a_violation() -> None:
+    """Red: adaptation over the whole held-out set, then an evaluation of the adapted model."""
+    found = remarks(
+        adapting, script(f"{TRAINED}adapt(args, net, held)\nprint(score(net, held, lengths))")
+    )
+    assert told(found) == {"adapted-before-score": VIOLATION}
+    assert found[0].locations[0].text == "optimiser.step()"
+
+
+def test_adapting_through_two_functions_and_a_list_of_groups_is_still_seen() -> None:
+    """The optimiser is built by a function handed on, over groups of parameters."""
+    part = """
+def phase(net, tokens, choose, build):
+    chosen = []
+    for name, p in net.named_parameters():
+        if choose(name):
+            chosen.append(p)
+    steps = build([{"params": chosen, "lr": 0.1}])
+    def one(x, y):
+        steps.zero_grad()
+        loss = net(x, y).mean()
+        loss.backward()
+        steps.step()
+    for start in range(0, tokens.numel(), 1024):
+        one(tokens[start : start + 1024], tokens[start + 1 : start + 1025])
+"""
+    main = """
+phase(net, held, lambda name: 'norm' in name, lambda groups: torch.optim.SGD(groups))
+print(score(net, held, lengths))
+"""
+    assert said(main, part) == {"adapted-before-score": VIOLATION}
+
+
+def test_scoring_each_chunk_before_learning_from_it_is_left_alone() -> None:
+    """Hard negative: full-model SGD over several epochs on scored chunks, never reset."""
+    assert said(f"{TRAINED}print(score_first(args, net, held, lengths))") == {}
+
+
+def test_a_copy_that_was_restored_before_the_score_is_only_noted() -> None:
+    """Near miss: steps on held-out tokens whose weights are put back before anything counts."""
+    main = """
+kept = {k: v.clone() for k, v in net.state_dict().items()}
+adapt(args, net, held)
+net.load_state_dict(kept)
+print(score(net, held, lengths))
+"""
+    assert said(main) == {"held-out-steps-unused": Confidence.NOTE}
+
+
+def test_adapting_another_model_than_the_scored_one_is_only_noted() -> None:
+    """Near miss: the adapted model is thrown away."""
+    main = "adapt(args, Net(), held)\nprint(score(net, held, lengths))"
+    assert said(main) == {"held-out-steps-unused": Confidence.NOTE}
+
+
+def test_what_the_settings_turn_off_is_not_followed() -> None:
+    """Reachability counts: a branch that the default settings rule out says nothing."""
+    main = "if not args.adapt:\n    adapt(args, net, held)\nprint(score(net, held, lengths))"
+    assert said(main) == {}
+
+
+def test_either_branch_of_an_open_choice_is_judged_alone() -> None:
+    """A choice nobody knows: adapting in one branch does not taint the score of the other."""
+    main = """
+if torch.rand(()) > 0.5:
+    adapt(args, net, held)
+else:
+    print(score(net, held, lengths))
+"""
+    assert said(main) == {"held-out-steps-unused": Confidence.NOTE}
+
+
+def test_adapting_before_the_artifact_is_written_is_a_violation() -> None:
+    """Red: the adapted weights go through a file into the scored model."""
+    main = "adapt(args, net, held)\nexport(net)\nprint(score(restored(), held, lengths))"
+    assert said(main) == {"adapted-before-export": VIOLATION}
+
+
+def test_an_artifact_written_before_adapting_is_not_called_adapted() -> None:
+    """Near miss: the artifact is from training alone; only the model in memory was adapted."""
+    main = "export(net)\nadapt(args, net, held)\nprint(score(restored(), held, lengths))"
+    assert said(main) == {"held-out-steps-unused": Confidence.NOTE}
+
+
+def test_a_training_loop_over_held_out_shards_is_a_violation() -> None:
+    """Red: the loader of the clocked loop is given the held-out pattern."""
+    main = """
+train(args, net, Loader(args.val_files))
+export(net)
+print(score(restored(), held, lengths))
+"""
+    assert said(main) == {"trained-on-held-out": VIOLATION}
+
+
+def test_a_command_that_trains_on_held_out_shards_is_a_violation() -> None:
+    """Red: the script is clean, the README's configuration is not."""
+    main = f"{TRAINED}print(score(net, held, lengths))"
+    readme = "```bash\nSEED=1\nTRAIN_FILES=data/fineweb_val_*.bin\n```\n"
+    assert said(main, README__md=readme) == {"trained-on-held-out": VIOLATION}
+
+
+def test_a_command_that_names_training_shards_is_left_alone() -> None:
+    """Near miss: the same line with training shards."""
+    main = f"{TRAINED}print(score(net, held, lengths))"
+    assert said(main, README__md="TRAIN_FILES=data/fineweb_train_*.bin") == {}
+
+
+EACH_EPOCH = """
+def each_epoch(args, net, tokens, lengths, first):
+    total, spelt = torch.zeros(()), torch.zeros(())
+    for start in range(0, tokens.numel() - 1, 32768):
+        document = tokens[start : start + 32769]
+        optimiser = torch.optim.Adam(net.parameters(), lr=0.01)
+        for epoch in range(args.epochs):
+            loss = net(document[:-1], document[1:])
+            if epoch == (0 if first else args.epochs - 1):
+                total += loss.detach().sum()
+                spelt += lengths[document[1:]].sum()
+            optimiser.zero_grad()
+            loss.mean().backward()
+            optimiser.step()
+    return (total / spelt / math.log(2.0)).item()
+"""
+
+
+def test_counting_the_last_epoch_over_the_same_tokens_is_a_violation() -> None:
+    """Red: only the losses of the last epoch are counted."""
+    found = said("print(each_epoch(args, net, held, lengths, False))", EACH_EPOCH)
+    assert found == {"scored-each-epoch": VIOLATION}
+
+
+def test_one_epoch_over_each_document_is_left_alone() -> None:
+    """Near miss: the same loop under a setting of one epoch."""
+    part = EACH_EPOCH.replace("range(args.epochs)", "range(1)")
+    assert said("print(each_epoch(args, net, held, lengths, False))", part) == {}
+
+
+def test_totals_set_to_zero_in_every_epoch_are_a_violation() -> None:
+    """Red: every epoch overwrites what the one before counted."""
+    part = EACH_EPOCH.replace(
+        "            if epoch == (0 if first else args.epochs - 1):\n",
+        "            total.zero_(); spelt.zero_()\n            if True:\n",
+    )
+    found = said("print(each_epoch(args, net, held, lengths, False))", part)
+    assert found == {"scored-each-epoch": VIOLATION}
+
+
+def test_scoring_the_adapted_model_again_asks_for_a_person() -> None:
+    """Red: a legal pass, then an evaluation with the weights it leaves."""
+    main = "score_first(args, net, held, lengths)\nprint(score(net, held, lengths))"
+    assert said(main) == {"rescored-after-adapting": Confidence.REVIEW}
+
+
+def test_an_evaluation_before_the_adapting_pass_is_left_alone() -> None:
+    """Near miss: the same two evaluations in the other order."""
+    main = "print(score(net, held, lengths))\nprint(score_first(args, net, held, lengths))"
+    assert said(main) == {}

@@ -1,0 +1,84 @@
+"""In which order does a program learn, score and export, and on which data?
+
+Follows its top level and what that calls, with values that say where they come from. Nothing of
+the program is run; what takes too many steps is left unread, and the story says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from verifier.screening.story.calls import enter
+from verifier.screening.story.events import (
+    Counted,
+    Event,
+    Exported,
+    Learned,
+    Masked,
+    Ran,
+    Relation,
+    Scored,
+)
+from verifier.screening.story.expressions import evaluate
+from verifier.screening.story.statements import execute
+from verifier.screening.story.value import Frame
+from verifier.screening.story.world import World, bits
+from verifier.source.program import Program
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Story:
+    """What happened, in order. `whole` is False where a bound was reached or nothing parsed."""
+
+    program: Program
+    world: World | None
+    whole: bool
+
+    @property
+    def events(self) -> list[Event]:
+        """Everything, in order."""
+        return [] if self.world is None else self.world.events
+
+    def relations(self, marks: int) -> list[tuple[Learned, Relation]]:
+        """What was learned before a value was computed, and how it lies to it."""
+        found: list[tuple[Learned, Relation]] = []
+        if self.world is not None:
+            for bit in bits(marks & self.world.relation_bits):
+                meaning = self.world.meaning(bit)
+                assert isinstance(meaning, tuple)
+                found.append(meaning)
+        return found
+
+
+@lru_cache(maxsize=2)
+def read_story(program: Program) -> Story:
+    """The story of a program. The same program gives the same story."""
+    functions = {id(each.node): each for each in program.functions}
+    entry = program.entry
+    frame = Frame({"__name__": (0, 0, "__main__"), "__file__": (0, 0, entry.path)})
+    top = program.function("<module>") if entry.tree is None else functions[id(entry.tree)]
+    if top is None or entry.tree is None:
+        return Story(program, None, False)
+    world = World(frame, program, evaluate, execute, enter, top)
+    world.functions = functions
+    for unit in program.units:
+        if unit is not entry and unit.path.endswith(".py"):
+            world.modules.setdefault(unit.path[:-3].replace("/", "."), unit)
+            world.modules.setdefault(unit.path.rpartition("/")[2][:-3], unit)
+    execute(world, entry.tree.body)
+    return Story(program, world, world.left > 0)
+
+
+__all__ = [
+    "Counted",
+    "Event",
+    "Exported",
+    "Learned",
+    "Masked",
+    "Ran",
+    "Relation",
+    "Scored",
+    "Story",
+    "read_story",
+]

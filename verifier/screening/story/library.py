@@ -1,0 +1,396 @@
+"""What does a call into a library do to data? Reads the name only; nothing is looked up or called.
+
+A name nobody listed passes on what its arguments carry.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from verifier.screening.story.value import (
+    CLOCK,
+    COMPUTED,
+    DATA,
+    FILE,
+    GRADIENT,
+    HELD_OUT,
+    HISTOGRAM,
+    NATS_TO_BITS,
+    NONE,
+    NOTHING,
+    PATH,
+    PLACE,
+    RANDOM,
+    SHARDS,
+    Outside,
+    Routine,
+    Several,
+    Shape,
+    Value,
+    Zipped,
+    union,
+)
+from verifier.screening.story.vocabulary import (
+    CALLERS,
+    CLOCK_MODULES,
+    CLOCKS,
+    CONTAINERS,
+    DRAWS,
+    LOGARITHMS,
+    LOSSES,
+    NEXT,
+    OPTIMISERS,
+    PASSES,
+    POSITIONS,
+    READS,
+    SIZES,
+    SNAPSHOTS,
+    TENSORS,
+    WRITES,
+    shards,
+)
+from verifier.screening.story.world import World
+from verifier.source.values import UNKNOWN
+
+Arguments = list[Value]
+Keywords = dict[str, Value]
+Call = Callable[[World, Arguments, Keywords, ast.Call], Value]
+
+
+_PLAIN = (int, float, str)
+
+
+def carried(world: World, arguments: Iterable[Value], keywords: Keywords) -> int:
+    """Everything that the arguments of a call carry."""
+    marks = 0
+    for value in arguments:
+        marks |= world.raw(value)
+    for value in keywords.values():
+        marks |= world.raw(value)
+    # Together: whether what was learned lies in the same slice shows in the other arguments.
+    return world.related(marks)
+
+
+def several(parts: tuple[Value, ...]) -> Value:
+    """A tuple of values."""
+    marks = things = 0
+    for part in parts:
+        marks |= part[0]
+        things |= part[1]
+    return marks, things, Several(parts)
+
+
+def call(
+    world: World, dotted: str, arguments: Arguments, keywords: Keywords, node: ast.Call
+) -> Value:
+    """The value of calling a library's function by its dotted name."""
+    name = dotted.rpartition(".")[2]
+    module = dotted.rpartition(".")[0]
+    known = _CALLS.get(dotted) or _CALLS.get(name)
+    if known is not None and (name != "time" or module.rpartition(".")[2] in CLOCK_MODULES):
+        return known(world, arguments, keywords, node)
+    if _is_optimiser(dotted, name):
+        things = 0
+        for value in (*arguments, *keywords.values()):
+            things |= value[1]
+        return 0, world.new_thing(Shape.OPTIMISER, None, 0, things), UNKNOWN
+    if dotted.endswith("add.at"):
+        return _add_at(world, arguments, keywords, node)
+    return _plain(world, arguments, keywords, node)
+
+
+def _is_optimiser(dotted: str, name: str) -> bool:
+    return name in OPTIMISERS or (
+        ".optim." in f".{dotted}" and "scheduler" not in dotted and name[:1].isupper()
+    )
+
+
+def _plain(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    marks = carried(world, arguments, keywords)
+    for value in arguments:
+        if isinstance(value[2], Routine):
+            marks |= _called_back(world, value[2], node)
+    if marks & DATA and _has_model(world, arguments):
+        world.ran(marks, node)
+        marks |= COMPUTED
+    return marks, 0, UNKNOWN
+
+
+def _has_model(world: World, arguments: Arguments) -> bool:
+    return any(thing.shape == Shape.MODEL for value in arguments for thing in world.each(value[1]))
+
+
+def _called_back(world: World, routine: Routine, node: ast.Call) -> int:
+    """A short function handed to a library is called by it, with nothing known."""
+    if isinstance(routine.node, ast.Lambda):
+        return 0
+    return world.content(world.enter(routine, [], {}, node))
+
+
+# ---------------------------------------------------------------- one name, one meaning
+
+
+def _pass(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    if not arguments:
+        return next(iter(keywords.values()), NOTHING)
+    value = arguments[0]
+    if value[2] is None or isinstance(value[2], int | float | str):
+        return value[0], value[1], UNKNOWN
+    return value
+
+
+def _zip(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    marks, things, _ = several(tuple(arguments))
+    return marks, things, Zipped(tuple(arguments))
+
+
+def _enumerate(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    if not arguments:
+        return NOTHING
+    return arguments[0][0], arguments[0][1], Zipped((NOTHING, arguments[0]))
+
+
+def _nothing(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    return NOTHING
+
+
+def _positions(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    return places(world, carried(world, arguments, keywords)), 0, UNKNOWN
+
+
+def places(world: World, marks: int) -> int:
+    """The marks of places in data with these marks."""
+    found = marks & ~(DATA | world.slice_bits)
+    return found | PLACE if marks & HELD_OUT else found
+
+
+def _print(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    return NONE
+
+
+def _clock(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    return CLOCK, 0, UNKNOWN
+
+
+def _tensor(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    marks = carried(world, arguments, keywords)
+    return 0, world.new_thing(Shape.TENSOR, None, marks), UNKNOWN
+
+
+def _container(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    marks = things = 0
+    for value in (*arguments, *keywords.values()):
+        inner, held = world.inside(value[1])
+        marks |= value[0] | inner
+        things |= held
+    return 0, world.new_thing(Shape.CONTAINER, None, marks, things), UNKNOWN
+
+
+def _snapshot(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    return snapshot(world, arguments[0]) if arguments else NOTHING
+
+
+def snapshot(world: World, value: Value) -> Value:
+    """A copy that shares no memory: a new thing of the same shape with the same marks."""
+    shape, kind, holds = Shape.TENSOR, None, 0
+    for thing in world.each(value[1]):
+        if thing.shape != Shape.TENSOR:
+            shape, kind = thing.shape, thing.kind
+            holds |= thing.holds if thing.shape == Shape.CONTAINER else 0
+    return 0, world.new_thing(shape, kind, world.raw(value), holds), UNKNOWN
+
+
+def _draw(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    marks = carried(world, arguments, keywords) | RANDOM | world.loops_mark()
+    return 0, world.new_thing(Shape.TENSOR, None, marks), UNKNOWN
+
+
+def _logarithm(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    marks = carried(world, arguments, keywords)
+    if arguments and isinstance(arguments[0][2], int | float) and arguments[0][2] == 2:
+        return marks | NATS_TO_BITS, 0, math.log(2)
+    return (marks | COMPUTED if marks & HELD_OUT else marks), 0, UNKNOWN
+
+
+def _loss(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    return carried(world, arguments, keywords) | COMPUTED, 0, UNKNOWN
+
+
+def _read(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    marks = carried(world, arguments, keywords)
+    return read(world, marks), 0, UNKNOWN
+
+
+def read(world: World, marks: int) -> int:
+    """The marks of what a file holds: the shards it names, or whatever was written before."""
+    return marks & ~PATH if marks & DATA else marks | FILE | world.written
+
+
+def _write(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    if arguments:
+        world.export(arguments[0], node)
+    return carried(world, arguments, keywords), 0, UNKNOWN
+
+
+def _gradient(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    marks = carried(world, arguments[:1], {}) | GRADIENT
+    world.await_step(marks)
+    return marks, 0, UNKNOWN
+
+
+def _backward(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    world.await_step(carried(world, arguments, keywords))
+    return NONE
+
+
+def _add_at(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    if len(arguments) > 1:
+        key = world.content(arguments[1])
+        if key & HELD_OUT and not key & PATH:
+            world.learn(arguments[0][1], key, node, table=True)
+    return NONE
+
+
+def _histogram(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    return carried(world, arguments, keywords) | HISTOGRAM, 0, UNKNOWN
+
+
+def _getattr(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    if len(arguments) < 2 or not isinstance(arguments[1][2], str):
+        return NOTHING
+    name = arguments[1][2]
+    for thing in world.each(arguments[0][1]):
+        if name in thing.members:
+            return thing.members[name]
+        member = None if thing.kind is None else thing.kind.find(name)
+        if member is not None:
+            return member
+    if len(arguments) > 2:
+        return arguments[2]
+    return arguments[0][0], arguments[0][1], UNKNOWN
+
+
+def _environment(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    return world.folded(node)
+
+
+def _number(convert: Callable[..., object]) -> Call:
+    def converted(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+        constants = [value[2] for value in arguments]
+        result: object = UNKNOWN
+        if constants and all(each is None or isinstance(each, _PLAIN) for each in constants):
+            try:
+                result = convert(*constants)
+            except (ValueError, TypeError, ArithmeticError):
+                result = UNKNOWN
+        return carried(world, arguments, keywords), 0, result
+
+    return converted
+
+
+def _range(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    marks = places(world, carried(world, arguments, keywords))
+    constants = [value[2] for value in arguments]
+    if len(constants) == 1 and isinstance(constants[0], int):
+        return marks, 0, range(max(0, constants[0]))
+    return marks, 0, UNKNOWN
+
+
+def _path(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    constants = [value[2] for value in arguments]
+    marks = carried(world, arguments, keywords)
+    if constants and all(isinstance(each, str) for each in constants):
+        joined = "/".join(str(each) for each in constants)
+        return marks | SHARDS[shards(joined)], 0, joined
+    return marks, 0, UNKNOWN
+
+
+def _caller(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    called = next((v for v in (*arguments, *keywords.values()) if isinstance(v[2], Routine)), None)
+    if called is None:
+        return _plain(world, arguments, keywords, node)
+    rest = [value for value in arguments if value is not called]
+    for value in (keywords.get("args"),):
+        if value is not None:
+            constant = value[2]
+            rest = list(constant.parts) if isinstance(constant, Several) else [value]
+    routine = called[2]
+    assert isinstance(routine, Routine)
+    return world.enter(routine, rest, {}, node)
+
+
+def _partial(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    return arguments[0] if arguments else NOTHING
+
+
+def _next(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    marks, things = 0, 0
+    for value in arguments:
+        inner, held = world.inside(value[1])
+        marks |= world.content(value) | inner
+        things |= held
+    if marks & HELD_OUT and not marks & COMPUTED:
+        marks |= world.slice_mark(node)
+    return marks | world.loops_mark(), things, UNKNOWN
+
+
+_CALLS: Final[dict[str, Call]] = {
+    **dict.fromkeys(PASSES, _pass),
+    **dict.fromkeys(SIZES, _nothing),
+    **dict.fromkeys(POSITIONS, _positions),
+    **dict.fromkeys(TENSORS, _tensor),
+    **dict.fromkeys(CONTAINERS, _container),
+    **dict.fromkeys(SNAPSHOTS, _snapshot),
+    **dict.fromkeys(DRAWS, _draw),
+    **dict.fromkeys(LOGARITHMS, _logarithm),
+    **dict.fromkeys(LOSSES, _loss),
+    **dict.fromkeys(READS, _read),
+    **dict.fromkeys(WRITES, _write),
+    **dict.fromkeys(CALLERS, _caller),
+    **dict.fromkeys(CLOCKS, _clock),
+    **dict.fromkeys(NEXT, _next),
+    "zip": _zip,
+    "enumerate": _enumerate,
+    "len": _nothing,
+    "isinstance": _nothing,
+    "hasattr": _nothing,
+    "id": _nothing,
+    "print": _print,
+    "super": _nothing,
+    "torch.autograd.grad": _gradient,
+    "torch.autograd.backward": _backward,
+    "bincount": _histogram,
+    "histc": _histogram,
+    "getattr": _getattr,
+    "os.environ.get": _environment,
+    "os.getenv": _environment,
+    "int": _number(int),
+    "float": _number(float),
+    "bool": _number(bool),
+    "str": _number(str),
+    "max": _number(max),
+    "min": _number(min),
+    "abs": _number(abs),
+    "round": _number(round),
+    "range": _range,
+    "os.path.join": _path,
+    "pathlib.Path": _path,
+    "Path": _path,
+    "functools.partial": _partial,
+}
+
+
+def outside(value: Value) -> str:
+    """The dotted name behind a value, "" where there is none."""
+    return value[2].dotted if isinstance(value[2], Outside) else ""
+
+
+def either(values: Iterable[Value]) -> Value:
+    """What may be any of these."""
+    result: Value | None = None
+    for value in values:
+        result = value if result is None else union(result, value)
+    return NOTHING if result is None else result
