@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from pathlib import Path
@@ -81,6 +82,30 @@ def test_a_clone_is_not_written_to(tmp_path: Path) -> None:
     assert state() == before
     assert scratch.header("0" * 40) is None
     scratch.close()
+
+
+def test_what_a_killed_run_left_is_swept_and_what_is_in_use_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Promise: no scratch is left for long, and no other run's is touched."""
+    made = small_clone(tmp_path / "clone")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    code = (
+        "import os, sys, tempfile; from pathlib import Path;"
+        " from verifier.submission.standin import StandIn;"
+        " tempfile.tempdir = sys.argv[1]; StandIn.of(Path(sys.argv[2])); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(scratch), str(made.path)], check=True)
+    [left] = scratch.iterdir()
+    with Repository.at(made.path) as repository:
+        assert not left.exists()
+        with Repository.at(made.path):
+            assert len(list(scratch.iterdir())) == 2
+        assert repository.main
+    assert list(scratch.iterdir()) == []
+    assert (made.path / ".git" / "objects").is_dir()
 
 
 def test_replaced_and_grafted_objects_are_not_believed(tmp_path: Path) -> None:

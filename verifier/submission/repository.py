@@ -1,10 +1,7 @@
 """What does this clone hold? Its heads, its main branch, and its objects by id.
 
-Theory of operation. git is never run on the folder that was named, only on a *stand-in*: an empty
-git folder in our own scratch whose config is ours and whose objects and refs are links to the
-clone's. So the clone's config, hooks, attributes, grafts, alternates and index are not there for
-git to find, its owner does not matter, and nothing in the clone can be written. Where the clone
-borrows objects from elsewhere, those count as missing.
+git runs on a stand-in (`standin`), never on the folder that was named. Where the clone borrows
+objects from elsewhere, those count as missing.
 
 Must never fetch, write into the clone, or ask git to resolve a name that a stranger chose.
 """
@@ -12,24 +9,20 @@ Must never fetch, write into the clone, or ask git to resolve a name that a stra
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from verifier.errors import BadInput, RequestError, StorageFault
+from verifier.errors import RequestError
 from verifier.submission import git
 from verifier.submission.ancestry import Ancestry, Commit
 from verifier.submission.changes import Trees
 from verifier.submission.objects import Objects
+from verifier.submission.standin import StandIn
 from verifier.submission.walk import shown
 
 REFS_PATIENCE = git.Patience(seconds=60.0)
-SMALL_FILE_BYTES = 64 * 1024
 HEADS_COMMAND = "git -C {path} fetch origin '+refs/pull/*/head:refs/pull/*/head'"
-_LINKED = ("packed-refs", "refs", "reftable")
-_FAN = re.compile(r"[0-9a-f]{2}\Z")
 _HEAD_REF = re.compile(
     r"refs/(?:remotes/[^/]+/)?(?:pull|pr)/([1-9][0-9]{0,8})(?:/head)?\Z"
     r"|refs/remotes/(?:pull|pr)/([1-9][0-9]{0,8})/head\Z"
@@ -38,22 +31,14 @@ _MAINS = ("main", "master", "trunk")
 _REMOTES = ("upstream", "origin")
 
 
-@dataclass(frozen=True, slots=True)
-class _Places:
-    """Where a clone keeps its own things: `own` (HEAD) and `common` (objects, refs)."""
-
-    own: Path
-    common: Path
-
-
 class Repository:
     """One clone, read only. Make it with `at`, use it with `with`."""
 
-    def __init__(self, path: Path, stand_in: tempfile.TemporaryDirectory[str]) -> None:
+    def __init__(self, path: Path, stand_in: StandIn) -> None:
         """Not for calling: `at` makes the stand-in."""
         self.path = path
         self._stand_in = stand_in
-        self._git_folder = Path(stand_in.name)
+        self._git_folder = stand_in.folder
         self.objects = Objects(self._git_folder)
         self.ancestry = Ancestry(self.objects)
         self.trees = Trees(self.objects)
@@ -67,14 +52,7 @@ class Repository:
         Raises RequestError when there is no repository there, MissingTool without git.
         """
         git.program()
-        places = _places(path.absolute())
-        stand_in = tempfile.TemporaryDirectory(prefix="verifier-git-")
-        try:
-            _fill(Path(stand_in.name), places)
-        except OSError as fault:
-            stand_in.cleanup()
-            raise StorageFault(f"{stand_in.name}: {fault.strerror or fault}") from fault
-        return cls(path.absolute(), stand_in)
+        return cls(path.absolute(), StandIn.of(path.absolute()))
 
     def __enter__(self) -> Repository:
         """Itself."""
@@ -92,7 +70,7 @@ class Repository:
     def close(self) -> None:
         """End git and remove the stand-in."""
         self.objects.close()
-        self._stand_in.cleanup()
+        self._stand_in.remove()
 
     @property
     def refs(self) -> Mapping[str, str]:
@@ -187,70 +165,3 @@ class Repository:
         found = self.ancestry.commit(commit)
         leaf = self.trees.at(found.tree, path.encode()) if found else None
         return None if leaf is None or leaf.is_folder else self.blob(leaf.id, at_most)
-
-
-def _places(path: Path) -> _Places:
-    """Find a clone's git folder as git does, but only exactly at `path`."""
-    try:
-        inside = path / ".git"
-        if inside.is_file():
-            own = path / _small(inside).removeprefix("gitdir:").strip()
-        else:
-            own = inside if inside.is_dir() else path
-        named = own / "commondir"
-        common = own / _small(named) if named.is_file() else own
-        found = _Places(own, common)
-        is_clone = (own / "HEAD").is_file() and (common / "objects").is_dir()
-    except (OSError, ValueError):
-        is_clone = False
-    if not is_clone:
-        raise RequestError(
-            f"{path}: there is no git repository here",
-            remedy="name the top folder of a clone, or a bare clone",
-        )
-    return found
-
-
-def _small(path: Path) -> str:
-    with path.open("rb") as file:
-        content = file.read(SMALL_FILE_BYTES)
-    return content.decode("utf-8").strip()
-
-
-def _fill(stand_in: Path, places: _Places) -> None:
-    head = _small(places.own / "HEAD")
-    if not re.fullmatch(r"ref: refs/[^\s\x00-\x1f]+|[0-9a-f]{40}(?:[0-9a-f]{24})?", head):
-        raise BadInput("is not what git writes there", file=places.own / "HEAD")
-    (stand_in / "HEAD").write_text(f"{head}\n", encoding="utf-8")
-    for name in _LINKED:
-        if (places.common / name).exists():
-            (stand_in / name).symlink_to(places.common / name)
-    if not (stand_in / "refs").exists():
-        (stand_in / "refs").mkdir()
-    objects = stand_in / "objects"
-    objects.mkdir()
-    # Not `info`: it may name other repositories whose objects would be read as this one's.
-    for found in (places.common / "objects").iterdir():
-        if found.name == "pack" or _FAN.match(found.name):
-            (objects / found.name).symlink_to(found)
-    (stand_in / "config").write_text(_config(places.common), encoding="utf-8")
-
-
-def _config(common: Path) -> str:
-    """The stand-in's config: only what is needed to read this clone's format."""
-    extensions = []
-    if _is_sha256(common):
-        extensions.append("\tobjectformat = sha256\n")
-    if (common / "reftable").is_dir():
-        extensions.append("\trefstorage = reftable\n")
-    version = 1 if extensions else 0
-    core = f"[core]\n\trepositoryformatversion = {version}\n\tbare = true\n"
-    return core + ("[extensions]\n" + "".join(extensions) if extensions else "")
-
-
-def _is_sha256(common: Path) -> bool:
-    """Whether ids are 64 digits long: the clone's config says so, and we read just that line."""
-    try:
-        return bool(re.search(r"(?im)^\s*objectformat\s*=\s*sha256\s*$", _small(common / "config")))
-    except (OSError, ValueError):
-        return False
