@@ -63,7 +63,7 @@ def paragraph(
 def labelled(console: Console, label: str, said: str, indent: int, *, width: int) -> None:
     """`said` wrapped beside a dim `label` in a column of `width`."""
     shown = written(clipped(said, SAID_SHOWN), console)
-    beside = written(f"{' ' * indent}{label:<{width}}", console, "dim")
+    beside = styled(console, (f"{' ' * indent}{label:<{width}}", "dim"))
     for line in _wrapped(shown, console, console.width - indent - width):
         line.rstrip()
         put(console, beside.append_text(line))

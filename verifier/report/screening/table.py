@@ -107,7 +107,7 @@ def _row(row: Row, console: Console, rules: Sequence[Rule], *, states: bool) -> 
     number = clipped(bpb(wording.score(screening)), SCORE_WIDTH - 1)
     state = f"{clipped(row.state, STATE_WIDTH - 1):<{STATE_WIDTH}}" if states else ""
     asked = [each.rule.id for each in wording.asking(screening.remarks, rules)]
-    what = ", ".join(asked[:2]) + (f" +{len(asked) - 2}" if len(asked) > 2 else "")
+    what = "".join(asked[:1]) + (f" +{len(asked) - 1}" if len(asked) > 1 else "")
     name = row.title or screening.folder.rstrip("/").rpartition("/")[2]
     return styled(
         console,
