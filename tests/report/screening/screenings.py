@@ -9,6 +9,7 @@ from verifier.screening.screened import (
     Answer,
     Claimed,
     CodeWeights,
+    Comparison,
     LogFacts,
     Parent,
     Row,
@@ -230,6 +231,16 @@ def row(number: int = 1234, **more: object) -> Row:
             changed_lines=3,
             diff="@@ -1,2 +1,3 @@\n import torch\n-buckets = 0\n+buckets = 1 << 22\n+order = 5",
         ),
+        "against": Comparison(
+            row="2026-03-29_Base",
+            runs=3,
+            mean=1.0751,
+            margin_bpb=0.002,
+            margin_nats=0.0033,
+            p_better=0.0004,
+            p_margin=0.98,
+            one_more=0.0001,
+        ),
         "rulings": (
             Ruling(
                 rule="target-in-key",
@@ -264,6 +275,7 @@ def hostile_row(number: int = 666, text: str = HOSTILE) -> Row:
                 rule="target-in-key", head=text, accepted=True, name=text, date=text, reason=text
             ),
         ),
+        against=Comparison(row=text, runs=1, mean=1e308, margin_bpb=float("nan")),
         fault=text,
     )
 

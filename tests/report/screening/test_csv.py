@@ -33,6 +33,7 @@ def test_a_row_has_every_column() -> None:
     assert first["rules"] == "target-in-key claim-differs-from-logs"
     assert first["classes"] == "NGRAM_HASH"
     assert (first["parent"], first["changed_lines"]) == ("812", "3")
+    assert (first["against"], first["margin_nats"]) == ("2026-03-29_Base", "0.0033")
     assert first["code_packed_bytes"] == "17204"
     assert rows[3]["answer"] == "not screened" and rows[3]["claimed_bpb"] == ""
     assert rows[4]["fault"] == "its head is not in the clone"

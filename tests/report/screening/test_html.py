@@ -116,6 +116,12 @@ def test_every_row_stands_in_the_page_with_what_it_opens() -> None:
     assert places[0][:2] == ["train_gpt.py", 1203] and places[0][3] == "lzma+base85"
     assert detail["g"][0].startswith("@@") and "+order = 5" in detail["g"]
     assert detail["z"][0][2:] == ["Grace", "2026-04-03", "the target is in the key"]
+    assert detail["k"][0] == [
+        "against",
+        "0.0020 bits per byte better than 2026-03-29_Base (1.0751 over 3 seeds) · +0.0033 nats"
+        " · p 0.0004 of no better at all · p 0.98 of less than 0.005 nats better"
+        " · p 0.0001 of no better, with one more such seed",
+    ]
     assert ["command", "torchrun --standalone --nproc_per_node=8 train_gpt.py"] in detail["k"]
     assert index["rows"][3]["a"] == 3
 

@@ -24,6 +24,7 @@ COLUMNS = (
     *("claimed_bpb", "logged_bpb", "logs", "seeds", "claimed_bytes"),
     *("code_raw_bytes", "code_packed_bytes", "code_closure_bytes"),
     *("violations", "to_review", "notes", "rules", "classes", "ruled_on"),
+    *("against", "margin_bpb", "margin_nats", "p_better", "p_margin"),
     *("parent", "similarity", "changed_lines", "shape", "head", "digest", "fault"),
 )
 
@@ -56,7 +57,7 @@ def _line(cells: Sequence[Cell]) -> str:
 
 
 def _cells(row: Row, rules: Sequence[Rule]) -> dict[str, Cell]:
-    parent = row.parent
+    parent, against = row.parent, row.against
     return {
         "number": row.number,
         "answer": wording.UNSCREENED,
@@ -65,6 +66,11 @@ def _cells(row: Row, rules: Sequence[Rule]) -> dict[str, Cell]:
         "title": row.title,
         "created": row.created,
         "ruled_on": len(row.rulings),
+        "against": None if against is None else against.row,
+        "margin_bpb": None if against is None else against.margin_bpb,
+        "margin_nats": None if against is None else against.margin_nats,
+        "p_better": None if against is None else against.p_better,
+        "p_margin": None if against is None else against.p_margin,
         "parent": None if parent is None else parent.number,
         "similarity": None if parent is None else round(parent.similarity, 4),
         "changed_lines": None if parent is None else parent.changed_lines,

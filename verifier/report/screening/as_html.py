@@ -191,13 +191,16 @@ def _detail(row: Row, rules: Sequence[Rule], places: dict[str, int]) -> dict[str
         "x": [clipped(said, SAID_SHOWN) for said in wording.touched(row)],
         "z": [_ruling(ruling) for ruling in row.rulings],
         "g": [] if row.parent is None else _diff(row.parent.diff),
-        "k": [] if screening is None else _facts(screening),
+        "k": [] if screening is None else _facts(screening, row),
         "m": [] if screening is None else _remarks(screening, rules, places),
     }
 
 
-def _facts(screening: Screening) -> list[list[str]]:
-    return [[name, clipped(value, VALUE_SHOWN)] for name, value in wording.facts(screening)]
+def _facts(screening: Screening, row: Row) -> list[list[str]]:
+    facts = wording.facts(screening)
+    if row.against is not None:
+        facts.insert(0, ("against", wording.against(row.against)))
+    return [[name, clipped(value, VALUE_SHOWN)] for name, value in facts]
 
 
 def _remarks(

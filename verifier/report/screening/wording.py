@@ -12,7 +12,15 @@ from dataclasses import dataclass
 
 from verifier.report.words import bpb, counted, listed, seconds
 from verifier.screening import Confidence, Location, Remark, Rule
-from verifier.screening.screened import Answer, Claimed, LogFacts, Parent, Row, Screening
+from verifier.screening.screened import (
+    Answer,
+    Claimed,
+    Comparison,
+    LogFacts,
+    Parent,
+    Row,
+    Screening,
+)
 
 GLYPHS = {Answer.VIOLATION: "✗", Answer.REVIEW: "?", Answer.NOTHING_FOUND: "○"}
 CONFIDENCE_GLYPHS = {Confidence.VIOLATION: "✗", Confidence.REVIEW: "?", Confidence.NOTE: "·"}
@@ -117,8 +125,9 @@ def claimed_bpb(screening: Screening) -> float | None:
 
 
 def logged_bpb(screening: Screening) -> float | None:
-    """The mean of what its logs end in, None where no log says."""
-    said = [log.bpb for log in screening.logs if log.bpb is not None]
+    """The mean over seeds of what its logs end in, None where no log says."""
+    said = [run.bpb for run in screening.runs if run.source == "log"]
+    said = said or [log.bpb for log in screening.logs if log.bpb is not None]
     return sum(said) / len(said) if said else None
 
 
@@ -204,6 +213,23 @@ def lineage(parent: Parent) -> str:
         f"#{parent.number}, {parent.similarity:.0%} alike,"
         f" {counted(parent.changed_lines, 'line')} changed"
     )
+
+
+def against(other: Comparison) -> str:
+    """One line about the row that it must beat (R7)."""
+    word = "better" if other.margin_bpb >= 0 else "worse"
+    return _line(
+        f"{abs(other.margin_bpb):.4f} bits per byte {word} than {other.row}"
+        f" ({bpb(other.mean)} over {counted(other.runs, 'seed')})",
+        "" if other.margin_nats is None else f"{other.margin_nats:+.4f} nats",
+        _chance("of no better at all", other.p_better),
+        _chance("of less than 0.005 nats better", other.p_margin),
+        _chance("of no better, with one more such seed", other.one_more),
+    )
+
+
+def _chance(what: str, value: float | None) -> str:
+    return "" if value is None else f"p {value:.2g} {what}"
 
 
 def touched(row: Row) -> list[str]:
