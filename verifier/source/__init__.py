@@ -1,7 +1,7 @@
 """What does this script consist of? Unpacks, parses and follows it; executes nothing of it."""
 
 from verifier.source.flowing import Flow
-from verifier.source.launch import Launch, find_launch
+from verifier.source.launch import Launch, find_launch, find_launches
 from verifier.source.program import (
     UNKNOWN,
     Function,
@@ -24,5 +24,6 @@ __all__ = [
     "Tree",
     "Unit",
     "find_launch",
+    "find_launches",
     "read_program",
 ]

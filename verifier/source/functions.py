@@ -61,6 +61,7 @@ class Functions:
         self._named: dict[tuple[int, str], Function] = {}
         self._bound: dict[int, dict[str, list[ast.expr]]] = {}
         self._given: dict[Function, dict[str, dict[int, tuple[ast.expr, Function]]]] = {}
+        self._imports: dict[int, dict[str, str]] = {}
         self._stored: dict[str, list[tuple[ast.expr, Function]]] = {}
         self._names: set[str] = set()
         """Last names of everything that can be called."""
@@ -124,9 +125,8 @@ class Functions:
             case ast.Attribute(attr=attr, value=base):
                 while isinstance(base, ast.Attribute):
                     base = base.value
-                root = at.unit.names.get(base.id) if isinstance(base, ast.Name) else None
-                if isinstance(root, Imported) and not self.local(base.id, at.body):  # type: ignore[attr-defined]
-                    return root.dotted not in self._gathered.modules
+                if isinstance(base, ast.Name) and (root := self._module_name(base.id, at)):
+                    return root not in self._gathered.modules
                 return attr not in self.methods and attr not in self._names
             case ast.Name(id=name):
                 held = at.unit.names.get(name)
@@ -142,7 +142,9 @@ class Functions:
         """Whether `name` is a parameter or is bound in a function, or in one around it."""
         while body is not None:
             if body.outer is not None and (
-                name in self.bound(body) or name in self.by_body[id(body)].parameters
+                name in self.bound(body)
+                or name in self.by_body[id(body)].parameters
+                or name in self.imported(body)
             ):
                 return True
             body = body.outer
@@ -242,6 +244,9 @@ class Functions:
             if (found := self._named.get((id(at.unit), prefix + name))) is not None:
                 yield found
                 return
+            if body.outer is not None and (dotted := self.imported(body).get(name)):
+                yield from self._imported_name(Imported(dotted), name)
+                return
             body = body.outer
         if local := [klass for klass in self.classes.get(name, ()) if klass.unit is at.unit]:
             yield from local
@@ -250,9 +255,37 @@ class Functions:
         for value, where in values:
             yield from self._meant(value, where, seen)
         if not values:
-            yield from self._imported_name(at.unit.names.get(name), name, at.unit)
+            yield from self._imported_name(at.unit.names.get(name), name)
 
-    def _imported_name(self, value: object, name: str, unit: Unit) -> list[Function | Klass]:
+    def _module_name(self, name: str, at: Function) -> str:
+        """The module or imported thing that a name means, "" where it means none."""
+        body: Body | None = at.body
+        while body is not None and body.outer is not None:
+            if dotted := self.imported(body).get(name):
+                return dotted
+            if name in self.bound(body) or name in self.by_body[id(body)].parameters:
+                return ""
+            body = body.outer
+        value = at.unit.names.get(name)
+        return value.dotted if isinstance(value, Imported) else ""
+
+    def imported(self, body: Body) -> dict[str, str]:
+        """What a function imports itself: local name → dotted name."""
+        if id(body) not in self._imports:
+            made: dict[str, str] = {}
+            for step in body.every:
+                if isinstance(step, ast.Import):
+                    for each in step.names:
+                        first = each.name.partition(".")[0]
+                        made[each.asname or first] = each.name if each.asname else first
+                elif isinstance(step, ast.ImportFrom):
+                    prefix = f"{step.module}." if step.module else ""
+                    for each in step.names:
+                        made[each.asname or each.name] = prefix + each.name
+            self._imports[id(body)] = made
+        return self._imports[id(body)]
+
+    def _imported_name(self, value: object, name: str) -> list[Function | Klass]:
         if isinstance(value, Imported):
             module, _, last = value.dotted.rpartition(".")
             target = self._gathered.modules.get(module)
@@ -273,12 +306,10 @@ class Functions:
         self, node: ast.Attribute, at: Function, seen: set[int]
     ) -> Iterator[Function | Klass]:
         base = node.value
-        if isinstance(base, ast.Name):
-            value = at.unit.names.get(base.id)
-            if isinstance(value, Imported) and not self.local(base.id, at.body):
-                target = self._gathered.modules.get(value.dotted)
-                yield from [] if target is None else self._in([target], node.attr)
-                return
+        if isinstance(base, ast.Name) and (module := self._module_name(base.id, at)):
+            target = self._gathered.modules.get(module)
+            yield from [] if target is None else self._in([target], node.attr)
+            return
         owner = self.owner(at)
         if isinstance(base, ast.Call) and _last(base.func) == "super":
             yield from self._inherited(owner, node.attr) if owner is not None else ()

@@ -1,46 +1,235 @@
-"""With which command is a submission's script run, and who says so?"""
+"""With which command is a submission's script run, and who says so?
+
+verify.yaml, then the README's run block, scripts that it starts, submission.json, logs; where
+nothing says it, torchrun on 8 GPUs as the competition runs it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
+import yaml
+
+from verifier.source.shell import Command, commands
 from verifier.source.tree import Tree
 
 ENTRY = "train_gpt.py"
+PROCESSES = 8
+_MANIFEST = "verify.yaml"
+_MANIFEST_BYTES = 64 * 1024
+_CLAIMS_BYTES = 1 << 20
+_LOG_BYTES = 200_000
+_SCRIPTS_DEEP = 2
+_COMMANDS = 200
+_GIVEN_TO_EACH = frozenset(
+    ["RANK", "LOCAL_RANK", "GROUP_RANK", "ROLE_RANK", "MASTER_ADDR", "MASTER_PORT"]
+)
+_PREPARES = re.compile(
+    r"(?:^|[/_])(?:cached_challenge|prepare|download|build|pack|make|calc|test|smoke|plot|analy[sz]e"
+    r"|tokenize|retokenize|setup|golf|compress|decompress)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """The command. `script` is a path in the tree; `processes` per node, None where not said.
+    """The command. `script` is a path in the tree; `processes` per node, None without torchrun.
 
-    `told_by` names where it was found ("README.md:31"), "default" where nowhere.
+    `unknown` are variables that are set to what nobody says. `told_by` names where the command
+    was found ("README.md:31"), "default" where nowhere; `command` is it on one line.
     """
 
     script: str
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
-    processes: int | None = None
+    unknown: frozenset[str] = frozenset()
+    processes: int | None = PROCESSES
     told_by: str = "default"
     command: str = ""
+
+    @property
+    def seen(self) -> tuple[dict[str, str], frozenset[str]]:
+        """The variables that a process of this command sees, and those set to what is unknown."""
+        if self.processes is None:
+            return dict(self.environment), self.unknown
+        given = {
+            "WORLD_SIZE": str(self.processes),
+            "LOCAL_WORLD_SIZE": str(self.processes),
+            "OMP_NUM_THREADS": "1",
+        }
+        return {**given, **self.environment}, self.unknown | _GIVEN_TO_EACH
 
 
 def find_launch(tree: Tree) -> Launch | None:
     """The command of a submission, None where it has no Python script."""
+    return next(iter(find_launches(tree)), None)
+
+
+def find_launches(tree: Tree) -> tuple[Launch, ...]:
+    """Every command that the submission names for itself, the likeliest first; else the default."""
     scripts = [path for path in tree.files if path.endswith(".py")]
     if not scripts:
-        return None
+        return ()
+    for source in (_of_manifest, _of_readme, _of_claims, _of_logs):
+        usable = {
+            (each.script, each.arguments, tuple(sorted(each.environment.items()))): each
+            for each in reversed(list(source(tree)))
+            if not _PREPARES.search(each.script)
+        }
+        if usable:
+            return tuple(sorted(reversed(usable.values()), key=_rank))
     script = min(scripts, key=_likeness)
-    return Launch(script=script, command=f"torchrun --standalone --nproc_per_node=8 {script}")
+    command = f"torchrun --standalone --nproc_per_node={PROCESSES} {script}"
+    return (Launch(script=script, command=command),)
 
 
-def _likeness(path: str) -> tuple[bool, bool, int, int, str]:
+def _rank(launch: Launch) -> tuple[bool, bool, bool]:
+    """What is likelier the record's own run: the training script, on all GPUs, by its name."""
+    name = launch.script.rpartition("/")[2]
+    return (
+        not name.startswith(("train", "submission", "run")),
+        launch.processes != PROCESSES,
+        name != ENTRY and not launch.told_by.startswith(_MANIFEST),
+    )
+
+
+def _likeness(path: str) -> tuple[bool, bool, int, bool, int, str]:
     """Orders scripts by how much they look like the one that is run."""
     name = path.rpartition("/")[2]
     return (
         name != ENTRY,
-        not name.startswith("train"),
+        not name.startswith(("train", "submission")),
         path.count("/"),
+        _PREPARES.search(path) is not None,
         len(name),
         path,
     )
+
+
+# -- where commands stand ------------------------------------------------------------------------
+
+
+def _of_manifest(tree: Tree) -> Iterator[Launch]:
+    content = tree.files.get(_MANIFEST, b"")
+    if not content or len(content) > _MANIFEST_BYTES:
+        return
+    try:
+        given = yaml.safe_load(content.decode("utf-8", "replace"))
+    except (yaml.YAMLError, RecursionError, ValueError):
+        return
+    if not isinstance(given, dict):
+        return
+    words = given.get("command", given.get("train"))
+    settings = given.get("environment")
+    environment = {
+        str(name): str(value)
+        for name, value in (settings.items() if isinstance(settings, dict) else ())
+        if isinstance(value, str | int | float)
+    }
+    if isinstance(words, str):
+        made = list(commands(words))
+    elif isinstance(words, list) and all(isinstance(each, str) for each in words):
+        made = [Command(tuple(words), {}, frozenset(), 1, " ".join(words))]
+    else:
+        return
+    for command in made:
+        full = replace(command, environment={**environment, **command.environment})
+        yield from _launches(tree, full, _MANIFEST, 0)
+
+
+def _of_readme(tree: Tree) -> Iterator[Launch]:
+    names = [path for path in tree.files if path.lower().startswith("readme")]
+    for name in sorted(names, key=lambda path: (path != "README.md", path)):
+        yield from _of_text(tree, tree.text(name) or "", name, 0)
+    if "run.sh" in tree.files:
+        yield from _of_text(tree, tree.text("run.sh") or "", "run.sh", 1)
+
+
+def _of_claims(tree: Tree) -> Iterator[Launch]:
+    content = tree.files.get("submission.json", b"")
+    if len(content) > _CLAIMS_BYTES or b"command" not in content:
+        return
+    try:
+        claims = json.loads(content)
+    except (ValueError, RecursionError):
+        return
+    if not isinstance(claims, dict):
+        return
+    nested = [each for each in claims.values() if isinstance(each, dict)]
+    for given in (claims, *nested):
+        for key, value in given.items():
+            if "command" in key and isinstance(value, str):
+                for launch in _of_text(tree, value, "submission.json", 0):
+                    yield replace(launch, told_by="submission.json")
+
+
+def _of_logs(tree: Tree) -> Iterator[Launch]:
+    for path in tree.paths:
+        content = tree.files.get(path, b"")[:_LOG_BYTES]
+        if path.endswith((".log", ".txt")) and b"torchrun " in content:
+            lines = content.decode("utf-8", "replace").split("\n")
+            for number, line in enumerate(lines, start=1):
+                if "torchrun " in line and len(line) < 4000:
+                    for launch in _of_text(tree, line[_start(line) :], path, 1):
+                        yield replace(launch, told_by=f"{path}:{number}")
+
+
+def _start(line: str) -> int:
+    """Where the command starts in a log's line: at its first assignment, or at torchrun."""
+    found = re.search(r"(?:\b[A-Z][A-Z0-9_]{0,60}=\S{0,200} +){0,60}torchrun ", line)
+    return found.start() if found else 0
+
+
+def _of_text(tree: Tree, text: str, name: str, deep: int) -> Iterator[Launch]:
+    for index, command in enumerate(commands(text)):
+        if index >= _COMMANDS:
+            return
+        yield from _launches(tree, command, name, deep)
+
+
+def _launches(tree: Tree, command: Command, name: str, deep: int) -> Iterator[Launch]:
+    words = command.words
+    start = words[0].rpartition("/")[2]
+    if start in ("bash", "sh") or words[0].endswith(".sh"):
+        script = next((word for word in words if word.endswith(".sh")), "")
+        path = _inside(tree, script)
+        if path is not None and deep < _SCRIPTS_DEEP:
+            for launch in _of_text(tree, tree.text(path) or "", path, deep + 1):
+                environment = {**launch.environment, **command.environment}
+                yield replace(launch, environment=environment)
+        return
+    at = next((index for index, word in enumerate(words) if word.endswith(".py")), None)
+    path = None if at is None else _inside(tree, words[at])
+    if at is None or path is None:
+        return
+    yield Launch(
+        script=path,
+        arguments=words[at + 1 :],
+        environment=command.environment,
+        unknown=command.unknown,
+        processes=_processes(words[:at]),
+        told_by=f"{name}:{command.line}",
+        command=command.text,
+    )
+
+
+def _processes(words: Iterable[str]) -> int | None:
+    text = " ".join(words)
+    found = re.search(r"--?nproc[-_]per[-_]node[= ](\d{1,3})\b", text)
+    if found:
+        return int(found[1])
+    if "torchrun" in text or "torch.distributed" in text:
+        return PROCESSES if "nproc" in text else 1
+    return None
+
+
+def _inside(tree: Tree, path: str) -> str | None:
+    """A file of the tree that a command means by `path`, None where it means another."""
+    parts = [part for part in path.split("/") if part not in ("", ".", "..")]
+    for start in range(min(len(parts), 12)):
+        tail = "/".join(parts[start:])
+        if tail in tree.files:
+            return tail
+    return None

@@ -25,7 +25,6 @@ _FOUND = tree_sitter.Query(
     """,
 )
 _ENDS_EXPRESSION = frozenset(["=", "type_conversion", "format_specifier", "}"])
-_HARD = (b"\\", b"#", b"\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +38,14 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Rewritten:
-    """Text that 3.11 can read, and what was taken out of it."""
+    """Text that 3.11 can read, and what was taken out of it.
+
+    `newer` is the first line, 1-based, that 3.11 cannot read as it stands; 0 for none.
+    """
 
     source: bytes
     held: tuple[Held, ...]
+    newer: int = 0
 
 
 @dataclass(slots=True)
@@ -51,6 +54,7 @@ class _Edits:
 
     source: bytes
     made: list[tuple[int, int, bytes]] = field(default_factory=list)
+    newer: list[int] = field(default_factory=list)
 
     def applied(self) -> bytes:
         parts: list[bytes] = []
@@ -68,10 +72,11 @@ def rewritten(source: bytes, root: tree_sitter.Node) -> Rewritten:
     edits = _Edits(source)
     for node in found.get("parameters", ()):
         edits.made.append((node.start_byte, node.end_byte, _blank(source, node)))
+        edits.newer.append(node.start_point.row + 1)
     for node in found.get("alias", ()):
         _unalias(source, node, edits)
     held = _take_out(source, found.get("expression", []), edits)
-    return Rewritten(edits.applied() if edits.made else source, held)
+    return Rewritten(edits.applied() if edits.made else source, held, min(edits.newer, default=0))
 
 
 def put_back(tree: ast.AST, expressions: dict[str, ast.expr]) -> None:
@@ -95,6 +100,7 @@ def _unalias(source: bytes, node: tree_sitter.Node, edits: _Edits) -> None:
     if left is None:
         return
     edits.made.append((node.start_byte, left.start_byte, b""))
+    edits.newer.append(node.start_point.row + 1)
     waiting = [left]
     while waiting:
         each = waiting.pop()
@@ -118,13 +124,21 @@ def _take_out(source: bytes, nodes: list[tree_sitter.Node], edits: _Edits) -> tu
         start, stop = node.start_byte + 1, end.start_byte
         inside = source[start:stop]
         delimiter = source[string.start_byte : string.children[0].end_byte].lstrip(b"rRfFbBuU")
+        long = len(delimiter) > 1
+        newer = (
+            delimiter in inside
+            or b"\\" in inside
+            or (b"\n" in inside and not long)
+            or any(each.type == "comment" for each in node.children)
+        )
+        if newer:
+            edits.newer.append(node.start_point.row + 1)
         multiline = string.start_point.row != string.end_point.row
-        if not (multiline or delimiter in inside or any(each in inside for each in _HARD)):
+        if not (newer or multiline or b"#" in inside):
             continue
         name = f"{prefix}{len(held)}_"
         held.append(Held(name, node.start_point.row + 1, inside))
         rows = inside.count(b"\n")
-        long = len(delimiter) > 1
         edits.made.append((start, stop, name.encode() + (b"\n" * rows if long else b"")))
         last = stop
         if rows and not long:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import tree_sitter
 
-from verifier.source.newer import PYTHON, Held, put_back, rewritten
+from verifier.source.newer import PYTHON, Held, Rewritten, put_back, rewritten
 
 TEXT_BYTES = 2_000_000
 DEPTH = 400
@@ -30,13 +30,15 @@ _BOM = b"\xef\xbb\xbf"
 class Parsed:
     """A text and its tree. `tree` is None where there is none; then `fault` says why.
 
-    `line` is 1-based, 0 where the fault is the whole text's. `text` is what `lines` count in.
+    `line` is 1-based, 0 where the fault is the whole text's. `newer` is the first line that
+    Python 3.11 could not read as it stands, 0 for none.
     """
 
     text: str
     tree: ast.Module | None
     fault: str = ""
     line: int = 0
+    newer: int = 0
 
 
 def parse(source: bytes) -> Parsed:
@@ -56,16 +58,16 @@ def _parsed(text: str, source: bytes) -> Parsed:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tree = _tree(source, root)
+            made = rewritten(source, root)
+            tree = _tree(made)
     except SyntaxError as wrong:
         return Parsed(text, None, f"does not parse: {wrong.msg}", wrong.lineno or 0)
     except (ValueError, RecursionError, MemoryError) as wrong:
         return Parsed(text, None, f"does not parse: {str(wrong)[:120] or type(wrong).__name__}")
-    return Parsed(text, tree)
+    return Parsed(text, tree, newer=made.newer)
 
 
-def _tree(source: bytes, root: tree_sitter.Node) -> ast.Module:
-    made = rewritten(source, root)
+def _tree(made: Rewritten) -> ast.Module:
     tree = ast.parse(made.source)
     if made.held:
         put_back(tree, {held.name: _expression(held, 1) for held in made.held})

@@ -20,7 +20,7 @@ from verifier.source.seeding import HELDOUT, TRAINING, seeds_of
 from verifier.source.settings import Setting, read_settings
 from verifier.source.steps import Binding
 from verifier.source.tree import Tree
-from verifier.source.units import Gathered, Unit, gather
+from verifier.source.units import Closed, Gathered, Unit, gather
 from verifier.source.values import UNKNOWN, Environment, Unknown
 
 _LINE_CHARACTERS = 200
@@ -40,14 +40,19 @@ class Happening:
 class Program:
     """One script with everything it executes, indexed once and asked many times."""
 
-    def __init__(self, gathered: Gathered) -> None:
+    def __init__(self, gathered: Gathered, launch: Launch) -> None:
         """Made by `read_program`."""
         self._gathered = gathered
+        self.launch = launch
+        self.closed: tuple[Closed, ...] = tuple(gathered.closed)
+        """What is executed and cannot be read before it runs."""
         self.units: tuple[Unit, ...] = _entry_first(gathered)
         self.entry: Unit = self.units[0]
         self._functions = Functions(gathered)
         self.functions: tuple[Function, ...] = tuple(self._functions.all)
-        self.settings: Mapping[str, Setting] = MappingProxyType(read_settings(gathered))
+        self.settings: Mapping[str, Setting] = MappingProxyType(
+            read_settings(gathered, launch.arguments)
+        )
         values = {name: setting.value for name, setting in self.settings.items()}
         self._reaching = Reaching(gathered, self._functions, values)
         self._callers: dict[Function, list[Function]] | None = None
@@ -181,7 +186,8 @@ def read_program(tree: Tree, launch: Launch | None = None) -> Program | None:
     launch = launch or find_launch(tree)
     if launch is None or launch.script not in tree.files:
         return None
-    return Program(gather(tree, launch.script, Environment(dict(launch.environment))))
+    known, unknown = launch.seen
+    return Program(gather(tree, launch.script, Environment(known, unknown)), launch)
 
 
 def _entry_first(gathered: Gathered) -> tuple[Unit, ...]:

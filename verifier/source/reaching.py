@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from verifier.source.folding import fold
 from verifier.source.functions import Function, Functions, Klass
 from verifier.source.scoping import Local, same
-from verifier.source.steps import Defines, Step, Store
+from verifier.source.steps import Binding, Defines, Step, Store
 from verifier.source.units import Gathered
 from verifier.source.values import UNKNOWN, Members
 from verifier.source.walking import Walk, prepared
@@ -53,6 +53,7 @@ class Reaching:
         self.world = gathered.world
         self.reached: dict[Function, Reached] = {}
         self.globals: set[str] = _assigned_globals(functions)
+        self.holders: set[str] = _holders(functions)
         self._settings = settings
         self._stores = _stores(functions)
         self._askers: dict[str, dict[Function, None]] = {}
@@ -103,6 +104,7 @@ class Reaching:
 
     def _analyse(self, state: Reached) -> None:
         state.times += 1
+        stored = [step for step in state.steps if isinstance(step, Store)]
         for _ in range(2 if state.bindings is None else 1):
             before = state.bindings
             walk = Walk(self, state, Local(self, state))
@@ -111,19 +113,29 @@ class Reaching:
         state.decided, state.steps = walk.decided, walk.steps
         state.calls, state.targets = walk.calls, walk.targets
         state.targets_of = {id(node): found for node, found in walk.calls if found}
-        if before != state.bindings:
+        if before != state.bindings or stored != [
+            step for step in state.steps if isinstance(step, Store)
+        ]:
             self._changed(state)
 
     # -- what scopes ask ---------------------------------------------------------------------
 
-    def setting(self, members: Members | None, name: str) -> object:
-        """The value of a setting, UNKNOWN where a reached function gives it another."""
+    def setting(self, members: Members | None, name: str, asker: Function) -> object:
+        """The value of a setting, UNKNOWN where a live store gives it another."""
         if members is not None and name not in members.values:
             return UNKNOWN
+        self._askers.setdefault(name, {})[asker] = None
         value = self._settings.get(name, UNKNOWN) if members is None else members.values[name]
         for function, store in self._stores.get(name, ()):
-            if function in self.reached and not _is_self(store.target.value):
-                return UNKNOWN
+            state = self.reached.get(function)
+            if state is None or _is_self(store.target.value) or id(store) in self._folding:
+                continue
+            if store in state.steps:
+                self._folding.add(id(store))
+                other = UNKNOWN if store.value is None else fold(store.value, Local(self, state))
+                self._folding.discard(id(store))
+                if not same(value, other):
+                    return UNKNOWN
         return value
 
     def of_self(self, function: Function, name: str) -> object:
@@ -187,3 +199,16 @@ def _assigned_globals(functions: Functions) -> set[str]:
             if isinstance(step, Defines) and isinstance(step.node, ast.Global):
                 made.update(step.node.names)
     return made
+
+
+def _holders(functions: Functions) -> set[str]:
+    """The names that are bound to what argparse gives."""
+    return {
+        step.name
+        for function in functions.all
+        for step in function.body.every
+        if isinstance(step, Binding)
+        and isinstance(step.of, ast.Call)
+        and isinstance(step.of.func, ast.Attribute)
+        and step.of.func.attr in ("parse_args", "parse_known_args")
+    }

@@ -74,14 +74,14 @@ class Local:
         """An attribute of the settings, of `os`, or of `self`."""
         match base:
             case Members():
-                return self._reaching.setting(base, node.attr)
+                return self._reaching.setting(base, node.attr, self._state.function)
             case Imported("os") if node.attr == "environ":
                 return self._reaching.world.environment
         if isinstance(node.value, ast.Name):
             if node.value.id == "self":
                 return self._reaching.of_self(self._state.function, node.attr)
-            if node.value.id in _HOLDERS:
-                return self._reaching.setting(None, node.attr)
+            if node.value.id in _HOLDERS or node.value.id in self._reaching.holders:
+                return self._reaching.setting(None, node.attr, self._state.function)
         return UNKNOWN
 
     def called(

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from verifier.source.tracing import Routine
+from verifier.source.folding import fold
+from verifier.source.tracing import Routine, Trace, World
 from verifier.source.units import Gathered, Unit
 from verifier.source.values import UNKNOWN, Imported, Members
 
@@ -31,8 +33,11 @@ class Setting:
     line: int
 
 
-def read_settings(gathered: Gathered) -> dict[str, Setting]:
-    """Every setting by the name that the script uses, those of a class before plain constants."""
+def read_settings(gathered: Gathered, given: Sequence[str] = ()) -> dict[str, Setting]:
+    """Every setting by the name that the script uses, those of a class before plain constants.
+
+    `given` are the arguments of the command.
+    """
     made: dict[str, Setting] = {}
     for unit in gathered.units:
         if unit.tree is None:
@@ -40,6 +45,8 @@ def read_settings(gathered: Gathered) -> dict[str, Setting]:
         for node in unit.tree.body:
             if isinstance(node, ast.ClassDef):
                 _of_class(unit, node, made)
+    for unit in gathered.units:
+        _arguments(unit, gathered.world, given, made)
     for unit in gathered.units:
         if unit.tree is not None:
             _constants(unit, unit.tree.body, made)
@@ -104,3 +111,57 @@ def _constants(unit: Unit, statements: list[ast.stmt], made: dict[str, Setting])
                             unit=unit,
                             line=node.lineno,
                         )
+
+
+def _arguments(unit: Unit, world: World, given: Sequence[str], made: dict[str, Setting]) -> None:
+    """The options that argparse is told of: their defaults, or what the command gives."""
+    for body in unit.bodies:
+        for node in body.every:
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "add_argument":
+                _argument(unit, node, Trace(World(world.environment), {}, unit.names), given, made)
+
+
+def _argument(
+    unit: Unit, node: ast.Call, scope: Trace, given: Sequence[str], made: dict[str, Setting]
+) -> None:
+    names = [each for each in (fold(arg, scope) for arg in node.args) if isinstance(each, str)]
+    keywords = {str(each.arg): each.value for each in node.keywords}
+    dest = fold(keywords.get("dest"), scope)
+    longest = max(names, key=len, default="").lstrip("-").replace("-", "_")
+    name = dest if isinstance(dest, str) else longest
+    if not name or name in made:
+        return
+    value = fold(keywords["default"], scope) if "default" in keywords else None
+    match fold(keywords.get("action"), scope):
+        case "store_true" | "store_false" as action:
+            value = (action == "store_true") is any(each in given for each in names)
+        case _:
+            said = _given(names, given)
+            if said is not None:
+                kind = fold(keywords.get("type"), scope)
+                value = _converted(said, kind.dotted if isinstance(kind, Imported) else "str")
+            elif value is None and fold(keywords.get("required"), scope) is True:
+                value = UNKNOWN
+    made[name] = Setting(name=name, value=value, variable="", unit=unit, line=node.lineno)
+
+
+def _given(names: Sequence[str], given: Sequence[str]) -> str | None:
+    for index, word in enumerate(given):
+        option, equals, value = word.partition("=")
+        if option in names:
+            return value if equals else given[index + 1] if index + 1 < len(given) else None
+    return None
+
+
+def _converted(text: str, kind: str) -> object:
+    try:
+        match kind:
+            case "int":
+                return int(text[:40])
+            case "float":
+                return float(text[:40])
+            case "str":
+                return text
+    except ValueError:
+        pass
+    return UNKNOWN

@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any
 
+from verifier.source.decoding import DECODERS
 from verifier.source.folding import fold, truth
 from verifier.source.values import FOLDER, UNKNOWN, Environment, Imported, Members
 
@@ -270,6 +271,12 @@ class Trace:
 
     def _import_from(self, node: ast.ImportFrom) -> None:
         for each in node.names:
+            if each.name == "*":
+                prefix = f"{node.module}."
+                for dotted in DECODERS:
+                    if dotted.startswith(prefix):
+                        self.names[dotted.removeprefix(prefix)] = Imported(dotted)
+                continue
             dotted = f"{node.module}.{each.name}" if node.module else each.name
             known = self.world.environment if dotted == "os.environ" else Imported(dotted)
             self.names[each.asname or each.name] = known

@@ -34,7 +34,8 @@ class Unit:
 
     `path` is relative to the submission; `layer` names the unpacking that leads to the text
     ("lzma+base85"), "" for the file as it stands. `tree` is None where the text cannot be parsed;
-    then `fault` says why and `line` where. `main`: it runs as "__main__".
+    then `fault` says why and `line` where. `main`: it runs as "__main__". `newer` is the first
+    line that Python 3.11 could not read as it stands, 0 for none.
     """
 
     path: str
@@ -44,6 +45,7 @@ class Unit:
     fault: str = ""
     line: int = 0
     main: bool = False
+    newer: int = 0
     bodies: tuple[Body, ...] = ()
     names: dict[str, object] = field(default_factory=dict)
     """What the names of the module stand for once its top level has run."""
@@ -56,12 +58,21 @@ class Unit:
         return self._rows
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Closed:
+    """A call in `unit` that executes what cannot be read before it runs, and why."""
+
+    unit: Unit
+    node: ast.AST
+    why: str
+
+
 @dataclass(slots=True, eq=False)
 class Gathered:
     """The units, wrapper first; `leads` maps the id of a call or import to what it executes.
 
     `modules` are the units that are imported, by the name they are imported by.
-    `closed` are what is executed and cannot be read: the event, its unit and why.
+    `closed` is what is executed and cannot be read.
     """
 
     world: World
@@ -69,7 +80,7 @@ class Gathered:
     events: list[tuple[Unit, Event]] = field(default_factory=list)
     leads: dict[int, list[Unit]] = field(default_factory=dict)
     modules: dict[str, Unit] = field(default_factory=dict)
-    closed: list[tuple[Unit, ast.AST, str]] = field(default_factory=list)
+    closed: list[Closed] = field(default_factory=list)
 
 
 def gather(tree: Tree, entry: str, environment: Environment) -> Gathered:
@@ -117,7 +128,16 @@ class _Gathering:
         parsed = parse(source)
         found = tuple(bodies(parsed.tree)) if parsed.tree is not None else ()
         unit = Unit(
-            path, layer, parsed.text, parsed.tree, parsed.fault, parsed.line, main, found, names
+            path,
+            layer,
+            parsed.text,
+            parsed.tree,
+            fault=parsed.fault,
+            line=parsed.line,
+            main=main,
+            newer=parsed.newer,
+            bodies=found,
+            names=names,
         )
         self._seen[key] = unit
         self._made.units.append(unit)
@@ -167,7 +187,7 @@ class _Gathering:
             case _:
                 why = event.why or "what it executes is not known before it runs"
                 if not _evaluates(event.node):
-                    self._made.closed.append((unit, event.node, why))
+                    self._made.closed.append(Closed(unit, event.node, why))
                 return
         if _evaluates(event.node):
             return
@@ -193,7 +213,7 @@ class _Gathering:
                 why = "the file it runs is not known before it runs"
                 if path is not None:
                     why = f"runs {relative(path) or path}, which is not in the submission"
-                self._made.closed.append((unit, event.node, why))
+                self._made.closed.append(Closed(unit, event.node, why))
             return
         known = relative(path)
         if known is not None and known in self._tree.files:
