@@ -167,7 +167,7 @@ def _row(row: Row, rules: Sequence[Rule], places: dict[str, int]) -> dict[str, A
         made |= {
             "a": _ANSWERS.index(screening.answer),
             "w": clipped(row.author or who, NAME_SHOWN),
-            "t": clipped(row.title or name or screening.folder.rpartition("/")[2], NAME_SHOWN),
+            "t": clipped(row.title or name or wording.named(screening), NAME_SHOWN),
             "f": clipped(screening.folder, NAME_SHOWN),
             "r": [
                 [places[each.rule.id], _CONFIDENCES.index(each.confidence), len(each.remarks)]
@@ -217,7 +217,7 @@ def _remark(remark: Remark, each: wording.Found, places: dict[str, int]) -> list
         places[each.rule.id],
         _CONFIDENCES.index(remark.confidence),
         clipped(remark.said, SAID_SHOWN),
-        [[clipped(name), clipped(str(value), LINE_SHOWN)] for name, value in values],
+        [[clipped(name), clipped(wording.figure(value), LINE_SHOWN)] for name, value in values],
         clipped(remark.inherited_from, NAME_SHOWN),
         [_place(place) for place in remark.locations[:PLACES_SAID]],
         max(0, len(remark.locations) - PLACES_SAID),

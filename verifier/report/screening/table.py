@@ -108,7 +108,7 @@ def _row(row: Row, console: Console, rules: Sequence[Rule], *, states: bool) -> 
     state = f"{clipped(row.state, STATE_WIDTH - 1):<{STATE_WIDTH}}" if states else ""
     asked = [each.rule.id for each in wording.asking(screening.remarks, rules)]
     what = "".join(asked[:1]) + (f" +{len(asked) - 1}" if len(asked) > 1 else "")
-    name = row.title or screening.folder.rstrip("/").rpartition("/")[2]
+    name = row.title or wording.named(screening)
     return styled(
         console,
         (f"{row.number:>{NUMBER_WIDTH}}  ", ""),

@@ -60,7 +60,7 @@ def render(
 
 def _answer(screening: Screening, console: Console) -> None:
     glyph, answer = wording.GLYPHS[screening.answer], screening.answer.value
-    name = clipped(screening.folder.rstrip("/").rpartition("/")[2], NAME_SHOWN)
+    name = clipped(wording.named(screening), NAME_SHOWN)
     beside = f" · {name}" if name else ""
     cut(
         console,

@@ -85,6 +85,12 @@ def classes(screening: Screening, rules: Sequence[Rule]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for each in asked for name in each.rule.classes))
 
 
+def named(screening: Screening) -> str:
+    """Its folder's own name, else what it calls itself; "" for what has neither."""
+    claimed = "" if screening.claimed is None else screening.claimed.name
+    return screening.folder.rstrip("/").rpartition("/")[2] or claimed
+
+
 def tally(remarks: Sequence[Remark]) -> str:
     """ "1 violation, 2 to review, 3 notes", or "nothing found"."""
     found_here = [remark.confidence for remark in remarks]
@@ -135,6 +141,11 @@ def score(screening: Screening) -> float | None:
     """What a table shows: the claim, else the logs' mean."""
     claim = claimed_bpb(screening)
     return logged_bpb(screening) if claim is None else claim
+
+
+def figure(value: str | int | float | None) -> str:
+    """One of a remark's values; whole numbers in groups of three digits."""
+    return f"{value:,}" if isinstance(value, int) else "–" if value is None else str(value)
 
 
 def finite(value: float | None) -> float | None:
