@@ -68,7 +68,7 @@ class Contest:
         subprocess.run(
             ["git", "init", "-q", "--bare", "-b", "main", self.path], check=True, env=_ENV
         )
-        stream = b"\n".join(self._stream) + b"\ndone\n"
+        stream = b"".join(self._stream) + b"done\n"
         command = ["git", "fast-import", "--quiet", "--done"]
         subprocess.run(command, cwd=self.path, input=stream, check=True, env=_ENV)
         return self.path

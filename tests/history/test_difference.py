@@ -86,4 +86,4 @@ def test_a_long_difference_is_cut_and_says_so() -> None:
     shown = unified(old, new, found, range(2_000)).split("\n")
     assert changed_lines(found) == 4_000
     assert len(shown) == MOST_SHOWN + 1
-    assert shown[-1] == "… 3601 more lines of difference"
+    assert shown[-1] == f"… {4_001 - MOST_SHOWN} more lines of difference"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from verifier.cli.screening import register
 from verifier.errors import RequestError
 
 if TYPE_CHECKING:
@@ -64,7 +65,13 @@ def _root(
 
 @app.command()
 def verify(
-    reference: Annotated[str, REFERENCE],
+    reference: Annotated[str | None, REFERENCE] = None,
+    queue: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", help="A queue.json of `triage`, in the place of REF: cheapest checks first."
+        ),
+    ] = None,
     policy: Annotated[
         str, typer.Option(help="A policy's name (`verifier policy list`) or file.")
     ] = "local_cpu",
@@ -114,8 +121,10 @@ def verify(
 
     if image not in {"pinned", "host"}:
         raise RequestError(f"there is no image {image!r}", remedy="--image pinned, or host")
+    if (reference is None) == (queue is None):
+        raise RequestError("name one REF, or --from a queue.json", remedy="verifier verify --help")
     request = pipeline.Request(
-        reference=reference,
+        reference=reference or "",
         policy=policies.load(policy),
         out=out,
         seeds=seeds,
@@ -128,6 +137,10 @@ def verify(
         previous=None if previous is None else _previous(previous),
         documents=documents,
     )
+    if queue is not None:
+        from verifier.cli.queued import verify_queue
+
+        return verify_queue(queue, request, watcher(quiet=quiet), as_json=as_json)
     report = pipeline.verify(request, watcher(quiet=quiet))
     _say_verdict(report.verdict, as_json, folder=str(report.folder), report=str(report.html))
     return EXIT_CODES[report.verdict.answer.value]
@@ -349,6 +362,9 @@ def policy_show(
 def policy_schema(as_json: Annotated[bool, JSON] = False) -> None:
     """Print what every key of a policy means, as a JSON Schema."""
     schema("policy", as_json)
+
+
+register(app)
 
 
 # ---------------------------------------------------------------- saying

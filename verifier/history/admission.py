@@ -21,9 +21,9 @@ class Admits(StrEnum):
     """What lets a row in."""
 
     FIRST = "first row"
-    WHOLE_MARGIN = "0.005 nats, each at p < 0.01"
-    MARGIN = "0.005 nats on average, better at p < 0.01"
-    WELCH = "better at p < 0.25"
+    WHOLE_MARGIN = "p < 0.01 for 0.005 nats"
+    MARGIN = "0.005 nats on average, p < 0.01"
+    WELCH = "p < 0.25, from 28 April"
     ONE_MORE = "needs one more seed"
     NONE = "no rule"
     NO_NUMBER = "no number"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from statistics import fmean
 
@@ -35,7 +35,8 @@ class Entry:
     """One row of the README's tables, or one merged folder without a row (`row` None).
 
     `number` is 0 where no pull request is known; `screening` None where its folder could not be
-    read; `runs` are its own or its support's. Dates are "2026-04-29", "" where not known.
+    read; `runs` are its own or, with `supported_by`, that pull request's. `supports` is the line of
+    the row that names this folder as support. Dates are "2026-04-29", "" where not known.
     """
 
     number: int
@@ -44,6 +45,7 @@ class Entry:
     screening: Screening | None
     runs: tuple[Run, ...]
     supported_by: int = 0
+    supports: int = 0
     created: str = ""
     accepted: str = ""
 
@@ -134,13 +136,15 @@ def read_chain(
     leads = [_led(row, by_number, merged, numbers) for row in listed(readme)]
     shown = {folder.path for _, folder, _ in leads if folder is not None}
     rest = [folder for path, folder in merged.items() if path not in shown]
-    supports = [by_number[n].folder for row, _, _ in leads for n in row.pulls[1:] if n in by_number]
-    wanted = [folder for _, folder, _ in leads] + list(rest) + supports
-    library.read([folder for folder in wanted if folder is not None], watch)
+    supports = dict(_supports(leads, by_number))
+    wanted = [folder for _, folder, _ in leads if folder] + rest
+    library.read([*wanted, *(folder for folder, _ in supports.values())], watch)
     accepted = _accepted(repository, by_number)
     entries = [_entry(lead, by_number, library, accepted) for lead in leads]
     entries.sort(key=lambda entry: (not entry.is_record, _order(entry)))
-    entries += [_unlisted(folder, numbers, by_number, library) for folder in rest]
+    unlisted = [_unlisted(folder, numbers, by_number, library) for folder in rest]
+    lines = {path: line for path, (_, line) in supports.items()}
+    entries += [replace(entry, supports=lines.get(entry.folder, 0)) for entry in unlisted]
     alone = [
         (path, found)
         for path, folder in merged.items()
@@ -195,6 +199,17 @@ def _led(
     request = by_number.get(number)
     folder = request.folder if request else None
     return row, merged.get(folder.path, folder) if folder else None, number
+
+
+def _supports(
+    leads: Iterable[_Lead], by_number: Mapping[int, PullRequest]
+) -> Iterator[tuple[str, tuple[Folder, int]]]:
+    """The folders of pull requests that a row names beside its own, by path, with the line."""
+    for row, _, _ in leads:
+        for number in row.pulls[1:]:
+            request = by_number.get(number)
+            if request and request.folder:
+                yield request.folder.path, (request.folder, row.line)
 
 
 def _entry(

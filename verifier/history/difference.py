@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 MOST_COMPARED = 40_000
 CONTEXT = 2
-MOST_SHOWN = 400
+MOST_SHOWN = 120
+SHOWN_CHARACTERS = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,10 @@ def changed_lines(found: Sequence[Change]) -> int:
 def unified(
     old: Sequence[str], new: Sequence[str], found: Sequence[Change], numbers: Sequence[int]
 ) -> str:
-    """The difference as text, at most MOST_SHOWN lines; `numbers` are the new lines' own places."""
+    """The difference as text, at most MOST_SHOWN lines; `numbers` are the new lines' own places.
+
+    A line is cut after SHOWN_CHARACTERS: the whole of it stands in the source.
+    """
     shown: list[str] = []
     for hunk in _hunks(found):
         first, last = hunk[0], hunk[-1]
@@ -67,7 +71,7 @@ def unified(
     if len(shown) > MOST_SHOWN:
         left = len(shown) - MOST_SHOWN
         shown = [*shown[:MOST_SHOWN], f"… {left} more lines of difference"]
-    return "\n".join(shown)
+    return "\n".join(line[:SHOWN_CHARACTERS] for line in shown)
 
 
 def _hunks(found: Sequence[Change]) -> Iterator[list[Change]]:

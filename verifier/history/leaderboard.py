@@ -101,7 +101,8 @@ def _differs(entry: Entry, against: Comparison | None, place: int) -> Iterator[s
     """Where the table says otherwise than the folder and the order of creation."""
     row = entry.row
     if row is None:
-        yield "no row leads to this folder"
+        if not entry.supports:
+            yield "no row leads to this folder"
         return
     if not entry.runs:
         yield "nothing to compare the score with"
@@ -119,14 +120,14 @@ def _differs(entry: Entry, against: Comparison | None, place: int) -> Iterator[s
 
 def _remarks(entry: Entry, beside: Comparison | None, setting: _Setting) -> Iterator[Remark]:
     row = entry.row
-    if row is None:
-        at = Location(path=README)
-        yield _said(rules.NOT_ON_LEADERBOARD, f"no row of {README} leads to {entry.folder}", at)
-    else:
+    if row is not None:
         at = Location(path=README, line=row.line, text=row.name)
         yield from _of_table(entry, at)
         if beside is not None:
             yield from _of_numbers(entry, beside, at)
+    elif not entry.supports:
+        at = Location(path=README)
+        yield _said(rules.NOT_ON_LEADERBOARD, f"no row of {README} leads to {entry.folder}", at)
     yield from _of_logs(entry, setting.logs)
 
 

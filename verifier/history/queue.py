@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from verifier.errors import BadInput
 from verifier.history.chain import Chain, Entry, mean
 from verifier.history.decisions import answer
 from verifier.policy import Policy
+from verifier.report import files
 from verifier.screening.screened import Answer, Queue, QueueEntry, Row, Triage
 from verifier.screening.written import Mismatch, from_json, to_json
 
@@ -61,9 +62,9 @@ def build_queue(triage: Triage, chain: Chain, policy: Policy) -> Queue:
 
 
 def write_queue(queue: Queue, path: Path) -> None:
-    """Write queue.json. Raises OSError when the disk does not take it."""
+    """Write queue.json. Raises StorageFault when the disk does not take it."""
     said = {"format": FORMAT, **to_json(queue)}
-    path.write_text(json.dumps(said, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    files.put(path, json.dumps(said, indent=1, allow_nan=False) + "\n")
 
 
 def read_queue(path: Path) -> Queue:
@@ -86,11 +87,6 @@ def read_queue(path: Path) -> Queue:
     except Mismatch as wrong:
         remedy = "`verifier triage` writes one"
         raise BadInput(f"is not a queue: {wrong}", file=path, remedy=remedy) from wrong
-
-
-def cheapest_first(entries: Iterable[QueueEntry]) -> tuple[QueueEntry, ...]:
-    """The order in which `verify --from` goes: what costs least first, else the queue's order."""
-    return tuple(sorted(entries, key=lambda entry: (entry.node_hours, entry.place)))
 
 
 def _left_out(row: Row, best: Entry | None) -> tuple[str, float]:

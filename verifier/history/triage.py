@@ -17,7 +17,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from verifier import __version__
@@ -27,9 +27,11 @@ from verifier.history.library import Fault, Library
 from verifier.history.lineage import Sources, inherited, marks, parents
 from verifier.history.reader import Found
 from verifier.policy import PolicyFile
+from verifier.screening.finding import Remark
 from verifier.screening.screened import Parent, Row, Ruling, Triage
 from verifier.screening.written import Mismatch, from_json, to_json
 from verifier.submission.candidates import Folder
+from verifier.submission.forge import ForgeFacts
 from verifier.submission.pull_request import PullRequest, Shape, pull_requests
 from verifier.submission.repository import Repository
 from verifier.watch import Watch
@@ -39,7 +41,11 @@ MORE_FOLDERS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One triage. `states` empty: all; `since` is a date, "" for all; `store` keeps results."""
+    """One triage. `states` empty: all; `since` is a date, "" for all; `store` keeps results.
+
+    `facts` are the forge's, by number; without them a state is known for what main has merged, and
+    the rest may be open.
+    """
 
     repository: Path
     policy: PolicyFile
@@ -47,6 +53,7 @@ class Request:
     name: str = ""
     states: frozenset[str] = frozenset()
     since: str = ""
+    facts: Mapping[int, ForgeFacts] = field(default_factory=dict)
     rulings: Sequence[Ruling] = ()
     readers: int = 0
 
@@ -73,8 +80,9 @@ def triage(request: Request, watch: Watch) -> Triaged:
         chosen = [each for each in everything if _is_asked_for(each, request)]  # 2
         library.read(_folders(everything, chosen), watch, readers=request.readers)  # 3
         chain = read_chain(repository, everything, library, watch)  # 4
-    line = _lineage(everything, library, watch)  # 5
+    line = _lineage(everything, chain, library, watch)  # 5
     rows = [_row(each, library, line, chain) for each in chosen]  # 6
+    rows = [_told(row, request.facts.get(row.number)) for row in rows]
     decided = decide(rows, request.rulings)  # 7
     found = Triage(
         repository=request.name or str(request.repository),
@@ -87,15 +95,19 @@ def triage(request: Request, watch: Watch) -> Triaged:
     return Triaged(triage=found, decided=decided, chain=chain)
 
 
-def state_of(request: PullRequest) -> str:
-    """What the clone alone can say of a state: "merged", or "" where only the forge knows."""
-    return "merged" if request.shape is Shape.MERGED or request.merge else ""
+def _state(each: PullRequest, facts: Mapping[int, ForgeFacts]) -> str:
+    """ "open", "closed", "merged", or "" where only the forge could say."""
+    if each.number in facts:
+        return facts[each.number].state
+    return "merged" if each.shape is Shape.MERGED or each.merge else ""
 
 
 def _is_asked_for(each: PullRequest, request: Request) -> bool:
-    if request.states and (state_of(each) or "open") not in request.states:
+    known = request.facts.get(each.number)
+    if request.states and (_state(each, request.facts) or "open") not in request.states:
         return False
-    return not request.since or each.created[:10] >= request.since
+    created = known.created if known and known.created else each.created
+    return not request.since or created[:10] >= request.since
 
 
 def _folders(everything: Sequence[PullRequest], chosen: Sequence[PullRequest]) -> list[Folder]:
@@ -114,7 +126,7 @@ def _row(each: PullRequest, library: Library, line: Line, chain: Chain) -> Row:
         number=each.number,
         head=each.head,
         shape=each.shape.value,
-        state=state_of(each),
+        state=_state(each, {}),
         author=each.author,
         created=each.created,
         noted=each.notes + tuple(_said(folder, library) for folder in _more(each)),
@@ -125,15 +137,28 @@ def _row(each: PullRequest, library: Library, line: Line, chain: Chain) -> Row:
     read = library.of(each.folder)
     if isinstance(read, Fault):
         return replace(row, fault=read.why)
-    parent = line.parents.get(each.number)
-    before = line.remarks.get(parent.number, {}) if parent else {}
-    remarks = inherited(read.screening.remarks, before, f"#{parent.number}" if parent else "")
+    remarks = line.inherited(each.number, read.screening.remarks)
     return replace(
         row,
         screening=replace(read.screening, remarks=remarks),
         noted=row.noted + read.notes,
-        parent=parent,
+        parent=line.parents.get(each.number),
         against=chain.against(each.number, read.screening),
+    )
+
+
+def _told(row: Row, facts: ForgeFacts | None) -> Row:
+    """A row with what the forge says of it."""
+    if facts is None:
+        return row
+    pushed = ("it was pushed to since this clone was fetched",) if facts.head != row.head else ()
+    return replace(
+        row,
+        state=facts.state,
+        title=facts.title,
+        author=facts.author or row.author,
+        created=facts.created or row.created,
+        noted=row.noted + (pushed if facts.head else ()),
     )
 
 
@@ -149,37 +174,55 @@ def _said(folder: Folder, library: Library) -> str:
 # ---------------------------------------------------------------- lineage
 
 
+_Member = tuple[int, str, Found]
+"""Number, folder, and what was read there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """The parent of each pull request by its number, and what each could pass on."""
 
     parents: Mapping[int, Parent]
-    remarks: Mapping[int, Mapping[tuple[str, str], str]]
+    remarks: Mapping[tuple[int, str], Mapping[tuple[str, str], str]]
+
+    def inherited(self, number: int, remarks: Sequence[Remark]) -> tuple[Remark, ...]:
+        """The remarks of a pull request, those of its parent named as such."""
+        parent = self.parents.get(number)
+        if parent is None:
+            return tuple(remarks)
+        before = self.remarks.get((parent.number, parent.folder), {})
+        return inherited(remarks, before, _called(parent))
 
 
-def _lineage(everything: Sequence[PullRequest], library: Library, watch: Watch) -> Line:
-    """Over all pull requests in order of number; only the first of equal heads counts twice."""
-    members = [
+def _lineage(
+    everything: Sequence[PullRequest], chain: Chain, library: Library, watch: Watch
+) -> Line:
+    """Over what main began with, then all pull requests in order of number."""
+    members: list[_Member] = [(0, path, found) for path, found in chain.unnumbered]
+    members += [
         (each.number, each.folder.path, read)
         for each in everything
-        if each.folder is not None
-        and isinstance(read := library.of(each.folder), Found)
-        and read.screening.source_digest
+        if each.folder is not None and isinstance(read := library.of(each.folder), Found)
     ]
-    found = _kept_parents(members, library, watch)
-    line: dict[int, Parent] = {}
-    passed: dict[int, Mapping[tuple[str, str], str]] = {}
-    for (number, _, read), parent in zip(members, found, strict=True):
-        before = passed.get(parent.number, {}) if parent else {}
-        origin = f"#{parent.number}" if parent else ""
-        passed[number] = marks(inherited(read.screening.remarks, before, origin))
-        if parent:
-            line[number] = parent
-    return Line(line, passed)
+    members = [member for member in members if member[2].screening.source_digest]
+    parents_found: dict[int, Parent] = {}
+    passed: dict[tuple[int, str], Mapping[tuple[str, str], str]] = {}
+    line = Line(parents_found, passed)
+    for (number, folder, read), parent in zip(
+        members, _kept_parents(members, library, watch), strict=True
+    ):
+        if parent and number:
+            parents_found[number] = parent
+        passed[number, folder] = marks(line.inherited(number, read.screening.remarks))
+    return line
+
+
+def _called(parent: Parent) -> str:
+    return f"#{parent.number}" if parent.number else parent.folder
 
 
 def _kept_parents(
-    members: Sequence[tuple[int, str, Found]], library: Library, watch: Watch
+    members: Sequence[_Member], library: Library, watch: Watch
 ) -> list[Parent | None]:
     said = json.dumps([(number, read.screening.source_digest) for number, _, read in members])
     key = f"lineage {hashlib.sha256(said.encode()).hexdigest()}"

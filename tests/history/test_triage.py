@@ -1,0 +1,265 @@
+"""A small contest, triaged: every pull request is a row, whatever it holds, and only once read."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.history.contest import TRACK, Contest, row, submission, table
+from verifier import policy as policies
+from verifier.errors import BadInput, RequestError
+from verifier.history.chain import read_chain
+from verifier.history.library import Library
+from verifier.history.queue import build_queue, read_queue, write_queue
+from verifier.history.summary import summary, worst
+from verifier.history.triage import Request, Triaged, triage
+from verifier.screening.screened import Answer, Row, Ruling
+from verifier.submission.forge import ForgeFacts
+from verifier.submission.pull_request import pull_requests
+from verifier.submission.repository import Repository
+from verifier.watch import Unwatched
+
+POLICY = policies.load("track_10min_16mb_as_ruled")
+SCRIPT = "".join(f"value_{i} = compute({i})\n" for i in range(60))
+CHANGED = SCRIPT.replace("compute(7)", "compute(7, targets)")
+OTHER = "".join(f"other_{i} = nothing({i})\n" for i in range(60))
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two accepted records; a better copy, a copy of that, a worse one, docs, and nothing."""
+    contest = Contest(tmp_path_factory.mktemp("contest") / "clone")
+    base = submission("2026-03-18_Base", {1: 1.2244}, script=SCRIPT)
+    contest.on_main({"README.md": table(row(1.2244, "2026-03-18_Base")), **base}, day=0)
+    first = submission("2026-03-20_First", {1: 1.2, 2: 1.201, 3: 1.199}, script=SCRIPT)
+    contest.merged(1, first, day=1, on=2)
+    both = table(row(1.2, "1", name="First"), row(1.2244, "2026-03-18_Base"))
+    contest.on_main({"README.md": both}, day=3, subject="Update the table")
+    better = submission("2026-03-25_Better", {1: 1.15, 2: 1.151, 3: 1.149}, script=CHANGED)
+    contest.pull(2, better, day=7, author="Grace")
+    contest.pull(3, submission("2026-03-26_Copy", {1: 1.14}, script=CHANGED + "x = 1\n"), day=8)
+    contest.pull(4, submission("2026-03-27_Worse", {1: 1.3}, script=OTHER), day=9)
+    contest.pull(5, {"docs/notes.md": "hello\n"}, day=10)
+    contest.commit("refs/pull/6/head", {f"{TRACK}/x/README.md": "alone"}, day=11)
+    track = "records/track_non_record_16mb"
+    contest.pull(7, submission("2026-03-28_Other", {1: 1.1}, script=OTHER, track=track), day=12)
+    return contest.made()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("store")
+
+
+def done(clone: Path, store: Path, **changes: Any) -> Triaged:
+    fields = {"repository": clone, "policy": POLICY, "store": store, "readers": 2} | changes
+    return triage(Request(**fields), Unwatched())
+
+
+def by_number(rows: Sequence[Row]) -> dict[int, Row]:
+    return {row.number: row for row in rows}
+
+
+def test_every_pull_request_is_a_row(clone: Path, store: Path) -> None:
+    """Whatever it adds: a folder, nothing under records/, no history in common."""
+    rows = done(clone, store).triage.rows
+    assert {row.number: row.shape for row in rows} == {
+        1: "merged",
+        2: "one folder",
+        3: "one folder",
+        4: "one folder",
+        5: "no folder",
+        6: "no merge base",
+        7: "one folder",
+    }
+    found = by_number(rows)
+    assert found[2].author == "Grace"
+    assert found[2].created.startswith("2026-03-25")
+    assert found[5].screening is None
+    assert not any(row.fault for row in rows)
+    assert found[2].screening is not None
+    assert [run.bpb for run in found[2].screening.runs] == [1.15, 1.151, 1.149]
+
+
+def test_a_row_names_its_parent_and_the_difference(clone: Path, store: Path) -> None:
+    """A reviewer reads what changed; the one made from nothing has no parent."""
+    found = by_number(done(clone, store).triage.rows)
+    parent = found[2].parent
+    assert parent is not None
+    assert (parent.number, parent.changed_lines) == (0, 2)
+    assert "+value_7 = compute(7, targets)" in parent.diff
+    assert found[3].parent is not None
+    assert found[3].parent.number == 2
+    assert found[4].parent is None
+
+
+def test_a_row_is_compared_with_the_best_record_created_before_it(clone: Path, store: Path) -> None:
+    """R7: in chronological order of creation."""
+    found = by_number(done(clone, store).triage.rows)
+    assert found[2].against is not None
+    assert found[2].against.row == "2026-03-20_First"
+    assert found[2].against.margin_bpb == pytest.approx(0.05)
+    assert found[1].against is not None
+    assert found[1].against.row == "2026-03-18_Base"
+
+
+def test_a_second_run_reads_nothing_again(clone: Path, store: Path, tmp_path: Path) -> None:
+    """Results are kept by tree, code and policy; without them it is the same again."""
+    first = done(clone, store)
+    began = time.monotonic()
+    second = done(clone, store)
+    assert time.monotonic() - began < 3
+    assert second.triage.rows == first.triage.rows
+    fresh = by_number(done(clone, tmp_path).triage.rows)
+    assert fresh[3].parent == by_number(first.triage.rows)[3].parent
+
+
+def test_damaged_results_are_read_anew(clone: Path, tmp_path: Path) -> None:
+    """Half a file is a miss, not an answer."""
+    first = done(clone, tmp_path)
+    for path in (tmp_path / "screened").rglob("*"):
+        if path.is_file():
+            path.write_bytes(path.read_bytes()[:-3])
+    second = done(clone, tmp_path)
+    assert [row.parent for row in second.triage.rows] == [row.parent for row in first.triage.rows]
+
+
+def test_states_and_days_choose_rows(clone: Path, store: Path) -> None:
+    """Offline what main has is merged and the rest may be open."""
+    numbers = [row.number for row in done(clone, store, states=frozenset({"merged"})).triage.rows]
+    assert numbers == [1]
+    rows = done(clone, store, states=frozenset({"open"}), since="2026-03-26").triage.rows
+    assert [row.number for row in rows] == [3, 4, 5, 6, 7]
+
+
+def test_the_forge_knows_better(clone: Path, store: Path) -> None:
+    """States, titles and dates from the API win; another head is said."""
+    facts = ForgeFacts(
+        number=2, head="f" * 40, author="grace", created="2026-04-02T00:00:00Z", updated="",
+        state="closed", title="Mine",
+    )  # fmt: skip
+    found = by_number(done(clone, store, facts={2: facts}).triage.rows)[2]
+    assert (found.state, found.title, found.author) == ("closed", "Mine", "grace")
+    assert "pushed to" in found.noted[-1]
+    chosen = done(clone, store, facts={2: facts}, since="2026-04-01").triage.rows
+    assert [row.number for row in chosen] == [2]
+
+
+def test_a_clone_without_heads_is_told_what_to_fetch(tmp_path: Path) -> None:
+    """The command stands in the error."""
+    contest = Contest(tmp_path / "bare")
+    contest.on_main({"README.md": "x"}, day=0)
+    with pytest.raises(RequestError, match="fetch"):
+        done(contest.made(), tmp_path)
+
+
+# ---------------------------------------------------------------- the chain
+
+
+def test_the_chain_knows_when_each_row_was_created_and_accepted(clone: Path, store: Path) -> None:
+    """Created as the pull request was, accepted since the table has it."""
+    library = Library(clone, POLICY, store)
+    with Repository.at(clone) as repository:
+        chain = read_chain(repository, pull_requests(repository), library, Unwatched())
+    base, first = chain.records
+    assert (base.number, base.created, base.accepted) == (0, "2026-04-01", "2026-03-18")
+    assert (first.number, first.created, first.accepted) == (1, "2026-03-19", "2026-03-21")
+    assert [run.bpb for run in first.runs] == [1.2, 1.201, 1.199]
+    assert first.as_runs.nats_per_bpb == pytest.approx(2.0)
+    best = chain.best()
+    assert best is first
+
+
+def test_a_row_with_too_few_runs_rests_on_the_support_it_names(tmp_path: Path) -> None:
+    """One seed, and a second pull request that ran it three times."""
+    contest = Contest(tmp_path / "clone")
+    alone = submission("2026-03-20_Alone", {1: 1.2})
+    rerun = submission("2026-03-21_Rerun", {1: 1.2, 2: 1.201, 3: 1.199})
+    link = row(1.2, "1").replace(
+        "[info](https://host/o/r/pull/1)",
+        "[a](https://host/o/r/pull/1), [b](https://host/o/r/pull/2)",
+    )
+    contest.on_main({"README.md": table()}, day=0)
+    contest.merged(1, alone, day=1, on=2)
+    contest.merged(2, rerun, day=2, on=3)
+    contest.on_main({"README.md": table(link)}, day=4)
+    library = Library(contest.made(), POLICY, tmp_path)
+    with Repository.at(contest.path) as repository:
+        chain = read_chain(repository, pull_requests(repository), library, Unwatched())
+    (record,) = chain.records
+    assert (record.number, len(record.runs), record.supported_by) == (1, 3, 2)
+    support = next(entry for entry in chain.entries if entry.row is None)
+    assert support.supports == record.row.line if record.row else False
+
+
+# ---------------------------------------------------------------- the queue
+
+
+def test_the_queue_holds_what_beats_the_row_and_roots_first(clone: Path, store: Path) -> None:
+    """#3 claims more than #2, but was made from it: when #2 does not hold, #3 need not run."""
+    found = done(clone, store)
+    queue = build_queue(found.triage, found.chain, POLICY.policy)
+    assert (queue.row, queue.row_bpb) == ("2026-03-20_First", pytest.approx(1.2))
+    assert [(entry.number, entry.lineage) for entry in queue.entries] == [(2, 2), (3, 2)]
+    assert queue.entries[0].reference == f"{clone}#2"
+    assert queue.entries[0].contract == "script/1"
+    assert queue.entries[0].node_hours == pytest.approx(3 * (580 + 600 + 600) / 3600, abs=0.001)
+    assert queue.left_out == {
+        "adds no submission": 1,
+        "claims no number": 1,
+        "is merged": 1,
+        "its claim does not beat the row": 1,
+        "not in the record track": 1,
+    }
+
+
+def test_what_a_person_refused_is_in_no_queue(clone: Path, store: Path) -> None:
+    """Nor what still asks for one; an accepted finding does not keep it out."""
+    found = done(clone, store)
+    head = by_number(found.triage.rows)[2].head
+    rules = {remark.rule for remark in by_number(found.triage.rows)[2].screening.remarks}  # type: ignore[union-attr]
+    assert rules, "the example has at least one note to rule on"
+    refused = tuple(
+        Ruling(rule=rule, head=head, accepted=False, name="A", date="2026-04-01", reason="b")
+        for rule in rules
+    )
+    ruled = done(clone, store, rulings=refused)
+    queue = build_queue(ruled.triage, ruled.chain, POLICY.policy)
+    assert [entry.number for entry in queue.entries] == [3]
+    assert queue.left_out["a finding asks for a person"] == 1
+    assert worst(ruled.triage.rows) is Answer.VIOLATION
+    said = json.loads(summary(ruled, queue, Path("out"), 1))
+    assert said["rulings"]["held"] == len(rules)
+    assert said["pull_requests"] == 7
+
+
+def test_a_queue_comes_back_from_its_file(clone: Path, store: Path, tmp_path: Path) -> None:
+    """What `verify --from` takes is what was written."""
+    found = done(clone, store)
+    queue = build_queue(found.triage, found.chain, POLICY.policy)
+    write_queue(queue, tmp_path / "queue.json")
+    assert read_queue(tmp_path / "queue.json") == queue
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "is no queue"),
+        ('{"format": "queue/2"}', "is no queue"),
+        ('{"format": "queue/1"}', "is not a queue"),
+        ("[" * 100_000, "is not JSON"),
+    ],
+)
+def test_a_file_that_is_no_queue_is_named(tmp_path: Path, text: str, said: str) -> None:
+    """An error with the file, and what writes one."""
+    path = tmp_path / "queue.json"
+    path.write_text(text)
+    with pytest.raises(BadInput, match=said) as caught:
+        read_queue(path)
+    assert str(path) in str(caught.value)
