@@ -14,8 +14,8 @@ RUN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine stop-engine demo test slow coverage lint format docs labels cheats bench images \
-  lock clean
+.PHONY: help setup engine stop-engine demo test slow coverage lint format docs labels cheats bench \
+  images record-facts lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -216,7 +216,9 @@ def contradicts(fact: Fact, remarks: Sequence[Remark], wanted: set[tuple[str, in
     for remark in remarks:
         at = {(place.path, place.line) for place in remark.locations}
         if at & wanted or not any(line for _, line in wanted):
-            told |= set(_FIGURE.findall(" ".join(str(value) for value in remark.values.values())))
+            said = [str(value) for value in remark.values.values()]
+            said += [one.text for one in remark.locations if (one.path, one.line) in wanted]
+            told |= set(_FIGURE.findall(" ".join(said)))
     return bool(told and known) and not any(_alike(one, other) for one in told for other in known)
 
 

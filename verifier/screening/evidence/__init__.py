@@ -27,6 +27,7 @@ from verifier.screening.evidence.gathering import (
     read_evidence,
     read_logs,
 )
+from verifier.screening.evidence.saying import merged
 from verifier.screening.finding import Remark
 from verifier.screening.rule import Rule
 
@@ -49,4 +50,4 @@ RULES: tuple[Rule, ...] = tuple(rule for family in _FAMILIES for rule in family.
 def check(evidence: Evidence) -> Iterator[Remark]:
     """Every remark of every rule, in the order of `RULES`' families."""
     for family in _FAMILIES:
-        yield from family.check(evidence)
+        yield from merged(family.check(evidence))

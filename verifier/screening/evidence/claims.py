@@ -154,15 +154,16 @@ def _elsewhere(evidence: Evidence, number: str) -> list[Location]:
 
 def _score(evidence: Evidence, claimed: Claimed, value: float) -> Iterator[Remark]:
     """Which of the logs' numbers the claim is."""
-    backing = evidence.backing
     mean = evidence.mean_bpb
     if mean is None:
         return
-    finals = {log.path: log.log.final.bpb for log in backing if log.log.final is not None}
-    digits = min((log.log.final.digits for log in backing if log.log.final), default=8)
+    backing = evidence.backing
+    finals = {log.path: score.bpb for log, score in evidence.scored}
+    digits = min(score.digits for _, score in evidence.scored)
     written = decimals_of(value)
     if agrees(mean, value, digits, written):
         yield from _scoring_only(evidence)
+        yield from _not_final(evidence, value)
         return
     places = [evidence.claim_at("val_bpb"), *_final_places(backing)]
     numbers = {"claimed": value, "mean": round(mean, 8), "seeds": len(finals)}
@@ -208,6 +209,18 @@ _SUBMITTED = re.compile(r"\bsubmitted\b[^\n]{0,40}\bseed\b", re.IGNORECASE)
 
 def _final_places(logs: tuple[ReadLog, ...]) -> list[Location]:
     return [log.at(log.log.final.quote) for log in logs if log.log.final is not None]
+
+
+def _not_final(evidence: Evidence, value: float) -> Iterator[Remark]:
+    """The claimed mean is of scores that are not the last that the logs print."""
+    others = [(log, score) for log, score in evidence.scored if score != log.log.final]
+    if others:
+        log, score = others[0]
+        last = log.log.final
+        said = f"claims {value}, which {log.path} prints as {score.label!r}"
+        said += f"; it ends with {last.bpb} ({last.label})" if last else ""
+        places = [evidence.claim_at("val_bpb"), *(log.at(score.quote) for log, score in others)]
+        yield note(OTHER_SCORE, said, *places, claimed=value, logs=len(others))
 
 
 def _other_score(evidence: Evidence, value: float) -> tuple[ReadLog, Score] | None:

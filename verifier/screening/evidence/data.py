@@ -149,7 +149,7 @@ def _tokens(log: ReadLog, tokens: int, line: int) -> Iterator[Remark]:
     if canonical is None:
         return
     counts = [canonical, CASE_OPS_TOKENS] if vocabulary == "8192" else [canonical]
-    if any(-LONGEST_WINDOW <= tokens - count <= 1 for count in counts):
+    if any(abs(tokens - count) <= LONGEST_WINDOW for count in counts):
         return
     said = f"{log.path} scores {tokens} tokens; the documents have {canonical}"
     place = Location(path=log.path, line=line)

@@ -19,7 +19,7 @@ from verifier.screening.finding import Location
 from verifier.screening.located_json import decimals_of
 from verifier.screening.screened import Claimed, LogFacts
 from verifier.source import Program, Tree
-from verifier.source.logs import Log, Quote, Score, agrees, read_log
+from verifier.source.logs import Log, Meaning, Quote, Score, agrees, read_log
 
 MOST_LOGS = 64
 MOST_BYTES = 64_000_000
@@ -134,10 +134,14 @@ class Evidence:
         return "non_record" not in said and "non-record" not in said
 
     @cached_property
+    def scored(self) -> tuple[tuple[ReadLog, Score], ...]:
+        """The backing logs with the score of each that the claim rests on."""
+        return choose_scores(self.claimed, self.backing)
+
+    @cached_property
     def mean_bpb(self) -> float | None:
-        """The mean of the backing logs' final scores, None without any."""
-        finals = [log.log.final.bpb for log in self.backing if log.log.final is not None]
-        return fmean(finals) if finals else None
+        """The mean of the scores that the claim rests on, None without any."""
+        return fmean(score.bpb for _, score in self.scored) if self.scored else None
 
     def claim_at(self, name: str) -> Location:
         """The place of a field of `Claimed`, or of a key path of its file."""
@@ -244,15 +248,15 @@ def _hardware(log: Log) -> str:
     return ", ".join(f"{log.gpus.count(kind)} × {kind}" for kind in kinds)[:200]
 
 
-def scoring_seconds(log: Log) -> tuple[float, Quote] | None:
-    """What the log says its final scoring took: the score line's own time, else a total."""
-    final = log.final
-    if final is None:
+def scoring_seconds(log: Log, scored: Score | None = None) -> tuple[float, Quote] | None:
+    """What the log says that scoring took: of `scored`, else of its final score."""
+    judged = scored or log.final
+    if judged is None:
         return None
     same = [
         score
         for score in log.scores
-        if score.seconds and agrees(score.bpb, final.bpb, score.digits, final.digits)
+        if score.seconds and agrees(score.bpb, judged.bpb, score.digits, judged.digits)
     ]
     if same and same[-1].seconds is not None:
         return same[-1].seconds, same[-1].quote
@@ -290,6 +294,49 @@ def _for_seed(seed: str, bpb: float, logs: Sequence[ReadLog]) -> ReadLog | None:
     return own[-1] if own else None
 
 
+def choose_scores(
+    claimed: Claimed | None, logs: Sequence[ReadLog]
+) -> tuple[tuple[ReadLog, Score], ...]:
+    """The score of each log that the claim rests on: its final one unless the claim is another.
+
+    A seed's claim that a log prints is that log's score. A claimed mean that is not the finals'
+    may be the mean of another score that every log prints under one label.
+    """
+    finals = tuple((log, log.log.final) for log in logs if log.log.final is not None)
+    if claimed is None or not finals:
+        return finals
+    if claimed.seed_bpbs:
+        return tuple(
+            (log, _printed(log, claimed.seed_bpbs.get(log.seed)) or final) for log, final in finals
+        )
+    value = claimed.val_bpb
+    if value is None or _mean_agrees([final for _, final in finals], value):
+        return finals
+    results = [
+        {score.label: score for score in log.log.scores if score.meaning is Meaning.RESULT}
+        for log, _ in finals
+    ]
+    for label in results[0]:
+        chosen = [found[label] for found in results if label in found]
+        if len(chosen) == len(finals) and _mean_agrees(chosen, value):
+            return tuple((log, score) for (log, _), score in zip(finals, chosen, strict=True))
+    return finals
+
+
+def _printed(log: ReadLog, claimed: float | None) -> Score | None:
+    """The score of a log that a claim is, None where it prints none."""
+    if claimed is None or final_agrees(log, claimed):
+        return None
+    told = (Meaning.RESULT, Meaning.DIAGNOSTIC)
+    found = (score for score in log.log.scores if score.meaning in told)
+    return next((score for score in found if score_agrees(score, claimed)), None)
+
+
+def _mean_agrees(scores: Sequence[Score], claimed: float) -> bool:
+    digits = min(score.digits for score in scores)
+    return agrees(fmean(score.bpb for score in scores), claimed, digits, decimals_of(claimed))
+
+
 def final_agrees(log: ReadLog, claimed: float) -> bool:
     """Whether a claimed number can be the log's final score, rounded as it was written."""
     final = log.log.final
@@ -316,19 +363,18 @@ def read_evidence(
 
 
 def claimed_seeds(evidence: Evidence) -> tuple[SeedScore, ...]:
-    """The score of each seed: the backing logs' finals, else the claims of the json."""
+    """The score of each seed: those of the logs that the claim rests on, else the json's."""
     found = [
         SeedScore(
             seed=log.seed,
-            bpb=log.log.final.bpb,
-            loss=log.log.final.loss,
+            bpb=score.bpb,
+            loss=score.loss,
             path=log.path,
-            line=log.log.final.quote.line,
+            line=score.quote.line,
             source="log",
-            digits=log.log.final.digits,
+            digits=score.digits,
         )
-        for log in evidence.backing
-        if log.log.final is not None
+        for log, score in evidence.scored
     ]
     claimed = evidence.claimed
     if claimed is None:

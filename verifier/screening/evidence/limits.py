@@ -9,7 +9,7 @@ from __future__ import annotations
 import lzma
 from collections.abc import Iterator, Sequence
 
-from verifier.screening.evidence.gathering import Evidence, ReadLog
+from verifier.screening.evidence.gathering import Evidence, ReadLog, scoring_seconds
 from verifier.screening.evidence.saying import note, remark
 from verifier.screening.finding import Confidence, Remark
 from verifier.screening.rule import Rule
@@ -190,11 +190,11 @@ def gpu_count(log: ReadLog) -> int | None:
 
 def _scoring(evidence: Evidence, log: ReadLog) -> Iterator[Remark]:
     limit = evidence.policy.score.limit_seconds
-    seconds = log.facts.score_seconds
-    if seconds is None:
+    scored = next((score for one, score in evidence.scored if one is log), None)
+    stated_seconds = scoring_seconds(log.log, scored)
+    if stated_seconds is None:
         return
-    line = log.facts.lines.get("score_seconds", 0)
-    place = evidence.line_of(log.path, line)
+    seconds, place = stated_seconds[0], log.at(stated_seconds[1])
     gpus = gpu_count(log)
     if seconds > limit + TOLERATED_SECONDS:
         full = not gpus or gpus >= evidence.policy.hardware.gpus

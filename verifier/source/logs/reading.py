@@ -23,7 +23,7 @@ from verifier.source.logs.record import (
     Stop,
     Work,
 )
-from verifier.source.logs.scores import final_score, read_score
+from verifier.source.logs.scores import final_score, read_scores
 
 MOST_BYTES = 8_000_000
 MOST_LINES = 20_000
@@ -106,9 +106,11 @@ class _Reader:
         noise = _NOISE.match(text)
         text = text if noise is None else text[noise.end() :]
         if "bpb" in text or "BPB" in text:
-            score = read_score(text, line)
-            if score is not None:
-                self.scored(score, text)
+            scores = read_scores(text, line)
+            if scores:
+                self.scores += scores
+                if scores[0].meaning is Meaning.STEP:
+                    self.stepped(text, scores[0].quote)
                 return
         if self.stopped(text, line):
             return
@@ -121,11 +123,6 @@ class _Reader:
                 self.texts[name] = (said.group(1), quote)
         self.worked(text, quote)
         self.machine(text, quote)
-
-    def scored(self, score: Score, text: str) -> None:
-        self.scores.append(score)
-        if score.meaning is Meaning.STEP:
-            self.stepped(text, score.quote)
 
     def stopped(self, text: str, line: int) -> bool:
         """Whether the line is a step of training or its end."""

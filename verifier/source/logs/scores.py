@@ -1,8 +1,8 @@
 """Which score does a line print, of what, and which one of a log is its final score?
 
-The final score is the last RESULT of the log. Where the same number is printed several times with
-more or fewer digits (`final_x`, `final_x_exact`, a launcher's echo), the first with the most
-digits that also states a loss is taken. Nothing is chosen for being lower.
+The final score is the first on the last line that prints a RESULT. Where the same number is printed
+several times with more or fewer digits (`final_x`, `final_x_exact`, a launcher's echo), the first
+with the most digits that also states a loss is taken. Nothing is chosen for being lower.
 """
 
 from __future__ import annotations
@@ -38,38 +38,43 @@ _DIAGNOSTIC = re.compile(
 _SETS_ASIDE = frozenset({"ppm_only", "nn_only", "delta_", "float_", "train_", "llm_", "probe_"})
 
 
-def read_score(text: str, line: int) -> Score | None:
-    """The score that a line prints, None where it prints none."""
-    found = _BPB.search(text)
-    while found is not None and found.group(1) in _SETS_ASIDE:
-        found = _BPB.search(text, found.end())
-    if found is None:
-        return None
+def read_scores(text: str, line: int) -> tuple[Score, ...]:
+    """The scores that a line prints, at most four; the first is what the line is about."""
+    found = [one for one in _BPB.finditer(text) if one.group(1) not in _SETS_ASIDE][:4]
+    if not found:
+        return ()
     loss = _LOSS.search(text)
-    begin = min(found.start(), loss.start()) if loss else found.start()
-    exact = _EXACT.search(text, found.end())
-    printed = exact.group(1) if exact else found.group(2)
-    label = _label(text[:begin], found.group(1), text[begin : found.start()])
-    return Score(
-        label=label,
-        meaning=_meaning(text[:begin], label, found.group(1)),
-        bpb=float(printed),
-        digits=len(printed.split(".")[1]),
-        loss=float(loss.group(1)) if loss else None,
-        seconds=_duration(text[begin:]),
-        quote=Quote(line=line, text=text[:200]),
-    )
+    begin = min(found[0].start(), loss.start()) if loss else found[0].start()
+    before, between = text[:begin], text[begin : found[0].start()]
+    label = _label(before, between)
+    quote = Quote(line=line, text=text[:200])
+    scores: list[Score] = []
+    for at, one in enumerate(found):
+        exact = _EXACT.search(text, one.end()) if at == 0 else None
+        printed = exact.group(1) if exact else one.group(2)
+        kind = one.group(1).removesuffix("val_").rstrip("_")
+        own = f"{label} {kind}".strip()
+        scores.append(
+            Score(
+                label=own,
+                meaning=_meaning(before, own, one.group(1)),
+                bpb=float(printed),
+                digits=len(printed.split(".")[1]),
+                loss=float(loss.group(1)) if loss and at == 0 else None,
+                seconds=_duration(text[begin:]),
+                quote=quote,
+            )
+        )
+    return tuple(scores)
 
 
-def _label(before: str, prefix: str, between: str) -> str:
+def _label(before: str, between: str) -> str:
     """The words before the first number, without what they are parameters of."""
     words = [
         word.rstrip(":")
         for word in before[-160:].split()
         if not re.fullmatch(r"[\w.]{1,40}[:=][^:=]{1,40}", word) or word.endswith(":done")
     ]
-    if not words and prefix not in ("", "val_"):
-        words = [prefix.rstrip("_")]
     if "sliding" in between and words and "sliding" not in words[-1]:
         words.append("sliding")
     return " ".join(words)[-80:].strip("-=> \t\"'*`")
@@ -98,7 +103,8 @@ def final_score(scores: Sequence[Score]) -> Score | None:
     results = [score for score in scores if score.meaning is Meaning.RESULT]
     if not results:
         return None
-    last = results[-1]
+    line = results[-1].quote.line
+    last = next(score for score in results if score.quote.line == line)
     same = [score for score in results if agrees(score.bpb, last.bpb, last.digits, score.digits)]
     most = max(score.digits for score in same)
     exact = [score for score in same if score.digits == most]
