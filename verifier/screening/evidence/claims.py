@@ -35,6 +35,7 @@ BEST_SEED = Rule(
     clause="R7",
     at_most=Confidence.NOTE,
     clear="Claim the mean of all seeds.",
+    classes=("EVIDENCE_SEEDS",),
 )
 ONE_SEED = Rule(
     id="claim-is-one-seed",
@@ -42,6 +43,7 @@ ONE_SEED = Rule(
     clause="R7",
     at_most=Confidence.NOTE,
     clear="Claim the mean of all seeds.",
+    classes=("EVIDENCE_SEEDS",),
 )
 ROUNDED = Rule(
     id="claim-rounding",

@@ -91,7 +91,7 @@ def _source(evidence: Evidence, log: ReadLog, embedded: Embedded) -> Iterator[Re
     }
     if not scripts or not embedded.whole or _same(text, scripts.values()):
         return
-    lines = Counter(text.split(b"\n"))
+    lines = set(text.split(b"\n"))
     near = min(scripts, key=lambda path: _distance(lines, scripts[path]))
     gone, new = changed_lines(text.split(b"\n"), scripts[near].split(b"\n"))
     said = (
@@ -124,9 +124,8 @@ def _same(text: bytes, scripts: Iterable[bytes]) -> bool:
     return any(plain == content.replace(b"\r\n", b"\n").rstrip(b"\n") for content in scripts)
 
 
-def _distance(lines: Counter[bytes], script: bytes) -> int:
-    others = Counter(script.split(b"\n"))
-    return (lines - others).total() + (others - lines).total()
+def _distance(lines: set[bytes], script: bytes) -> int:
+    return len(lines ^ set(script.split(b"\n")))
 
 
 def _ran(evidence: Evidence, log: ReadLog, embedded: Embedded) -> Iterator[Remark]:

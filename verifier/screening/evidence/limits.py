@@ -79,8 +79,10 @@ RULES = (
 
 TOLERATED_SECONDS = 0.5
 """Merged logs overshoot by up to 0.13 s: the loop looks at its clock once a step."""
-REFUSED_SECONDS = 1.0
-"""601.15 s was refused."""
+REFUSED_TRAINING_SECONDS = 1.0
+"""601.15 s of training was refused."""
+REFUSED_SCORING_SECONDS = 10.0
+"""616 s of scoring was refused; no ruling is known for less."""
 LONGEST_SOURCE = 400_000
 
 
@@ -109,31 +111,38 @@ def _cap(evidence: Evidence, log: ReadLog) -> Iterator[Remark]:
     if total is None or total.value <= cap:
         return
     size = int(total.value)
-    packed = _packed_bytes(evidence, log)
-    certain = model is not None and model + packed > cap
+    least = _least_code(evidence, log)
+    certain = model is not None and model + least > cap
     asked = Confidence.VIOLATION if certain else Confidence.REVIEW
     said = f"{log.path} says {size} bytes, {size - cap} over the cap"
     if model is not None and not certain:
-        said += f"; with its code packed it would be about {model + packed}"
+        said += f"; its model has {model}, and its code may weigh less packed"
     confidence = _strongest(evidence, log, asked)
     code = log.facts.code_bytes
     place = log.at(total.quote)
     yield remark(OVER_CAP, confidence, said, place, total=size, cap=cap, model=model, code=code)
 
 
-def _packed_bytes(evidence: Evidence, log: ReadLog) -> int:
-    """What the code that the log counts would weigh packed, from the source nearest to it."""
-    if log.log.last("code_bytes_packed") is not None:
-        return log.facts.code_bytes or 0
+def _least_code(evidence: Evidence, log: ReadLog) -> int:
+    """What the code weighs at the least when it is counted as the organizers counted it.
+
+    Exact where the log counts packed code; else half of what the nearest shipped script has
+    compressed, which minifying does not reach.
+    """
     counted = log.facts.code_bytes or 0
+    program = evidence.program
+    own = program is not None and program.entry.layer and program.entry.path in evidence.tree.files
+    if log.log.last("code_bytes_packed") is not None:
+        return counted
+    if own and program is not None and evidence.tree.size(program.entry.path) == counted:
+        return counted
     sources = [
         content
         for path, content in evidence.tree.files.items()
         if path.endswith(".py") and len(content) <= LONGEST_SOURCE
     ]
     nearest = min(sources, key=lambda content: abs(len(content) - counted), default=b"")
-    packed = len(lzma.compress(nearest)) * 5 // 4
-    return min(packed, counted) if counted else packed
+    return min(len(lzma.compress(nearest)) // 2, counted)
 
 
 def _packed(evidence: Evidence) -> Iterator[Remark]:
@@ -165,11 +174,8 @@ def _training(evidence: Evidence, log: ReadLog) -> Iterator[Remark]:
         return
     gpus = gpu_count(log)
     asked_gpus = evidence.policy.hardware.gpus
-    if not gpus or gpus >= asked_gpus:
-        refused = stop.seconds > limit + REFUSED_SECONDS
-        asked = Confidence.VIOLATION if refused else Confidence.REVIEW
-    else:
-        asked = Confidence.NOTE
+    refused = stop.seconds > limit + REFUSED_TRAINING_SECONDS
+    asked = _on_hardware(gpus, asked_gpus, refused=refused)
     said = f"{log.path} trains for {stop.seconds:.3f} s; the limit is {limit:g} s"
     if gpus and gpus < asked_gpus:
         shared = stop.seconds * gpus / asked_gpus
@@ -181,6 +187,13 @@ def _training(evidence: Evidence, log: ReadLog) -> Iterator[Remark]:
     confidence = _strongest(evidence, log, asked)
     seconds = stop.seconds
     yield remark(TRAIN_OVER, confidence, said, *places, seconds=seconds, limit=limit, gpus=gpus)
+
+
+def _on_hardware(gpus: int | None, asked: int, *, refused: bool) -> Confidence:
+    """What a clock over its limit is worth: the limits are meant for the track's GPUs."""
+    if gpus is not None and gpus < asked:
+        return Confidence.NOTE
+    return Confidence.VIOLATION if refused and gpus is not None else Confidence.REVIEW
 
 
 def gpu_count(log: ReadLog) -> int | None:
@@ -197,10 +210,9 @@ def _scoring(evidence: Evidence, log: ReadLog) -> Iterator[Remark]:
     seconds, place = stated_seconds[0], log.at(stated_seconds[1])
     gpus = gpu_count(log)
     if seconds > limit + TOLERATED_SECONDS:
-        full = not gpus or gpus >= evidence.policy.hardware.gpus
-        refused = seconds > limit + REFUSED_SECONDS
-        asked = Confidence.VIOLATION if refused else Confidence.REVIEW
-        confidence = _strongest(evidence, log, asked if full else Confidence.NOTE)
+        refused = seconds > limit + REFUSED_SCORING_SECONDS
+        asked = _on_hardware(gpus, evidence.policy.hardware.gpus, refused=refused)
+        confidence = _strongest(evidence, log, asked)
         said = f"{log.path} scores for {seconds:.1f} s; the limit is {limit:g} s"
         yield remark(SCORE_OVER, confidence, said, place, seconds=seconds, limit=limit, gpus=gpus)
         return
