@@ -35,11 +35,13 @@ def read_seeds(document: Mapping[str, object], numbers: Numbers) -> Seeds:
     found = Seeds()
     listed = _listed(document, found)
     for key, path, seed, value in _cells(document, listed):
-        found.used.add(key)
+        before = len(found.sources)
         if isinstance(value, dict):
             _row(found, seed, path, value, numbers)
         else:
             _cell(found, seed, path, value, key, numbers)
+        if len(found.sources) > before:
+            found.used.add(key)
     if not listed:
         listed = [seed for seed in found.bpbs if seed.isdigit()]
     found.seeds = tuple(dict.fromkeys(int(seed) for seed in listed if len(seed) <= 18))
@@ -144,7 +146,7 @@ def _cell(found: Seeds, seed: str, path: str, value: object, table: str, numbers
         _keep(found, "steps", seed, path, value, numbers)
     elif "loss" in name:
         _keep(found, "losses", seed, path, value, numbers)
-    elif isinstance(value, int | float) or "bpb" in name:
+    elif isinstance(value, int | float) or "bpb" in name or "score" in name:
         _keep(found, "bpbs", seed, path, value, numbers)
 
 

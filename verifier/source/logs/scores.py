@@ -31,7 +31,7 @@ _PROGRESS = re.compile(
 )
 _DIAGNOSTIC = re.compile(
     r"diag|debug|pre[-_ ]?quant|pre[-_ ]?ema|post[-_ ]?ema|post[-_ ]?(?:swa|average|train)|"
-    r"\bema bpb|candidate|best_averaging|selected|raw_|float|fp32|baseline|proxy|"
+    r"\bema\b|candidate|best_averaging|selected|raw_|float|fp32|baseline|proxy|"
     r"pass\W{0,2}1|only|gap|gain|delta|improve|probe|before|without|save",
     re.IGNORECASE,
 )
