@@ -166,7 +166,28 @@ def test_what_is_packed_beside_the_script_is_followed() -> None:
     runpy.run_path(f)
     """
     made = read({"train_gpt.py": textwrap.dedent(write_it)})
-    assert (made.entry.text, made.entry.layer) == (INNER, "lzma")
+    assert (made.entry.text, made.entry.layer) == (INNER, "lzma:a.py")
+
+
+def test_a_bundle_of_files_is_unpacked_and_followed() -> None:
+    """Promise: several files in one packed text, written to a folder and run from there."""
+    bundle = "\n# ===\n".join(["import inner\ninner.work()\n", INNER, "#include <x>\n"])
+    script = f"""
+    import lzma, tempfile, os, sys
+    parts = lzma.decompress({lzma.compress(bundle.encode())!r}).decode().split("\\n# ===\\n")
+    d = tempfile.mkdtemp()
+    for name, text in zip(["run.py", "inner.py", "k.cpp"], parts):
+        f = os.path.join(d, name); os.makedirs(os.path.dirname(f), exist_ok=True)
+        open(f, "w").write(text)
+    sys.path.insert(0, d)
+    exec(open(os.path.join(d, "run.py")).read())
+    """
+    made = read({"train_gpt.py": textwrap.dedent(script)})
+    assert [each.layer for each in made.units] == ["lzma", "", "lzma+lzma:inner.py"]
+    assert list(made.written) == ["/tmp/made/run.py", "/tmp/made/inner.py", "/tmp/made/k.cpp"]
+    work = made.function("work")
+    assert work is not None
+    assert made.reachable(work)
 
 
 def test_folders_that_a_script_searches_are_searched() -> None:

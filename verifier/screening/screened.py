@@ -102,12 +102,12 @@ class CodeWeights:
     """What the code weighs, three ways (R1), in bytes.
 
     `raw` is the entry script as shipped, `packed` the same minified and compressed by us as the
-    accepted convention does, `closure` every file that is executed or read at scoring; `counted`
-    names those files with their sizes.
+    accepted convention does (None: not asked, because it decides nothing), `closure` every file
+    that is executed or read at scoring; `counted` names those files with their sizes.
     """
 
     raw: int
-    packed: int
+    packed: int | None
     closure: int
     counted: Mapping[str, int]
 

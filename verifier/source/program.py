@@ -19,8 +19,9 @@ from verifier.source.scoping import Local
 from verifier.source.seeding import HELDOUT, TRAINING, seeds_of
 from verifier.source.settings import Setting, read_settings
 from verifier.source.steps import Binding
+from verifier.source.tracing import Does, Event
 from verifier.source.tree import Tree
-from verifier.source.units import Closed, Gathered, Unit, gather
+from verifier.source.units import Closed, Gathered, Unit, gather, relative
 from verifier.source.values import UNKNOWN, Environment, Unknown
 
 _LINE_CHARACTERS = 200
@@ -64,6 +65,10 @@ class Program:
         found = [each for each in self.functions if each.name == name]
         return min(found, key=lambda each: self.units.index(each.unit), default=None)
 
+    def of(self, node: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef) -> Function | None:
+        """The function of a definition, or of a unit's tree for its top level."""
+        return self._functions.by_node.get(id(node))
+
     def callees(self, function: Function) -> tuple[Function, ...]:
         """What `function` calls, starts or hands on to be called, live under the settings."""
         state = self._reaching.reached.get(function)
@@ -106,6 +111,23 @@ class Program:
     def value(self, expression: ast.expr, function: Function) -> object | Unknown:
         """What an expression of `function` stands for under the settings, or UNKNOWN."""
         return fold(expression, Local(self._reaching, self._state(function)))
+
+    @property
+    def written(self) -> Mapping[str, bytes | str]:
+        """The files that the script unpacks elsewhere before it uses them, by absolute path."""
+        files = self._gathered.world.files
+        return {path: held for path, held in files.items() if relative(path) is None}
+
+    def runs(self, unit: Unit) -> bool:
+        """Whether the top level of `unit` is reached."""
+        module = self._functions.module(unit)
+        return module is not None and module in self._reaching.reached
+
+    def events(self, does: Does) -> Iterator[Event]:
+        """The live calls that read, start, load, build or write, with what they are given."""
+        for _, body, event in self._gathered.events:
+            if event.does is does and self.live(self._functions.by_body[id(body)], event.node):
+                yield event
 
     def assignments(self, function: Function, name: str) -> tuple[Binding, ...]:
         """The live places where a local name of `function` gets a value, or a part of it does."""

@@ -34,6 +34,7 @@ class Does(StrEnum):
     STARTS = "starts"  # value: the arguments of a process
     IMPORTS = "imports"  # value: the name of a module
     READS = "reads"  # value: a path
+    WRITES = "writes"  # value: a path
     LOADS = "loads"  # value: the path of a shared library
     BUILDS = "builds"  # value: paths of native sources, or their text
 
@@ -399,8 +400,8 @@ def _first(arguments: list[Any], keywords: dict[str, Any], *names: str) -> objec
 def _open(trace: Trace, node: ast.Call, arguments: list[Any], keywords: dict[str, Any]) -> object:
     path = absolute(_first(arguments, keywords, "file"))
     mode = arguments[1] if len(arguments) > 1 else keywords.get("mode", "r")
-    if not isinstance(mode, str) or not {"w", "a", "x"} & set(mode):
-        trace.event(Does.READS, UNKNOWN if path is None else path, node)
+    writes = isinstance(mode, str) and bool({"w", "a", "x"} & set(mode))
+    trace.event(Does.WRITES if writes else Does.READS, UNKNOWN if path is None else path, node)
     return UNKNOWN if path is None else OpenFile(path)
 
 
@@ -414,10 +415,12 @@ def _read(trace: Trace, node: ast.Call, arguments: list[Any], _: dict[str, Any])
     return UNKNOWN
 
 
-def _write(trace: Trace, _: ast.Call, arguments: list[Any], __: dict[str, Any]) -> object:
+def _write(trace: Trace, node: ast.Call, arguments: list[Any], _: dict[str, Any]) -> object:
     match arguments:
         case [(OpenFile() | PurePosixPath()) as target, (str() | bytes()) as content, *_]:
             path = target.path if isinstance(target, OpenFile) else absolute(target)
+            if isinstance(target, PurePosixPath):
+                trace.event(Does.WRITES, path, node)
             trace.world.files[str(path)] = content
     return UNKNOWN
 
@@ -443,6 +446,11 @@ def _runs_file(trace: Trace, node: ast.Call, arguments: list[Any], named: dict[s
 def _replaces(trace: Trace, node: ast.Call, arguments: list[Any], _: dict[str, Any]) -> object:
     given = arguments[1] if len(arguments) > 1 else UNKNOWN
     return trace.event(Does.STARTS, given if isinstance(given, list) else arguments[1:], node)
+
+
+def _saves(trace: Trace, node: ast.Call, arguments: list[Any], named: dict[str, Any]) -> object:
+    path = arguments[1] if len(arguments) > 1 else named.get("f", UNKNOWN)
+    return trace.event(Does.WRITES, path, node)
 
 
 def _builds(trace: Trace, node: ast.Call, arguments: list[Any], named: dict[str, Any]) -> object:
@@ -530,6 +538,9 @@ _ACTIONS: Mapping[str, _Action] = {
     "torch.ops.load_library": _does(Does.LOADS),
     "torch.utils.cpp_extension.load": _builds,
     "torch.utils.cpp_extension.load_inline": _builds,
+    "torch.save": _saves,
+    "numpy.save": _does(Does.WRITES, "file"),
+    "numpy.savez": _does(Does.WRITES, "file"),
     "numpy.load": _does(Does.READS, "file"),
     "numpy.fromfile": _does(Does.READS, "file"),
     "numpy.memmap": _does(Does.READS, "filename"),

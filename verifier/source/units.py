@@ -24,7 +24,7 @@ _STARTERS = words(
     "exec eval run_path run_module spec_from_file_location SourceFileLoader import_module "
     "__import__ run call check_call check_output Popen system popen execv execvp execve execl "
     "CDLL LoadLibrary load_library load_inline load open read_text read_bytes fromfile memmap "
-    "SentencePieceProcessor glob"
+    "SentencePieceProcessor glob save savez write_text write_bytes"
 )
 
 
@@ -77,7 +77,7 @@ class Gathered:
 
     world: World
     units: list[Unit] = field(default_factory=list)
-    events: list[tuple[Unit, Event]] = field(default_factory=list)
+    events: list[tuple[Unit, Body, Event]] = field(default_factory=list)
     leads: dict[int, list[Unit]] = field(default_factory=dict)
     modules: dict[str, Unit] = field(default_factory=dict)
     closed: list[Closed] = field(default_factory=list)
@@ -146,23 +146,23 @@ class _Gathering:
         names.setdefault("__name__", "__main__" if main else path.removesuffix(".py"))
         names["__file__"] = f"{FOLDER}/{path}"
         trace = Trace(self._made.world, names)
-        self._follow(unit, trace, parsed.tree.body, depth)
+        self._follow(unit, found[0], trace, depth)
         self._imports(unit, depth)
         for body in found[1:]:
             if _starts_something(body):
                 assert not isinstance(body.node, ast.Module)
                 inner = Trace(self._made.world, {}, names)
                 inner.bind(body.node, [], {})
-                self._follow(unit, inner, body.node.body, depth)
+                self._follow(unit, body, inner, depth)
         return unit
 
-    def _follow(self, unit: Unit, trace: Trace, statements: list[ast.stmt], depth: int) -> None:
+    def _follow(self, unit: Unit, body: Body, trace: Trace, depth: int) -> None:
         before = len(self._made.world.events)
-        trace.follow(statements)
+        trace.follow(body.node.body)
         events = self._made.world.events[before:]
         for event in events:
             if id(event.node) not in self._made.leads:
-                self._made.events.append((unit, event))
+                self._made.events.append((unit, body, event))
                 self._lead(unit, trace, event, depth)
 
     def _lead(self, unit: Unit, trace: Trace, event: Event, depth: int) -> None:
@@ -180,10 +180,8 @@ class _Gathering:
 
     def _executes(self, unit: Unit, trace: Trace, event: Event, depth: int) -> None:
         match event.value:
-            case str() as text:
-                content = text.encode("utf-8", "surrogatepass")
-            case bytes() as content:
-                pass
+            case str() | bytes() as text:
+                content = _encoded(text)
             case _:
                 why = event.why or "what it executes is not known before it runs"
                 if not _evaluates(event.node):
@@ -219,12 +217,15 @@ class _Gathering:
         if known is not None and known in self._tree.files:
             name, layer = known, ""
         else:
-            name = unit.path
-            layer = "+".join(filter(None, (unit.layer, layer_of(content) or "written")))
-        if isinstance(content, str):
-            content = content.encode("utf-8", "surrogatepass")
-        found = self._take(name, layer, content, main=main, names={}, depth=depth + 1)
+            name, layer = self._written(unit, path, content)
+        found = self._take(name, layer, _encoded(content), main=main, names={}, depth=depth + 1)
         self._leads_to(event.node, found)
+
+    @staticmethod
+    def _written(unit: Unit, path: str, content: bytes | str) -> tuple[str, str]:
+        """Path and layer of a file that the script itself has written before it runs it."""
+        layer = "+".join(filter(None, (unit.layer, layer_of(content))))
+        return unit.path, f"{layer}:{path.rpartition('/')[2]}"
 
     def _leads_to(self, node: ast.AST, unit: Unit | None) -> None:
         if unit is not None:
@@ -252,14 +253,20 @@ class _Gathering:
         tail = dotted.replace(".", "/")
         for folder in dict.fromkeys(folders):
             for name in (f"{folder}/{tail}.py", f"{folder}/{tail}/__init__.py"):
-                known = relative(name)
-                if known is not None and known in self._tree.files:
-                    content = self._tree.files[known]
-                    found = self._take(known, "", content, main=False, names={}, depth=depth + 1)
+                content = self._made.world.files.get(name)
+                if content is not None:
+                    known = relative(name)
+                    path, layer = (known, "") if known else self._written(unit, name, content)
+                    source = _encoded(content)
+                    found = self._take(path, layer, source, main=False, names={}, depth=depth + 1)
                     self._leads_to(node, found)
                     if found is not None:
                         self._made.modules.setdefault(dotted, found)
                     return
+
+
+def _encoded(content: str | bytes) -> bytes:
+    return content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
 
 
 def _starts_something(body: Body) -> bool:

@@ -130,6 +130,8 @@ def applied(base: Any, method: str, arguments: list[Any], keywords: dict[str, An
     if method in ("keys", "values", "items"):
         return list(result)
     layer = layer_of(base)
+    if layer and isinstance(result, list):
+        return [with_layer(part, layer) for part in result]
     return with_layer(result, layer) if layer else result
 
 
@@ -154,6 +156,8 @@ _FUNCTIONS: Mapping[str, Callable[..., object]] = {
     "dict": dict,
     "chr": chr,
     "ord": ord,
+    "zip": lambda *given, **_: list(zip(*given, strict=False)),
+    "enumerate": lambda given, start=0: list(enumerate(given, start)),
 }
 BUILTINS = frozenset({*_FUNCTIONS, "str", "bytes", "bytearray", "range"})
 PURE_FUNCTIONS: Mapping[str, Callable[..., object]] = {

@@ -212,7 +212,7 @@ def _code(screening: Screening) -> str:
     more = len(weights.counted) - len(files)
     return _line(
         f"{weights.raw:,} bytes raw",
-        f"{weights.packed:,} packed",
+        "" if weights.packed is None else f"{weights.packed:,} packed",
         f"{weights.closure:,} in all that is read at scoring",
         "" if not files else f"({', '.join(files)}{f' and {more} more' if more else ''})",
     )
