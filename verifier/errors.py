@@ -7,6 +7,7 @@ submission are never exceptions: they are `records.Finding`s and `records.Protoc
 
     VerifierError                      70  something of ours failed
     ├── RequestError                   64  what the caller asked for or handed over cannot be used
+    │   ├── NothingSubmitted           64  what was named is there and adds no submission
     │   └── BadInput                   64  a file given to us is wrong; names file, place and remedy
     │       ├── BadPolicy              64  a policy file: unknown, missing or impossible key
     │       ├── BadSubmission          64  a submission folder cannot be read as one
@@ -50,6 +51,10 @@ class RequestError(VerifierError):
     """The caller's request, or something handed over with it, cannot be used."""
 
     exit_code = 64
+
+
+class NothingSubmitted(RequestError):
+    """What was named is there, and holds or adds no submission."""
 
 
 class BadInput(RequestError):

@@ -98,6 +98,20 @@ def clone(tmp_path: Path) -> Path:
     return contest.made()
 
 
+def test_a_request_that_adds_no_submission_is_nothing_to_screen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A gate must let a change of the documentation through."""
+    contest = Contest(tmp_path / "clone")
+    contest.on_main({"README.md": "# Golf\n"}, day=0)
+    contest.pull(1, {"docs/notes.md": "hello\n"}, day=1)
+    reference = f"{contest.made()}#1"
+    assert run(["screen", reference]) == 0
+    assert "adds no submission" in capsys.readouterr().err
+    assert run(["screen", reference, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["exit_code"] == 0
+
+
 def test_a_triage_writes_every_file_and_counts(
     clone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,6 +7,8 @@ neither torch nor an engine.
 from __future__ import annotations
 
 import datetime
+import json
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from verifier.errors import RequestError
+from verifier.errors import NothingSubmitted, RequestError
 
 if TYPE_CHECKING:
     from verifier.policy import Policy
@@ -93,12 +95,19 @@ def screen(
     from verifier.submission.submitted import submitted
 
     rules = policies.load(policy).policy
-    candidates = submitted(reference)
+    chosen = Format.JSON if as_json else format
+    try:
+        candidates = submitted(reference)
+    except NothingSubmitted as nothing:
+        # A change of the documentation is no fault of its author's.
+        if chosen is Format.JSON:
+            print(json.dumps({"nothing_submitted": nothing.message, "exit_code": 0}))
+        Console(stderr=True, highlight=False).print(nothing.message, soft_wrap=True, markup=False)
+        return 0
     screening = _screened(candidates[0], rules)
     said = _said(candidates, rules)
     if out is not None:
         told.write_screening(screening, out, ALL, said, fail_on.value)
-    chosen = Format.JSON if as_json else format
     if chosen is Format.TABLE:
         told.render_screening(screening, _console(), ALL, said)
     else:
@@ -190,8 +199,6 @@ def leaderboard(
 
     Beside it, where the README's own table says otherwise.
     """
-    import json
-
     from verifier import policy as policies
     from verifier import store
     from verifier.cli.watching import watcher
@@ -244,8 +251,6 @@ def _exit_code(answer: Answer, fail_on: FailOn) -> int:
 
 def _clone(repository: str) -> tuple[Path, str]:
     """Where a repository lies, and "owner/repo" where it was named so and fetched."""
-    import re
-
     from verifier import store
 
     if Path(repository).is_dir():

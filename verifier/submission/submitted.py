@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from verifier.errors import RequestError
+from verifier.errors import NothingSubmitted
 from verifier.submission.archive import unpack
 from verifier.submission.contents import contents_of
 from verifier.submission.gathering import IGNORED, SUBMISSION_BOUNDS, Contents, Gathering
@@ -34,8 +34,8 @@ class Submitted:
 def submitted(reference: str) -> tuple[Submitted, ...]:
     """Read what `reference` names, every candidate of it, the submission first.
 
-    Raises RequestError when there is no such thing or it holds no submission, BadSubmission for a
-    tarball that cannot be unpacked, MissingTool without git where git is needed.
+    Raises RequestError when there is no such thing, NothingSubmitted when it adds no submission,
+    BadSubmission for a tarball that cannot be unpacked, MissingTool without git where it is needed.
     """
     match parse(reference):
         case GivenFolder(path):
@@ -48,7 +48,7 @@ def submitted(reference: str) -> tuple[Submitted, ...]:
             with opened(in_git) as found:
                 request = found.request
                 if not request.folders:
-                    raise RequestError(f"{reference}: {'; '.join(request.notes)}")
+                    raise NothingSubmitted(f"{reference}: {'; '.join(request.notes)}")
                 return tuple(
                     Submitted(
                         folder=folder.path,
