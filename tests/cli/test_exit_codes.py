@@ -49,6 +49,22 @@ def test_every_failure_of_ours_ends_in_its_code_and_says_the_remedy(
     assert "→" in said.err
 
 
+def test_a_strangers_name_in_a_failure_stays_on_its_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A runner obeys lines that begin with two colons, a terminal its escapes."""
+    name = "a\n::error::b ##[group]c \x1b[2J\u202e"
+
+    def fail(*_: object) -> None:
+        raise errors.RequestError(f"{name} is no folder", remedy=f"look at {name}")
+
+    monkeypatch.setattr(pipeline, "verify", fail)
+    assert run(["verify", "somewhere", "--quiet"]) == 64
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 2
+    assert said.replace("\n", "").isprintable() and "##[" not in said
+
+
 def test_a_machine_reads_a_failure_as_json(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -27,6 +27,8 @@ from rich.markup import escape
 
 from verifier.cli.commands import app
 from verifier.errors import Interrupted, VerifierError
+from verifier.report.harmless import legible
+from verifier.report.lettering import uncommanded
 
 USAGE, FAILED = 64, 70
 DEBUG_VARIABLE = "VERIFIER_DEBUG"
@@ -92,10 +94,11 @@ def _say_usage(wrong: typer.TyperException, *, as_json: bool) -> None:
 
 
 def _say(word: str, text: str, remedy: str = "") -> None:
+    """One line, whatever name of a stranger's stands in it."""
     console = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
-    console.print(f"[bold]{word}:[/bold] {escape(text)}")
+    console.print(f"[bold]{word}:[/bold] {escape(uncommanded(legible(text)))}")
     if remedy:
-        console.print(f"  → {escape(remedy)}")
+        console.print(f"  → {escape(uncommanded(legible(remedy)))}")
 
 
 def _interrupt(_: int, __: FrameType | None) -> NoReturn:

@@ -11,6 +11,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from verifier.report import clipped
+from verifier.report.harmless import legible
+from verifier.report.lettering import uncommanded
 from verifier.watch import Progress as Watched
 from verifier.watch import Unwatched, Watch
 
@@ -47,7 +49,9 @@ class Shown:
 
     def note(self, text: str) -> None:
         """One sentence."""
-        self._console.print(f"[yellow]![/yellow] {escape(text)}", soft_wrap=True)
+        self._console.print(
+            f"[yellow]![/yellow] {escape(uncommanded(legible(text)))}", soft_wrap=True
+        )
 
 
 class _Unseen:
