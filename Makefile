@@ -15,7 +15,7 @@ STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
 .PHONY: help setup engine stop-engine demo test slow coverage lint format docs labels cheats bench \
-  images record-facts lock clean
+  images record-facts try-action lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ cheats: engine ## every cheat and every honest example, expected and got (an hou
 
 bench: engine ## the figures of the closing table: ratios, medians of interleaved runs
 	@$(RUN)/python -m tests.bench
+
+try-action: setup ## the CI action on pull requests of a clone: make try-action CLONE=… PULLS="1 2"
+	@$(RUN)/python -m tests.cli.try_action "$(CLONE)" $(PULLS)
 
 images: engine ## build the CUDA image for real and try it (gigabytes)
 	@$(RUN)/python tools/check_cuda_image.py --locked

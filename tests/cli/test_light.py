@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -38,7 +39,20 @@ def test_reading_a_submission_loads_nothing_that_runs_or_draws() -> None:
     assert not found & set(HEAVY)
 
 
-@pytest.mark.parametrize("command", ["--help", "explain --help", "recheck --help"])
+def test_screen_itself_loads_nothing_that_runs_or_draws(tmp_path: Path) -> None:
+    """The whole command, in every format but the table's own."""
+    (tmp_path / "train_gpt.py").write_text("print(1)\n")
+    (tmp_path / "submission.json").write_text('{"name": "x", "val_bpb": 1.1}')
+    for form in ("table", "sarif"):
+        command = ["screen", str(tmp_path), "--format", form, "--out", str(tmp_path / "out")]
+        found = loaded(f"from verifier.cli.main import run\nassert run({command!r}) in (0, 2)")
+        assert "verifier.screening.screen" in found
+        assert not found & set(HEAVY)
+
+
+@pytest.mark.parametrize(
+    "command", ["--help", "screen --help", "triage --help", "explain --help", "recheck --help"]
+)
 def test_help_loads_no_room(command: str) -> None:
     """It answers at once: rooms are entered when a command runs."""
     found = loaded(f"from verifier.cli.main import run\nassert run({command.split()!r}) == 0")

@@ -158,6 +158,15 @@ def screening(**more: object) -> Screening:
     return Screening(**made)  # type: ignore[arg-type]
 
 
+def placeless() -> Screening:
+    """Remarks about the whole of it, which is no place."""
+    remarks = tuple(
+        remark(rule, confidence=confidence, locations=(Location(path=""),))
+        for rule, confidence in (("delta-on-window", Confidence.REVIEW), ("x", Confidence.NOTE))
+    )
+    return screening(answer=Answer.REVIEW, remarks=remarks)
+
+
 def empty() -> Screening:
     """A folder with nothing in it that anybody could read."""
     return screening(

@@ -87,6 +87,13 @@ def test_ten_of_a_kind_are_annotated_and_the_rest_is_counted() -> None:
     assert "16 more remarks in the step's summary" in told.as_format(found, "github", make.RULES)
 
 
+def test_what_is_about_the_whole_is_annotated_without_a_place() -> None:
+    """No empty file's name, which a runner would take for the root."""
+    for command in commands(make.placeless()):
+        assert set(command.properties) == {"title"}
+    assert "(empty)" not in told.as_format(make.placeless(), "md", make.RULES)
+
+
 @pytest.mark.parametrize("name", SCREENINGS)
 def test_only_annotations_are_commands(name: str) -> None:
     """Whatever stands in a submission."""

@@ -20,7 +20,12 @@ from verifier.screening import Confidence
 from verifier.screening.screened import Answer
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-SCREENINGS = {"plain": make.screening, "empty": make.empty, "hostile": make.hostile}
+SCREENINGS = {
+    "plain": make.screening,
+    "empty": make.empty,
+    "placeless": make.placeless,
+    "hostile": make.hostile,
+}
 ANY = st.text(st.characters(exclude_categories=()), max_size=60)
 
 

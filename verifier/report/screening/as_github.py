@@ -58,7 +58,7 @@ def value(text: str) -> str:
 
 
 def _annotation(remark: Remark, rule: Rule, folder: str) -> str:
-    first = remark.locations[0] if remark.locations else None
+    first = next(iter(wording.places(remark)), None)
     properties = [] if first is None else _place(first, folder)
     properties.append(f"title={value(clipped(_title(remark), TITLE_SHOWN))}")
     return f"::{_LEVELS[remark.confidence]} {','.join(properties)}::{data(_message(remark, rule))}"
@@ -77,7 +77,7 @@ def _title(remark: Remark) -> str:
 
 def _message(remark: Remark, rule: Rule) -> str:
     parts = [remark.said, rule.sentence]
-    for place in remark.locations[:PLACES_SAID]:
+    for place in wording.places(remark)[:PLACES_SAID]:
         text = f": {place.text.strip()}" if place.text.strip() else ""
         parts.append(f"{wording.where(place)}{text}")
     if remark.inherited_from:

@@ -219,8 +219,8 @@ def _remark(remark: Remark, each: wording.Found, places: dict[str, int]) -> list
         clipped(remark.said, SAID_SHOWN),
         [[clipped(name), clipped(wording.figure(value), LINE_SHOWN)] for name, value in values],
         clipped(remark.inherited_from, NAME_SHOWN),
-        [_place(place) for place in remark.locations[:PLACES_SAID]],
-        max(0, len(remark.locations) - PLACES_SAID),
+        [_place(place) for place in wording.places(remark)[:PLACES_SAID]],
+        max(0, len(wording.places(remark)) - PLACES_SAID),
     ]
 
 

@@ -83,6 +83,6 @@ def _told(case: Element, each: wording.Found, *, failed: bool) -> None:
 def _lines(remark: Remark) -> list[str]:
     places = [
         f"{wording.where(place)}{f': {place.text.strip()}' if place.text.strip() else ''}"
-        for place in remark.locations[:PLACES_SAID]
+        for place in wording.places(remark)[:PLACES_SAID]
     ]
     return [remark.said, *places]

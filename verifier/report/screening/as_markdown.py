@@ -63,10 +63,10 @@ def _finding(each: wording.Found) -> Iterator[str]:
         yield ""
     for remark in each.remarks[:REMARKS_SAID]:
         yield f"- {prose(remark.said)}{_inherited(remark)}"
-        for place in remark.locations[:PLACES_SAID]:
+        for place in wording.places(remark)[:PLACES_SAID]:
             yield f"  - {_place(place)}"
-        if len(remark.locations) > PLACES_SAID:
-            yield f"  - and {len(remark.locations) - PLACES_SAID} more"
+        if len(wording.places(remark)) > PLACES_SAID:
+            yield f"  - and {len(wording.places(remark)) - PLACES_SAID} more"
     if len(each.remarks) > REMARKS_SAID:
         yield f"- and {len(each.remarks) - REMARKS_SAID} more"
     if each.rule.clear:
@@ -99,7 +99,7 @@ def _notes(notes: Sequence[wording.Found]) -> Iterator[str]:
     yield ""
     for each in notes:
         for remark in each.remarks[:REMARKS_SAID]:
-            first = f" ({_place(remark.locations[0])})" if remark.locations else ""
+            first = f" ({_place(wording.places(remark)[0])})" if wording.places(remark) else ""
             yield f"- {prose(remark.rule)}: {prose(remark.said)}{first}"
         if len(each.remarks) > REMARKS_SAID:
             yield f"- {prose(each.rule.id)}: {len(each.remarks) - REMARKS_SAID} more"

@@ -122,7 +122,7 @@ def _results(
 
 
 def _result(remark: Remark, screening: Screening, about: dict[str, Any]) -> dict[str, Any]:
-    unpacked = [wording.where(place) for place in remark.locations if place.layer]
+    unpacked = [wording.where(place) for place in wording.places(remark) if place.layer]
     said = f"{remark.said} ({', '.join(unpacked[:PLACES_SAID])})" if unpacked else remark.said
     inherited = {"inherited_from": clipped(remark.inherited_from)} if remark.inherited_from else {}
     return {
@@ -130,7 +130,7 @@ def _result(remark: Remark, screening: Screening, about: dict[str, Any]) -> dict
         "level": _LEVELS[remark.confidence],
         "message": {"text": message(said)},
         "locations": [
-            _location(place, screening.folder) for place in remark.locations[:PLACES_SAID]
+            _location(place, screening.folder) for place in wording.places(remark)[:PLACES_SAID]
         ],
         "partialFingerprints": {"screening/v1": _fingerprint(remark)},
         "properties": {**about, **inherited},
@@ -158,6 +158,6 @@ def address(folder: str, path: str) -> str:
 
 def _fingerprint(remark: Remark) -> str:
     """The same while rule, file and line's text are, wherever the line stands."""
-    first = remark.locations[0] if remark.locations else Location(path="")
+    first = next(iter(wording.places(remark)), Location(path=""))
     parts = (remark.rule, first.path, first.layer, first.text.strip())
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]

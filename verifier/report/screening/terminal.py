@@ -86,9 +86,9 @@ def _finding(each: wording.Found, console: Console) -> None:
         paragraph(console, remark.said, INDENT, at_most=SAID_SHOWN)
         if remark.inherited_from:
             paragraph(console, f"already in {remark.inherited_from}", 2 * INDENT, style="dim")
-        for place in remark.locations[:PLACES_SAID]:
+        for place in wording.places(remark)[:PLACES_SAID]:
             _place(place, console)
-        _more(len(remark.locations) - PLACES_SAID, console)
+        _more(len(wording.places(remark)) - PLACES_SAID, console)
     _more(len(each.remarks) - REMARKS_SAID, console)
     if each.rule.clear:
         paragraph(console, f"→ {each.rule.clear}", INDENT, hanging=2, at_most=SAID_SHOWN)
@@ -103,7 +103,7 @@ def _place(place: Location, console: Console) -> None:
 
 
 def _note(remark: Remark, console: Console) -> None:
-    first = f" ({wording.where(remark.locations[0])})" if remark.locations else ""
+    first = f" ({wording.where(wording.places(remark)[0])})" if wording.places(remark) else ""
     paragraph(
         console, f"· {remark.rule}: {remark.said}{first}", INDENT, hanging=2, at_most=SAID_SHOWN
     )

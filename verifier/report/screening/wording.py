@@ -111,6 +111,11 @@ def joined(folder: str, path: str) -> str:
     return path if outside else f"{folder.strip('/')}/{path}"
 
 
+def places(remark: Remark) -> tuple[Location, ...]:
+    """Where it is; nowhere for what is about the submission as a whole."""
+    return tuple(place for place in remark.locations if place.path)
+
+
 def where(place: Location) -> str:
     """ "train_gpt.py:12 in lzma+base85"."""
     line = f":{place.line}" if place.line else ""
