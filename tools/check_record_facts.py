@@ -3,8 +3,8 @@
     python tools/check_record_facts.py --clone PATH --facts record_facts.csv [--show KIND]
 
 Reads `main` of a clone of the competition's repository, screens every folder that a fact is about,
-and says for each fact whether a remark of the rule that its kind stands for cites the same files
-and lines. Executes nothing. Not part of the tests: the clone is not shipped.
+rebuilds the leaderboard, and says for each fact whether a remark of the rule that its kind stands
+for cites the same files and lines. Executes nothing. Not part of the tests: no clone is shipped.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import csv
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,9 +23,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from verifier import policy
+from verifier.history.leaderboard import leaderboard
 from verifier.screening import Remark
-from verifier.screening.evidence import check, read_evidence
-from verifier.source import Tree, read_program
+from verifier.screening.screen import screen
+from verifier.source import Tree
+from verifier.watch import Unwatched
 
 POLICY = "track_10min_16mb_as_ruled"
 LARGEST = 8_000_000
@@ -59,7 +62,7 @@ RULES_OF: Mapping[str, tuple[str, ...]] = {
         *("seeds-fewer-than-claimed", "seeds-fewer-than-asked", "readme-seeds-without-log"),
     ),
     "missing_log": ("log-missing",),
-    "duplicate_log": ("log-duplicate",),
+    "duplicate_log": ("log-duplicate", "shared-log"),
     "log_has_no_final_score": ("log-without-score",),
     "log_has_two_runs": ("log-of-several-runs",),
     "log_resumed_run": ("log-of-resumed-run",),
@@ -93,27 +96,33 @@ RULES_OF: Mapping[str, tuple[str, ...]] = {
     "readme_refers_missing_file": ("readme-file-missing",),
     "readme_log_mismatch": ("readme-differs-from-logs",),
     "readme_json_mismatch": ("readme-differs-from-claim",),
+    "train_data_used_after_training": ("calibrated-after-training",),
+    "p_ge_0.01": ("record-p-value",),
+    "p_ge_0.01_for_0.005_nats": ("record-p-margin",),
+    "improvement_lt_0.005_nats": ("record-margin",),
+    "single_run_no_p_value": ("record-single-run",),
+    "leaderboard_mismatch": ("leaderboard-differs",),
+    "folder_not_on_leaderboard": ("not-on-leaderboard",),
+    "readme_admits_p_ge_0.01": ("leaderboard-p-value",),
 }
-"""Kind of fact → the rules that may show it. Over the history: significance and the leaderboard."""
+"""Kind of fact → the rules that may show it."""
 
-OF_THE_HISTORY: Mapping[str, str] = {
-    "p_ge_0.01": "record-p-value",
-    "p_ge_0.01_for_0.005_nats": "record-p-value",
-    "improvement_lt_0.005_nats": "record-margin",
-    "single_run_no_p_value": "record-single-run",
-    "leaderboard_mismatch": "leaderboard-differs",
-    "folder_not_on_leaderboard": "not-on-leaderboard",
-    "readme_admits_p_ge_0.01": "record-p-value",
-}
+OF_THE_TABLE = frozenset(
+    {
+        *("p_ge_0.01", "p_ge_0.01_for_0.005_nats", "improvement_lt_0.005_nats"),
+        *("single_run_no_p_value", "leaderboard_mismatch", "folder_not_on_leaderboard"),
+        "readme_admits_p_ge_0.01",
+    }
+)
+"""Kinds whose README.md is the repository's."""
 
 LEFT_OUT: Mapping[str, str] = {
     "script_crashes_with_default_env": "shown by running the script; screening runs nothing",
     "script_crashes_on_full_run": "shown by running the script; screening runs nothing",
     "prep_script_overcounts_bytes": "measured by running the data preparation on documents",
     "readme_internal_mismatch": "two sentences of one README, in prose",
-    "train_data_used_after_training": "a source rule (room `screening/rules`), not evidence",
 }
-"""Kinds that this room does not cover, and why."""
+"""Kinds that screening does not cover, and why."""
 
 
 class Outcome(StrEnum):
@@ -126,7 +135,6 @@ class Outcome(StrEnum):
     MISSED = "missed"
     CONTRADICTED = "contradicted"
     LEFT_OUT = "left out"
-    HISTORY = "history's"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +186,6 @@ def places(fact: Fact, paths: Sequence[str]) -> set[tuple[str, int]]:
 
 def outcome(fact: Fact, remarks: Sequence[Remark], paths: Sequence[str]) -> Outcome:
     """What the remarks of one folder make of a fact about it."""
-    if fact.kind in OF_THE_HISTORY:
-        return Outcome.HISTORY
     if fact.kind not in RULES_OF:
         return Outcome.LEFT_OUT
     own = [remark for remark in remarks if remark.rule in RULES_OF[fact.kind]]
@@ -259,19 +265,22 @@ def _git(clone: Path, *words: str) -> bytes:
 
 def judged(clone: Path, facts: Sequence[Fact]) -> Iterator[tuple[Fact, Outcome, list[Remark]]]:
     """Every fact with its outcome and the remarks of its rules."""
-    rules = policy.load(POLICY).policy
+    rules = policy.load(POLICY)
     by_folder: dict[str, list[Fact]] = defaultdict(list)
     for fact in facts:
         by_folder[fact.folder].append(fact)
+    with tempfile.TemporaryDirectory() as store:
+        board = leaderboard(clone, rules, Path(store), Unwatched())
+    of_table = {standing.folder: standing.remarks for standing in board.standings}
     for folder, own in by_folder.items():
         tree = read_tree(clone, folder)
-        program = read_program(tree)
-        evidence = read_evidence(tree, folder=f"records/{folder}", policy=rules, program=program)
-        remarks = list(check(evidence))
+        path = f"records/{folder}"
+        screening = screen(tree, folder=path, digest="", policy=rules.policy)
+        remarks = [*screening.remarks, *of_table.get(path, ())]
         for fact in own:
             mapped = RULES_OF.get(fact.kind, ())
             found = [remark for remark in remarks if remark.rule in mapped]
-            yield fact, outcome(fact, remarks, tree.paths), found
+            yield fact, outcome(fact, remarks, (*tree.paths, "README.md")), found
 
 
 def main() -> int:
@@ -288,7 +297,7 @@ def main() -> int:
     for fact, result, remarks in judged(options.clone, facts):
         table[fact.kind][result] += 1
         wanted = options.show == fact.kind or (
-            options.show == "missed" and result not in (Outcome.EXACT, Outcome.HISTORY)
+            options.show == "missed" and result is not Outcome.EXACT
         )
         if wanted:
             print(f"{result}: {fact.folder}: {fact.kind}: {fact.evidence[:400]}")
