@@ -21,6 +21,7 @@ from verifier.history.workers import Read
 from verifier.policy import Policy
 from verifier.screening.screen import read
 from verifier.screening.screened import Screening
+from verifier.screening.weighing import Pack
 from verifier.screening.written import Mismatch, from_json, to_json
 from verifier.submission.candidates import Folder
 from verifier.submission.contents import contents_of
@@ -101,7 +102,13 @@ def _read(repository: Repository, policy: Policy, asked: list[Any]) -> bytes:
         lent=tuple((where, identity) for where, identity in lent),
     )
     contents = contents_of(repository, folder)
-    reading = read(contents.tree, folder=path, digest=contents.digest, policy=policy)
+    reading = read(
+        contents.tree,
+        folder=path,
+        digest=contents.digest,
+        policy=policy,
+        pack=Pack.NEVER,
+    )
     source = reduced(reading.texts)
     screening = to_json(reading.screening) | {"source_digest": source.digest}
     refused = [f"{each.path}: {each.reason}" for each in contents.objections[:OBJECTIONS]]

@@ -23,9 +23,10 @@ from verifier.policy import Policy
 from verifier.screening.evidence import Evidence, check, claimed_seeds, read_evidence
 from verifier.screening.finding import Confidence, Remark
 from verifier.screening.rules import registry
-from verifier.screening.screened import Answer, Run, Screening
+from verifier.screening.screened import Answer, CodeWeights, Run, Screening
 from verifier.screening.seed_table import standing
-from verifier.source import Program, Tree, find_launch, read_program
+from verifier.screening.weighing import Pack, weigh_code
+from verifier.source import Program, Tree, find_launch, read_closure, read_program
 
 MANIFEST, README = "verify.yaml", "README.md"
 
@@ -43,11 +44,11 @@ def screen(tree: Tree, *, folder: str, digest: str, policy: Policy) -> Screening
 
     Never raises for what a tree holds; what cannot be read is a remark.
     """
-    return read(tree, folder=folder, digest=digest, policy=policy).screening
+    return read(tree, folder=folder, digest=digest, policy=policy, pack=Pack.ALWAYS).screening
 
 
-def read(tree: Tree, *, folder: str, digest: str, policy: Policy) -> Read:
-    """The same with the source's texts, for those who compare sources."""
+def read(tree: Tree, *, folder: str, digest: str, policy: Policy, pack: Pack) -> Read:
+    """The same with the source's texts, for those who compare sources; `pack`: when to weigh."""
     began = time.monotonic()
     launch = find_launch(tree)  # 3
     program = read_program(tree, launch)  # 4
@@ -60,7 +61,7 @@ def read(tree: Tree, *, folder: str, digest: str, policy: Policy) -> Read:
         answer=answer(remarks),  # 8
         claimed=evidence.claimed,
         logs=evidence.logs,
-        weights=None,  # 5
+        weights=_weights(program, tree, evidence, policy, pack),  # 5
         entry=program.entry.path if program else "",
         command=launch.command if launch else "",
         remarks=remarks,
@@ -78,6 +79,25 @@ def answer(remarks: Iterable[Remark]) -> Answer:
     if Confidence.VIOLATION in confidences:
         return Answer.VIOLATION
     return Answer.REVIEW if Confidence.REVIEW in confidences else Answer.NOTHING_FOUND
+
+
+def _weights(
+    program: Program | None, tree: Tree, evidence: Evidence, policy: Policy, pack: Pack
+) -> CodeWeights | None:
+    """What the code weighs beside the largest model that logs or claim tell of."""
+    if program is None:
+        return None
+    models = [log.model_bytes for log in evidence.logs if log.model_bytes]
+    if not models and evidence.claimed and evidence.claimed.model_bytes:
+        models = [evidence.claimed.model_bytes]
+    return weigh_code(
+        program,
+        read_closure(program, tree),
+        tree,
+        pack=pack,
+        model_bytes=max(models, default=None),
+        cap_bytes=policy.size.cap_bytes,
+    )
 
 
 def _of_source(program: Program | None, tree: Tree) -> Iterator[Remark]:
