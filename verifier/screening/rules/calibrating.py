@@ -68,6 +68,8 @@ def _after_training(program: Program, story: Story) -> Iterator[Remark]:
     ]
     if not later:
         return
+    whole = [event for event in later if event.hooked or event.turns]
+    later = whole or later
     seconds = limit_seconds(end)
     said = f"Line {_line(later[0])} runs the model on training data after the training loop"
     if seconds is None:
@@ -75,6 +77,8 @@ def _after_training(program: Program, story: Story) -> Iterator[Remark]:
     elif seconds < TRAIN_SECONDS:
         confidence = Confidence.NOTE
         rest = f", which ends {TRAIN_SECONDS - seconds:g} s before the limit of 600 s."
+    elif not whole:
+        confidence, rest = Confidence.REVIEW, ", once and without a hook."
     else:
         confidence, rest = Confidence.VIOLATION, f", which runs for {seconds:g} s."
     yield Remark(

@@ -53,10 +53,10 @@ def check(program: Program, tree: Tree) -> Iterator[Remark]:
                 continue
             if relation is Relation.WITHIN:
                 told.add(id(learned.node))
-                yield _judged(program, story, learned, score, score is found[-1])
+                yield _judged(program, story, learned, score, last=score is found[-1])
             elif relation is Relation.NEARBY:
                 told.add(id(learned.node))
-                yield _nearby(program, learned, score)
+                yield _nearby(program, story, learned, score)
 
 
 def _judged(program: Program, story: Story, learned: Learned, score: Scored, last: bool) -> Remark:
@@ -77,7 +77,9 @@ def _judged(program: Program, story: Story, learned: Learned, score: Scored, las
     )
 
 
-def _nearby(program: Program, learned: Learned, score: Scored) -> Remark:
+def _nearby(program: Program, story: Story, learned: Learned, score: Scored) -> Remark:
+    if _only_context(story, learned, score):
+        return _judged(program, story, learned, score, last=False)
     line, counted = getattr(learned.node, "lineno", 0), getattr(score.node, "lineno", 0)
     return Remark(
         rule=LEARNED_IN_LOOP.id,

@@ -184,10 +184,12 @@ def enter(
     if routine.owner is not None:
         arguments = [routine.owner, *arguments]
     frame = Frame({}, routine.frame)
-    before = world.frame, world.place, world.path, world.hooks
+    before = world.frame, world.place, world.path
     path = world.paths.setdefault((world.path, id(node)), len(world.paths) + 1)
     _bind_parameters(world, body.args, frame, arguments, keywords, routine.frame)
-    world.frame, world.place, world.path = frame, routine.place, path
+    world.place, world.path = routine.place, path
+    world.callers.append(world.frame)
+    world.frame = frame
     world.depth += 1
     world.following.append(id(body))
     if isinstance(body, ast.Lambda):
@@ -196,7 +198,9 @@ def enter(
         world.execute(world, body.body)
     world.following.pop()
     world.depth -= 1
-    world.frame, world.place, world.path, world.hooks = before
+    world.callers.pop()
+    world.hooked.discard(id(frame))
+    world.frame, world.place, world.path = before
     result = NONE if frame.returned is None else frame.returned
     return _with_owner(world, result, routine.owner)
 

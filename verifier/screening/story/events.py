@@ -108,6 +108,14 @@ class Cut:
     length: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Slice:
+    """Held-out data was sliced here, in these turns."""
+
+    node: ast.AST
+    turns: tuple[Turn, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """Bounds of a slice, as they are written; "" for an open end."""

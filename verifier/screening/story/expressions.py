@@ -288,26 +288,44 @@ def _subscript(world: World, node: ast.Subscript) -> Value:
     if isinstance(base[2], Outside):
         return world.folded(node)
     key = _index(world, node.slice)
-    if isinstance(base[2], Several):
-        at, parts = key[2], base[2].parts
-        if isinstance(at, int) and -len(parts) <= at < len(parts):
-            return parts[at]
+    known = _item(world, base, key[2])
+    if known is not None:
+        return known
     index = world.content(key)
-    carried = world.raw(base)
-    marks = base[0] | (index & ~CLOCK)
-    if carried & HELD_OUT and not carried & (COMPUTED | HISTOGRAM | PATH):
-        marks = (marks & ~world.slice_bits) | world.slice_mark(node)
-        marks |= SAMPLED if index & RANDOM else 0
-    if carried & (HELD_OUT | PLACE) and not carried & (COMPUTED | HISTOGRAM):
-        marks |= world.cut_mark(node, key[2].stop) if isinstance(key[2], range) else 0
-    if carried & (HELD_OUT | COMPUTED):
-        marks |= spans(world, node.slice)
-        if carried & COMPUTED and index & MATCHES:
-            world.mask(carried | index, node)
+    marks = base[0] | (index & ~CLOCK) | _taken(world, node, base, index, key[2])
     inner, things = world.inside(base[1])
     if index & PATH:
         return (marks | inner) & (~DATA | index), things, UNKNOWN
     return marks | inner, things, UNKNOWN
+
+
+def _item(world: World, base: Value, key: object) -> Value | None:
+    """The part of a tuple, or the value under a key that was written out."""
+    if isinstance(base[2], Several) and isinstance(key, int):
+        parts = base[2].parts
+        return parts[key] if -len(parts) <= key < len(parts) else None
+    if isinstance(key, str):
+        for thing in world.each(base[1]):
+            if thing.shape == Shape.CONTAINER and key in thing.members:
+                return thing.members[key]
+    return None
+
+
+def _taken(world: World, node: ast.Subscript, base: Value, index: int, key: object) -> int:
+    """The marks that taking a part of held-out data or of losses adds."""
+    carried = world.raw(base)
+    marks = 0
+    if carried & (HELD_OUT | PLACE) and not carried & (COMPUTED | HISTOGRAM | PATH):
+        if carried & HELD_OUT:
+            marks |= world.slice_mark(node)
+            marks |= SAMPLED if index & RANDOM else 0
+        if isinstance(key, range) and not carried & world.loops_mark():
+            marks |= world.cut_mark(node, key.stop)
+    if carried & (HELD_OUT | COMPUTED):
+        marks |= spans(world, node.slice)
+        if carried & COMPUTED and index & MATCHES:
+            world.mask(carried | index, node)
+    return marks
 
 
 def _index(world: World, node: ast.expr) -> Value:
@@ -363,13 +381,20 @@ def _display(world: World, node: ast.List | ast.Set) -> Value:
 
 def _dict(world: World, node: ast.Dict) -> Value:
     marks = things = 0
-    for key in node.keys:
-        if key is not None:
-            marks |= evaluate(world, key)[0]
-    for value in (evaluate(world, each) for each in node.values):
+    members: dict[str, Value] = {}
+    for key, each in zip(node.keys, node.values, strict=True):
+        value = evaluate(world, each)
         marks |= value[0]
         things |= value[1]
-    return 0, world.new_thing(Shape.CONTAINER, None, marks, things), UNKNOWN
+        if key is not None:
+            named = evaluate(world, key)
+            marks |= named[0]
+            if isinstance(named[2], str):
+                members[named[2]] = value
+    made = world.new_thing(Shape.CONTAINER, None, marks, things)
+    for thing in world.each(made):
+        thing.members.update(members)
+    return 0, made, UNKNOWN
 
 
 def _comprehension(world: World, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Value:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from verifier.screening.story.calls import enter
+from verifier.screening.story.calls import enter, instantiate
 from verifier.screening.story.events import (
     Counted,
     Event,
@@ -60,7 +60,7 @@ def read_story(program: Program) -> Story:
     top = program.function("<module>") if entry.tree is None else functions[id(entry.tree)]
     if top is None or entry.tree is None:
         return Story(program, None, False)
-    world = World(frame, program, evaluate, execute, enter, top)
+    world = World(frame, program, evaluate, execute, enter, instantiate, top)
     world.functions = functions
     for unit in program.units:
         if unit is not entry and unit.path.endswith(".py"):

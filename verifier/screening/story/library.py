@@ -25,6 +25,7 @@ from verifier.screening.story.value import (
     PLACE,
     RANDOM,
     SHARDS,
+    Kind,
     Outside,
     Routine,
     Several,
@@ -322,6 +323,18 @@ def _caller(world: World, arguments: Arguments, keywords: Keywords, node: ast.Ca
     return world.enter(routine, rest, {}, node)
 
 
+def _field(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    factory = keywords.get("default_factory")
+    if factory is None:
+        return keywords.get("default", NOTHING)
+    if isinstance(factory[2], Kind):
+        return world.make(factory[2], [], {}, node)
+    if isinstance(factory[2], Routine):
+        return world.enter(factory[2], [], {}, node)
+    name = factory[2].dotted if isinstance(factory[2], Outside) else ""
+    return call(world, name, [], {}, node) if name else NOTHING
+
+
 def _partial(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
     return arguments[0] if arguments else NOTHING
 
@@ -380,6 +393,8 @@ _CALLS: Final[dict[str, Call]] = {
     "pathlib.Path": _path,
     "Path": _path,
     "functools.partial": _partial,
+    "dataclasses.field": _field,
+    "field": _field,
 }
 
 

@@ -122,6 +122,11 @@ def _inner(
     world: World, receiver: Value, arguments: Arguments, k: Keywords, node: ast.Call
 ) -> Value:
     marks, things = world.inside(receiver[1])
+    named = arguments[0][2] if arguments else None
+    if isinstance(named, str):
+        for thing in world.each(receiver[1]):
+            if named in thing.members:
+                return thing.members[named]
     key = arguments[0][0] if arguments else 0
     if key & PATH:
         marks &= ~DATA | key
@@ -204,13 +209,13 @@ def _zero_grad(world: World, r: Value, a: Arguments, k: Keywords, node: ast.Call
 
 
 def _hook(world: World, receiver: Value, a: Arguments, k: Keywords, node: ast.Call) -> Value:
-    world.hooks += 1
+    world.hook()
     return NOTHING
 
 
 def _remove(world: World, r: Value, a: Arguments, k: Keywords, node: ast.Call) -> Value:
     if not a:
-        world.hooks = 0
+        world.hooked.clear()
     return NONE
 
 

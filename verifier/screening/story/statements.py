@@ -120,9 +120,12 @@ def _store_item(
     index = world.content(evaluate(world, target.slice))
     given = world.content(value)
     marks = (given | index) & ~(FILE | CLOCK) | spans(world, target.slice)
+    key = _key(target.slice)
     for thing in world.each(base[1]):
         if thing.shape == Shape.MODEL:
             continue
+        if key and thing.shape == Shape.CONTAINER:
+            thing.members[key] = value
         thing.marks |= marks
         if thing.shape == Shape.CONTAINER:
             thing.holds |= value[1] & ~thing.bit
@@ -130,6 +133,12 @@ def _store_item(
                 world.learn(thing.bit, index, node, table=True)
     if not base[1] and isinstance(target.value, ast.Name):
         world.frame.bind(target.value.id, (base[0] | marks, 0, UNKNOWN))
+
+
+def _key(node: ast.expr) -> str:
+    """A key that is written out."""
+    constant = node.value if isinstance(node, ast.Constant) else None
+    return constant if isinstance(constant, str) else ""
 
 
 def _augmented(world: World, node: ast.AugAssign) -> bool:
@@ -218,8 +227,40 @@ def _rolled_back(frame: Frame, log: list[tuple[str, Value | None]]) -> dict[str,
     return bound
 
 
+def _assigned(body: list[ast.stmt], found: set[str]) -> set[str]:
+    """The names that statements and the blocks in them assign."""
+    for node in body:
+        targets: list[ast.expr] = []
+        if isinstance(node, ast.Assign):
+            targets = node.targets
+        elif isinstance(node, ast.AugAssign | ast.AnnAssign | ast.For):
+            targets = [node.target]
+        for target in targets:
+            if isinstance(target, ast.Name):
+                found.add(target.id)
+            elif isinstance(target, ast.Tuple):
+                found.update(each.id for each in target.elts if isinstance(each, ast.Name))
+        for block in ("body", "orelse", "finalbody"):
+            inner = getattr(node, block, None)
+            if isinstance(inner, list) and not isinstance(node, ast.FunctionDef | ast.ClassDef):
+                _assigned(inner, found)
+    return found
+
+
+def _forget(world: World, node: ast.For | ast.AsyncFor | ast.While) -> None:
+    """What a loop assigns is no constant in it: a counter, a flag, a best value."""
+    names = world.assigned.get(id(node))
+    if names is None:
+        names = world.assigned[id(node)] = frozenset(_assigned(node.body, set()))
+    for name in names:
+        value = world.frame.names.get(name)
+        if value is not None and (value[2] is None or isinstance(value[2], int | float | str)):
+            world.frame.bind(name, (value[0], value[1], UNKNOWN))
+
+
 def _for(world: World, node: ast.For | ast.AsyncFor) -> bool:
     over = evaluate(world, node.iter)
+    _forget(world, node)
     loop = Loop(node, world.place, world.mark("loop", node, node))
     runs = over[2]
     if isinstance(runs, range):
@@ -252,10 +293,13 @@ def _repeats(world: World, loop: Loop, first: int) -> bool:
 
 def _while(world: World, node: ast.While) -> bool:
     loop = Loop(node, world.place)
+    if truth(world, node.test) is False:
+        return False
+    _forget(world, node)
     before = world.turns
     world.turns = (*before, (loop, 0))
-    if truth(world, node.test) is not False:
-        execute(world, node.body)
+    evaluate(world, node.test)
+    execute(world, node.body)
     world.turns = before
     return False
 

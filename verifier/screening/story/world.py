@@ -22,6 +22,7 @@ from verifier.screening.story.events import (
     Ran,
     Relation,
     Scored,
+    Slice,
     Span,
     Turn,
 )
@@ -76,6 +77,8 @@ class World:
     """How statements are followed; whether the last of them leaves."""
     call_into: Callable[[World, Routine, list[Value], dict[str, Value], ast.AST], Value]
     """How functions of the program are entered."""
+    make_of: Callable[[World, Kind, list[Value], dict[str, Value], ast.Call], Value]
+    """How things of the program's classes are made."""
     place: Function
     following: list[int] = field(default_factory=list)
     """The functions entered and not yet left, by the identity of their node."""
@@ -92,7 +95,9 @@ class World:
     """Traces of learning that went into files."""
     hidden: int = 0
     """Traces of learning in the other branch of an `if`."""
-    hooks: int = 0
+    callers: list[Frame] = field(default_factory=list)
+    hooked: set[int] = field(default_factory=set)
+    """The frames in which a model has a hook: where it was put on, and who asked for it."""
     learned_bits: int = 0
     slice_bits: int = 0
     span_bits: int = 0
@@ -103,6 +108,7 @@ class World:
     paths: dict[tuple[int, int], int] = field(default_factory=dict)
     made: dict[tuple[str, int, int], int] = field(default_factory=dict)
     dull: dict[int, bool] = field(default_factory=dict)
+    assigned: dict[int, frozenset[str]] = field(default_factory=dict)
     functions: dict[int, Function] = field(default_factory=dict)
     modules: dict[str, Unit] = field(default_factory=dict)
     imported: dict[int, Frame] = field(default_factory=dict)
@@ -127,6 +133,12 @@ class World:
     ) -> Value:
         """What a function of the program returns."""
         return self.call_into(self, routine, arguments, keywords, node)
+
+    def make(
+        self, kind: Kind, arguments: list[Value], keywords: dict[str, Value], node: ast.Call
+    ) -> Value:
+        """A new thing of a class of the program."""
+        return self.make_of(self, kind, arguments, keywords, node)
 
     def folded(self, node: ast.expr) -> Value:
         """What an expression stands for under the command's environment."""
@@ -279,16 +291,20 @@ class World:
                 return None if marks & now.bit else Relation.AGAIN
             common.append(then)
         both = learned.marks | marks
-        if any(isinstance(loop.node, ast.While) or both & loop.bit for loop in common):
-            same = self.overlap(learned.marks, marks)
+        common = [loop for loop in common if isinstance(loop.node, ast.While) or both & loop.bit]
+        if common:
+            same = self.overlap(learned.marks & marks, common)
             return Relation.WITHIN if same else Relation.NEARBY
         return Relation.AFTER
 
-    def overlap(self, first: int, second: int) -> bool:
-        """Whether two values may come from the same slice of the data."""
-        first &= self.slice_bits
-        second &= self.slice_bits
-        return not first or not second or bool(first & second)
+    def overlap(self, marks: int, loops: list[Loop]) -> bool:
+        """Whether one of these slices was taken in the turn that is being run of these loops."""
+        for bit in bits(marks & self.slice_bits):
+            taken = self.meaning(bit)
+            assert isinstance(taken, Slice)
+            if any(loop is each for loop, _ in taken.turns for each in loops):
+                return True
+        return False
 
     def relation_mark(self, learned: Learned, relation: Relation) -> int:
         """The mark of one relation to one thing learned."""
@@ -363,7 +379,7 @@ class World:
     def ran(self, marks: int, node: ast.AST) -> None:
         """Record that a model saw data."""
         if marks & (HELD_OUT | TRAINING):
-            hooked = self.hooks > 0
+            hooked = id(self.frame) in self.hooked
             event = Ran(len(self.events), node, self.place, self.turns, marks, hooked=hooked)
             self.events.append(event)
 
@@ -374,13 +390,22 @@ class World:
             self.written |= marks & self.relation_bits
         self.events.append(Exported(len(self.events), node, self.place, self.turns, marks))
 
+    def hook(self) -> None:
+        """A model gets a hook."""
+        self.hooked.add(id(self.frame))
+        if len(self.callers) > 1:
+            self.hooked.add(id(self.callers[-1]))
+
     def mask(self, marks: int, node: ast.AST) -> None:
         """Record that a loss was masked by stored tokens."""
         self.events.append(Masked(len(self.events), node, self.place, self.turns, marks))
 
     def slice_mark(self, node: ast.AST) -> int:
         """The mark of a slice of held-out data taken here."""
-        bit = self.mark("slice", node, node)
+        taken = Slice(node, self.turns)
+        bit = self.mark("slice", node, taken)
+        if bit:
+            self.meanings[bit.bit_length() - 1 - FIXED] = taken
         self.slice_bits |= bit
         return bit
 
