@@ -19,7 +19,8 @@ from verifier.screening.rules.evidence_of import (
     scores,
     training,
 )
-from verifier.screening.story import Story, read_story
+from verifier.screening.rules.switched import told
+from verifier.screening.story import Story
 from verifier.screening.story.events import Exported, Learned, Relation, Scored
 from verifier.screening.story.value import COMPUTED, HELD_OUT, TRAINING
 from verifier.source.program import Program
@@ -95,28 +96,25 @@ _CHARACTERS = 200_000
 
 def check(program: Program, tree: Tree) -> Iterator[Remark]:
     """Remarks of this file's rules."""
-    story = read_story(program)
-    found = scores(story)
-    told: set[int] = set()
-    last = found[-1] if found else None
-    for score in reversed(found):
-        for learned, relation in learned_before(story, score):
-            if learned.table or relation not in _PASSES or id(learned.node) in told:
-                continue
-            told.add(id(learned.node))
-            yield _judged(program, story, learned, relation, score, score is last)
-    yield from _unused(program, story, found)
-    if TRAINED_ON_HELD_OUT.id not in _said(program, story, found):
+    trained = False
+    for remark in told(program, tree, _read):
+        trained = trained or remark.rule == TRAINED_ON_HELD_OUT.id
+        yield remark
+    if not trained:
         yield from _commanded(tree)
 
 
-def _said(program: Program, story: Story, found: list[Scored]) -> set[str]:
-    return {
-        TRAINED_ON_HELD_OUT.id
-        for score in found
-        for learned, relation in learned_before(story, score)
-        if relation is Relation.AFTER and _is_training(story, learned)
-    }
+def _read(program: Program, tree: Tree, story: Story) -> Iterator[Remark]:
+    found = scores(story)
+    told_of: set[int] = set()
+    last = found[-1] if found else None
+    for score in reversed(found):
+        for learned, relation in learned_before(story, score):
+            if learned.table or relation not in _PASSES or id(learned.node) in told_of:
+                continue
+            told_of.add(id(learned.node))
+            yield _judged(program, story, learned, relation, score, score is last)
+    yield from _unused(program, story, found)
 
 
 def _judged(
@@ -187,13 +185,13 @@ def _export_of(story: Story, learned: Learned) -> Exported | None:
 def _unused(program: Program, story: Story, found: list[Scored]) -> Iterator[Remark]:
     """Steps on held-out tokens of which no score carries a trace, and before which none counts."""
     used = {id(learned.node) for score in found for learned, _ in learned_before(story, score)}
-    told: set[int] = set()
+    told_of: set[int] = set()
     for event in story.events:
         if not isinstance(event, Learned) or event.table or not event.marks & HELD_OUT:
             continue
-        if id(event.node) in used | told or scored_first(story, event) is not None:
+        if id(event.node) in used | told_of or scored_first(story, event) is not None:
             continue
-        told.add(id(event.node))
+        told_of.add(id(event.node))
         followed = bool(event.things)
         yield Remark(
             rule=STEPS_UNUSED.id,

@@ -64,7 +64,7 @@ def _after_training(program: Program, story: Story) -> Iterator[Remark]:
     later = [
         event
         for event in ran(story, TRAINING, HELD_OUT)
-        if event.order > end.order and not _is_step(event, steps)
+        if event.order > end.order and not _is_step(event, steps) and not _inside(event, end)
     ]
     if not later:
         return
@@ -88,6 +88,12 @@ def _after_training(program: Program, story: Story) -> Iterator[Remark]:
         locations=locations(program, (later[0], end)),
         values={"limit_seconds": seconds},
     )
+
+
+def _inside(event: Event, end: Learned) -> bool:
+    """Whether an event is in the loop that the clock ends."""
+    timed = {id(loop) for loop, _ in end.turns if loop.clocked}
+    return any(id(loop) in timed for loop, _ in event.turns)
 
 
 def _is_step(event: Event, steps: list[Learned]) -> bool:

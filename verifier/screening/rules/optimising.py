@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from verifier.screening.finding import Confidence, Remark
 from verifier.screening.rule import Rule
 from verifier.screening.rules.evidence_of import learned_before, locations, scores
-from verifier.screening.story import Story, read_story
+from verifier.screening.rules.switched import told
+from verifier.screening.story import Story
 from verifier.screening.story.events import Learned, Relation, Scored, Span
 from verifier.screening.story.world import bits
 from verifier.source.program import Program
@@ -44,18 +45,21 @@ RULES: tuple[Rule, ...] = (OPTIMISED_ON_TARGETS, OPTIMISED_ON_CONTEXT, LEARNED_I
 
 def check(program: Program, tree: Tree) -> Iterator[Remark]:
     """Remarks of this file's rules."""
-    story = read_story(program)
+    yield from told(program, tree, _read)
+
+
+def _read(program: Program, tree: Tree, story: Story) -> Iterator[Remark]:
     found = scores(story)
-    told: set[int] = set()
+    told_of: set[int] = set()
     for score in reversed(found):
         for learned, relation in learned_before(story, score):
-            if learned.table or id(learned.node) in told:
+            if learned.table or id(learned.node) in told_of:
                 continue
             if relation is Relation.WITHIN:
-                told.add(id(learned.node))
+                told_of.add(id(learned.node))
                 yield _judged(program, story, learned, score, last=score is found[-1])
             elif relation is Relation.NEARBY:
-                told.add(id(learned.node))
+                told_of.add(id(learned.node))
                 yield _nearby(program, story, learned, score)
 
 
@@ -93,10 +97,20 @@ def _nearby(program: Program, story: Story, learned: Learned, score: Scored) -> 
 
 
 def _only_context(story: Story, learned: Learned, score: Scored) -> bool:
-    """Whether what is learned ends where what is counted begins, as the slices are written."""
-    taught, told = _spans(story, learned.marks), _spans(story, score.marks)
-    starts = {span.lower for span in told if span.lower} - {span.lower for span in taught}
-    return any(span.upper in starts for span in taught)
+    """Whether what is learned ends where what is counted begins, as the slices are written.
+
+    Either the bounds are the same words, or a loss is masked up to a bound that no counted slice
+    ends at, and by no mask that reaches to its end.
+    """
+    taught = _spans(story, learned.marks)
+    counted = _spans(story, score.marks & ~learned.marks)
+    if {span.upper for span in taught} & {span.lower for span in counted if span.lower}:
+        return True
+    ends = {span.upper for span in counted} | {""}
+    masks = [span for span in taught if not span.tokens]
+    if any(span.lower not in ("", "0") for span in masks):
+        return False
+    return any(span.upper not in ends for span in masks)
 
 
 def _spans(story: Story, marks: int) -> set[Span]:

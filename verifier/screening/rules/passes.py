@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from verifier.screening.finding import Confidence, Remark
 from verifier.screening.rule import Rule
 from verifier.screening.rules.evidence_of import learned_before, locations, scores
-from verifier.screening.story import read_story
+from verifier.screening.rules.switched import told
+from verifier.screening.story import Story
 from verifier.source.program import Program
 from verifier.source.tree import Tree
 
@@ -25,7 +26,10 @@ RULES: tuple[Rule, ...] = (SCORED_WITH_WHOLE_STREAM,)
 
 def check(program: Program, tree: Tree) -> Iterator[Remark]:
     """Remarks of this file's rules."""
-    story = read_story(program)
+    yield from told(program, tree, _read)
+
+
+def _read(program: Program, tree: Tree, story: Story) -> Iterator[Remark]:
     found = scores(story)
     for score in reversed(found):
         tables = [each for each, _ in learned_before(story, score) if each.table]

@@ -118,7 +118,8 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Bounds of a slice, as they are written; "" for an open end."""
+    """Bounds of a slice, as they are written; "" for an open end. `tokens`: of the data itself."""
 
     lower: str
     upper: str
+    tokens: bool = False

@@ -144,7 +144,7 @@ def _binary(world: World, node: ast.BinOp) -> Value:
         ):
             marks = (marks | BITS) & ~NATS_TO_BITS
             world.score(marks, node)
-        elif marks & MATCHES and marks & COMPUTED:
+        elif masked(first, second):
             world.mask(marks, node)
         elif marks & CLOCK and isinstance(node.op, ast.Div) and right[2] is UNKNOWN:
             # Time over something else is a share of it, no time.
@@ -154,6 +154,15 @@ def _binary(world: World, node: ast.BinOp) -> Value:
         for thing in world.each(left[1] | right[1]):
             things |= 0 if thing.shape == Shape.TENSOR else thing.bit
     return marks, things, computed(node.op, left[2], right[2])
+
+
+def masked(first: int, second: int) -> bool:
+    """Whether one of two factors is a loss and the other whether tokens match stored ones."""
+    both = MATCHES | COMPUTED
+    return (first & both, second & COMPUTED) == (MATCHES, COMPUTED) or (
+        second & both,
+        first & COMPUTED,
+    ) == (MATCHES, COMPUTED)
 
 
 def computed(op: ast.operator, left: object, right: object) -> object:
@@ -322,8 +331,8 @@ def _taken(world: World, node: ast.Subscript, base: Value, index: int, key: obje
         if isinstance(key, range) and not carried & world.loops_mark():
             marks |= world.cut_mark(node, key.stop)
     if carried & (HELD_OUT | COMPUTED):
-        marks |= spans(world, node.slice)
-        if carried & COMPUTED and index & MATCHES:
+        marks |= spans(world, node.slice, tokens=not carried & COMPUTED)
+        if masked(carried, index):
             world.mask(carried | index, node)
     return marks
 
@@ -345,13 +354,13 @@ def _index(world: World, node: ast.expr) -> Value:
     return marks, 0, UNKNOWN
 
 
-def spans(world: World, index: ast.expr) -> int:
+def spans(world: World, index: ast.expr, *, tokens: bool = False) -> int:
     """The marks of the bounds in an index that are not constants."""
     parts = index.elts if isinstance(index, ast.Tuple) else [index]
     marks = 0
     for part in parts:
         if isinstance(part, ast.Slice) and not (_fixed(part.lower) and _fixed(part.upper)):
-            marks |= world.span_mark(part, Span(_written(part.lower), _written(part.upper)))
+            marks |= world.span_mark(part, Span(_written(part.lower), _written(part.upper), tokens))
     return marks
 
 

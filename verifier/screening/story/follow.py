@@ -51,9 +51,9 @@ class Story:
         return found
 
 
-@lru_cache(maxsize=2)
-def read_story(program: Program) -> Story:
-    """The story of a program. The same program gives the same story."""
+@lru_cache(maxsize=4)
+def read_story(program: Program, on: frozenset[str] = frozenset()) -> Story:
+    """The story of a program, with the settings `on` taken as on. Kept for who asks again."""
     functions = {id(each.node): each for each in program.functions}
     entry = program.entry
     frame = Frame({"__name__": (0, 0, "__main__"), "__file__": (0, 0, entry.path)})
@@ -61,7 +61,7 @@ def read_story(program: Program) -> Story:
     if top is None or entry.tree is None:
         return Story(program, None, False)
     world = World(frame, program, evaluate, execute, enter, instantiate, top)
-    world.functions = functions
+    world.functions, world.on = functions, on
     for unit in program.units:
         if unit is not entry and unit.path.endswith(".py"):
             world.modules.setdefault(unit.path[:-3].replace("/", "."), unit)

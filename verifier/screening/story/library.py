@@ -275,6 +275,9 @@ def _getattr(world: World, arguments: Arguments, keywords: Keywords, node: ast.C
 
 
 def _environment(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    name = arguments[0][2] if arguments else UNKNOWN
+    if name in world.on:
+        return 0, 0, "1"
     return world.folded(node)
 
 

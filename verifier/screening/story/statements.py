@@ -12,7 +12,7 @@ from typing import Any
 
 from verifier.screening.story import calls
 from verifier.screening.story.events import Learned, Loop
-from verifier.screening.story.expressions import computed, evaluate, spans, truth
+from verifier.screening.story.expressions import computed, evaluate, masked, spans, truth
 from verifier.screening.story.value import (
     CLOCK,
     COMPUTED,
@@ -152,6 +152,8 @@ def _augmented(world: World, node: ast.AugAssign) -> bool:
         if adds and index & HELD_OUT and not (index | given) & (COMPUTED | PATH):
             world.learn(evaluate(world, target.value)[1], index, node, table=True)
         given |= spans(world, target.slice) if given & COMPUTED else 0
+    if isinstance(node.op, ast.Mult) and masked(world.raw(base), given):
+        world.mask(given, node)
     if given & GRADIENT and given & HELD_OUT:
         world.learn(base[1], given, node)
     elif given & HISTOGRAM and given & HELD_OUT:
@@ -338,10 +340,11 @@ def _class(world: World, node: ast.ClassDef) -> bool:
     world.frame = before
     known = world.unit_name(node.name)
     if isinstance(known, Members):
-        for name, constant in known.values.items():
+        for name, set_to in known.values.items():
+            constant = True if world.is_on(name) else set_to
             if isinstance(constant, int | float | str | bool) or constant is None:
                 marks, things, found = frame.names.get(name, NOTHING)
-                if found is UNKNOWN or not isinstance(found, Routine | Kind):
+                if not isinstance(found, Routine | Kind):
                     frame.names[name] = world.constant_value(constant, marks, things)
     shape = _shape(bases)
     routines = any(

@@ -82,6 +82,8 @@ class World:
     place: Function
     following: list[int] = field(default_factory=list)
     """The functions entered and not yet left, by the identity of their node."""
+    on: frozenset[str] = frozenset()
+    """Environment variables that count as "1" whatever the command leaves them at."""
     path: int = 0
     depth: int = 0
     left: int = STEPS
@@ -155,8 +157,13 @@ class World:
 
     def constant(self, name: str) -> object:
         """What a name of the module stands for once its top level has run, or UNKNOWN."""
-        found = self.place.unit.names.get(name, UNKNOWN)
+        found = True if self.is_on(name) else self.place.unit.names.get(name, UNKNOWN)
         return found if isinstance(found, int | float | str | bool) else UNKNOWN
+
+    def is_on(self, name: str) -> bool:
+        """Whether a setting counts as on."""
+        setting = self.program.settings.get(name) if self.on else None
+        return setting is not None and setting.variable in self.on
 
     def unit_name(self, name: str) -> object:
         """The same of any sort."""

@@ -1,0 +1,67 @@
+"""Does the title name something that the defaults leave off? Then it is read as if it were on.
+
+Some submissions have neither a command nor logs that say how they were run. What shows only so is
+a question for a person, never more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from verifier.screening.finding import Confidence, Remark
+from verifier.screening.story import Story, read_story
+from verifier.source.program import Program
+from verifier.source.tree import Tree
+
+Reading = Callable[[Program, Tree, Story], Iterator[Remark]]
+
+_PLAIN = frozenset(("ENABLED", "ENABLE", "USE", "ON", "DO", "RUN", "MODE", "EVAL", "WITH"))
+_LETTERS = re.compile(r"[^a-z0-9]+")
+_NAMES = re.compile(r'"(?:name|title|techniques?)"\s{0,9}:\s{0,9}("[^"]{0,400}"|\[[^\]]{0,800}\])')
+_OFF = re.compile(r"[\"']([A-Z][A-Z0-9_]{2,60})[\"'],\s{0,3}[\"']?(?:0|False|false|off)[\"']?\)")
+_SHORTEST = 3
+_CHARACTERS = 20_000
+
+
+def told(program: Program, tree: Tree, read: Reading) -> Iterator[Remark]:
+    """What a reading finds under the command, and what else with the title's switches on."""
+    seen: set[str] = set()
+    for remark in read(program, tree, read_story(program)):
+        seen.add(remark.rule)
+        yield remark
+    switches = named_switches(program, tree)
+    if not switches:
+        return
+    names = ", ".join(sorted(switches))
+    for remark in read(program, tree, read_story(program, switches)):
+        if remark.rule not in seen and remark.confidence is not Confidence.NOTE:
+            said = (
+                f"With {names} on, which the title names and the defaults leave off: {remark.said}"
+            )
+            yield replace(remark, confidence=Confidence.REVIEW, said=said)
+
+
+def named_switches(program: Program, tree: Tree) -> frozenset[str]:
+    """The environment variables that turn something on, are off, and of which the title speaks."""
+    title = _title(tree)
+    if not title:
+        return frozenset()
+    set_by_command = program.launch.environment
+    found = {name for unit in program.units for name in _OFF.findall(unit.text)}
+    return frozenset(name for name in found if name not in set_by_command and _named(name, title))
+
+
+def _named(variable: str, title: str) -> bool:
+    words = [word for word in variable.split("_") if word not in _PLAIN]
+    long = [word for word in words if len(word) >= _SHORTEST]
+    return bool(long) and len(long) == len(words) and all(w.lower() in title for w in words)
+
+
+def _title(tree: Tree) -> str:
+    """The first heading of the README and the names in submission.json, letters and digits only."""
+    readme = (tree.text("README.md") or "")[:_CHARACTERS].lstrip()
+    parts = [readme.partition("\n")[0][:400]]
+    parts += _NAMES.findall((tree.text("submission.json") or "")[:_CHARACTERS])
+    return _LETTERS.sub("", " ".join(parts).lower())
