@@ -40,7 +40,7 @@ def page(screening: Screening, rules: Sequence[Rule], said: Sequence[str] = ()) 
         "\n".join(_claims(screening)),
         *(["\n".join(_notes(notes))] if notes else []),
     ]
-    return _fitted("\n".join(head), parts)
+    return _fitted("\n".join(head).rstrip(), parts)
 
 
 def _fitted(text: str, parts: Sequence[str]) -> str:
