@@ -146,20 +146,25 @@ def _ran(evidence: Evidence, log: ReadLog, embedded: Embedded) -> Iterator[Remar
     text = evidence.tree.files[log.path][embedded.begin : embedded.end]
     if final is None or not embedded.last_line < final.quote.line < end:
         return
-    templates = [found.group(1).strip() for found in _PRINTED.finditer(text)]
     label = final.label.split(" ")[0].encode("utf-8", "replace")
-    if templates and label and not any(_prints(template, label) for template in templates):
+    if label and b"val_bpb:" in text and not _can_print(text, label):
         said = f"{log.path} ends with {final.label!r}, which its embedded source never prints"
         yield note(NOT_WHAT_RAN, said, log.at(final.quote), label=final.label)
 
 
-_PRINTED = re.compile(rb"[\"']([^\"'\n]{2,100}?)\s[^\"'\n]{0,40}val_(?:loss|bpb)[:=]")
+_LITERAL = re.compile(rb"[\"']([A-Za-z][\w+.-]{2,60})(\{|(?=[\s\"':]))")
+_ANY_LABEL = re.compile(rb"[\"']\{[^{}\n]{1,60}\}[^\"'\n]{0,20}val_(?:loss|bpb):")
 
 
-def _prints(template: bytes, label: bytes) -> bool:
-    """Whether a printed text with gaps can begin with the label."""
-    before, gap, _ = template.partition(b"{")
-    return label.startswith(before) if gap else template.split(b" ")[0] == label
+def _can_print(source: bytes, label: bytes) -> bool:
+    """Whether a text in the source begins with the label, as far as it is written out."""
+    if _ANY_LABEL.search(source):
+        return True
+    for found in _LITERAL.finditer(source):
+        before, gap = found.groups()
+        if label.startswith(before) if gap else label == before:
+            return True
+    return False
 
 
 def _read_again(evidence: Evidence, log: ReadLog, embedded: Embedded) -> Iterator[Location]:

@@ -113,7 +113,7 @@ class Evidence:
     @cached_property
     def backing(self) -> tuple[ReadLog, ...]:
         """The logs that the claim rests on, one a seed where that can be told."""
-        return choose_backing(self.claimed, self.distinct)
+        return choose_backing(self.claimed, self.distinct, record=self.is_record)
 
     @cached_property
     def scripts(self) -> tuple[Script, ...]:
@@ -263,11 +263,14 @@ def scoring_seconds(log: Log, scored: Score | None = None) -> tuple[float, Quote
     return None
 
 
-def choose_backing(claimed: Claimed | None, logs: Sequence[ReadLog]) -> tuple[ReadLog, ...]:
+def choose_backing(
+    claimed: Claimed | None, logs: Sequence[ReadLog], *, record: bool
+) -> tuple[ReadLog, ...]:
     """The logs that stand for the claim.
 
     With a claim per seed: for each seed the log that agrees with it, else the seed's last log.
-    Without: the log or logs whose mean the claim is, else every final log that lies least deep.
+    Without: every final log that lies least deep, of the seeds that are listed. What asks for no
+    record may be a study of one seed; then it is the log that the claim is the score of.
     """
     finals = [log for log in logs if log.log.final is not None]
     if claimed is not None and claimed.seed_bpbs:
@@ -277,6 +280,12 @@ def choose_backing(claimed: Claimed | None, logs: Sequence[ReadLog]) -> tuple[Re
             return tuple(log for log in finals if log.path in found)
     if not finals:
         return ()
+    if claimed is not None and claimed.val_bpb is not None and not record:
+        value = claimed.val_bpb
+        seeds = {log.seed for log in finals}
+        alone = tuple(log for log in finals if final_agrees(log, value))
+        if len(alone) == 1 and len(seeds) < len(finals):
+            return alone
     least = min(log.path.count("/") for log in finals)
     shallow = tuple(log for log in finals if log.path.count("/") == least)
     if claimed is None or not claimed.seeds:
@@ -288,6 +297,7 @@ def choose_backing(claimed: Claimed | None, logs: Sequence[ReadLog]) -> tuple[Re
 
 def _for_seed(seed: str, bpb: float, logs: Sequence[ReadLog]) -> ReadLog | None:
     own = [log for log in logs if log.seed == seed]
+    own = own or [log for log in logs if log.named_seed == seed]
     for log in own or [log for log in logs if not log.seed]:
         if final_agrees(log, bpb):
             return log
@@ -379,7 +389,7 @@ def claimed_seeds(evidence: Evidence) -> tuple[SeedScore, ...]:
     claimed = evidence.claimed
     if claimed is None:
         return tuple(found)
-    shown = {score.seed for score in found}
+    shown = {name for log, _ in evidence.scored for name in (log.seed, log.named_seed)}
     found += [
         SeedScore(
             seed=seed,

@@ -50,7 +50,7 @@ _DOCUMENTS = re.compile(
 )
 _SHARD = re.compile(
     r"^\s{0,4}(?:SHARD_TOKENS|SHARD_SIZE|TOKENS_PER_SHARD|shard_size)\s?=\s?(?:int\()?"
-    r"([0-9][0-9_]{0,14}|1e[0-9]|10\s?\*\*\s?[0-9])",
+    r"(10\s?\*\*\s?[0-9]|1e[0-9]|[0-9][0-9_]{0,14})",
     re.M,
 )
 _OLD = re.compile(r"^[^#\n]{0,200}\.(?:en|de)code\w{0,6}_as_immutable_proto\([^\n]{0,200}$", re.M)

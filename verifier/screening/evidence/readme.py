@@ -110,7 +110,7 @@ def _commands(evidence: Evidence, path: str, lines: Sequence[str]) -> Iterator[R
 
 
 def _headline(evidence: Evidence, path: str, lines: Sequence[str]) -> Iterator[Remark]:
-    """The scores at the README's top: those of the first line, and of lines that agree with it."""
+    """The scores at the README's top, of which one should be the claim."""
     claimed = evidence.claimed
     if claimed is None or claimed.val_bpb is None:
         return
@@ -118,9 +118,10 @@ def _headline(evidence: Evidence, path: str, lines: Sequence[str]) -> Iterator[R
     written: dict[int, list[str]] = {}
     for number, line in enumerate(lines[:_HEADLINE_LINES], 1):
         found = [first or second for first, second in _HEADLINE.findall(line)]
+        found = [one for one in found if value / 3 < float(one) < value * 3]
         if found:
             written[number] = found
-    if not written or any(_same(one, value) for one in next(iter(written.values()))):
+    if not written or any(_same(one, value) for found in written.values() for one in found):
         return
     first = next(iter(written.values()))[0]
     said = f"the README says {first}, {claimed.path} {value}"
@@ -186,7 +187,7 @@ def _row(evidence: Evidence, path: str, row: Row) -> Iterator[Remark]:
         if re.search(r"\bsteps?\b", cell.head) and not re.search(r"ms|avg|time|/", cell.head):
             yield from _steps(log, cell, place)
         elif cell.decimals and re.search(r"bpb|loss|ttt|quant|ema|slid|round|score", cell.head):
-            yield from _scored(log, cell, place)
+            yield from _scored(evidence, log, cell, place)
 
 
 def _log_of(evidence: Evidence, row: Row) -> ReadLog | None:
@@ -216,14 +217,15 @@ def _steps(log: ReadLog, cell: Cell, place: Location) -> Iterator[Remark]:
         yield note(LOG_DIFFERS, said, place, log.at(stop.quote), readme=steps, logged=stop.step)
 
 
-def _scored(log: ReadLog, cell: Cell, place: Location) -> Iterator[Remark]:
-    """A score in a cell that no score of the log rounds to."""
+def _scored(evidence: Evidence, log: ReadLog, cell: Cell, place: Location) -> Iterator[Remark]:
+    """A score in a cell that no score of the log, or of another of its seed, rounds to."""
     written = cell.decimals[0]
     digits, value = len(written.split(".")[1]), float(written)
-    scores = [score for score in log.log.scores if score.meaning is not Meaning.PROGRESS]
-    for score in scores:
-        if _is(score, value, digits):
+    own = [one for one in evidence.distinct if one is log or (log.seed and one.seed == log.seed)]
+    for score in (score for one in own for score in one.log.scores):
+        if score.meaning is not Meaning.PROGRESS and _is(score, value, digits):
             return
+    scores = [score for score in log.log.scores if score.meaning is not Meaning.PROGRESS]
     near = _nearest(scores, cell, value)
     if near is not None:
         said = f"the README says {written} ({cell.head}); {log.path} has {near.bpb} ({near.label})"

@@ -88,11 +88,10 @@ RULES = (
 BASELINES = frozenset(
     {
         "e77cf46e4a37cdb6ae8de4f82ac4f139674e5e60f16e0533aa6beecefacf3421",
-        "793223f52781955bcac6b78b1aec5bc187fcc227e9db611e334f3d8d91917129",
         "c6cae5e767aa0464e8767620f3bbdb08048c99f4b7ae0f0e146dd9b17e68e673",
     }
 )
-"""sha256 of the competition's own train_gpt.py, in each of its versions."""
+"""sha256 of the competition's own train_gpt.py, before and after it could be scored by parts."""
 
 PROVIDED = frozenset(
     {
