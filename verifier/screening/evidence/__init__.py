@@ -14,19 +14,14 @@ from verifier.screening.evidence import (
     fields,
     limits,
     manifest,
+    needs,
     preparation,
     readme,
     scripts,
     seeds,
 )
-from verifier.screening.evidence.gathering import (
-    Evidence,
-    ReadLog,
-    SeedScore,
-    claimed_seeds,
-    read_evidence,
-    read_logs,
-)
+from verifier.screening.evidence.gathering import Evidence, SeedScore, claimed_seeds, read_evidence
+from verifier.screening.evidence.run_logs import ReadLog, read_logs
 from verifier.screening.evidence.saying import merged
 from verifier.screening.finding import Remark
 from verifier.screening.rule import Rule
@@ -42,7 +37,19 @@ __all__ = [
     "read_logs",
 ]
 
-_FAMILIES = (manifest, claims, fields, seeds, limits, code, data, scripts, preparation, readme)
+_FAMILIES = (
+    manifest,
+    claims,
+    fields,
+    seeds,
+    limits,
+    code,
+    data,
+    scripts,
+    needs,
+    preparation,
+    readme,
+)
 
 RULES: tuple[Rule, ...] = tuple(rule for family in _FAMILIES for rule in family.RULES)
 

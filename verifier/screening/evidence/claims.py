@@ -6,13 +6,9 @@ import re
 from collections.abc import Iterator
 from statistics import fmean, pstdev, stdev
 
-from verifier.screening.evidence.gathering import (
-    Evidence,
-    ReadLog,
-    claimed_seeds,
-    final_agrees,
-    score_agrees,
-)
+from verifier.screening.evidence.backing import final_agrees, score_agrees
+from verifier.screening.evidence.gathering import Evidence, claimed_seeds
+from verifier.screening.evidence.run_logs import ReadLog
 from verifier.screening.evidence.saying import note, remark
 from verifier.screening.evidence.tables import lines_of, readme_path
 from verifier.screening.finding import Confidence, Location, Remark
@@ -181,7 +177,7 @@ def _score(evidence: Evidence, claimed: Claimed, value: float) -> Iterator[Remar
         return
     if one is not None:
         return
-    if len(finals) > 1 and abs(mean - value) < 1.0001 * 10.0**-written:
+    if len(finals) > 1 and written >= 3 and abs(mean - value) < 1.0001 * 10.0**-written:
         said = f"claims {value}; the mean of {len(finals)} logs is {mean:.8f}"
         yield note(ROUNDED, said, *places, **numbers)
         return

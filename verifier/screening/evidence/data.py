@@ -6,7 +6,8 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 
-from verifier.screening.evidence.gathering import Evidence, ReadLog
+from verifier.screening.evidence.gathering import Evidence
+from verifier.screening.evidence.run_logs import ReadLog
 from verifier.screening.evidence.saying import note, remark
 from verifier.screening.finding import Confidence, Location, Remark
 from verifier.screening.rule import Rule

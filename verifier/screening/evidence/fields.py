@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from statistics import fmean
 
+from verifier.screening.evidence.backing import final_agrees
 from verifier.screening.evidence.claims import PRE_QUANT as FIELD
-from verifier.screening.evidence.gathering import Evidence, ReadLog, final_agrees
+from verifier.screening.evidence.gathering import Evidence
+from verifier.screening.evidence.run_logs import ReadLog
 from verifier.screening.evidence.saying import note
 from verifier.screening.finding import Confidence, Location, Remark
 from verifier.screening.rule import Rule

@@ -9,7 +9,8 @@ from __future__ import annotations
 import lzma
 from collections.abc import Iterator, Sequence
 
-from verifier.screening.evidence.gathering import Evidence, ReadLog, scoring_seconds
+from verifier.screening.evidence.gathering import Evidence
+from verifier.screening.evidence.run_logs import ReadLog, scoring_seconds
 from verifier.screening.evidence.saying import note, remark
 from verifier.screening.finding import Confidence, Remark
 from verifier.screening.rule import Rule

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from verifier.screening.evidence.gathering import Evidence, ReadLog
+from verifier.screening.evidence.gathering import Evidence
+from verifier.screening.evidence.run_logs import ReadLog
 from verifier.screening.evidence.saying import note
 from verifier.screening.evidence.tables import (
     Cell,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from verifier.screening.evidence.gathering import Evidence, ReadLog
+from verifier.screening.evidence.gathering import Evidence
+from verifier.screening.evidence.run_logs import ReadLog
 from verifier.screening.evidence.saying import note, remark
 from verifier.screening.finding import Confidence, Location, Remark
 from verifier.screening.rule import Rule

@@ -1,0 +1,242 @@
+"""Are claims, logs, READMEs and code compared with what they are of, and with nothing else?"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.screening.evidence.cases import fired
+from tests.screening.evidence.submissions import (
+    BPBS,
+    FOLDER,
+    SCRIPT,
+    changed_claim,
+    changed_logs,
+    claim,
+    evidence,
+    files,
+    log,
+    remarks,
+    rules,
+)
+from verifier.screening import Confidence, Location, Remark
+from verifier.screening.evidence import check, claimed_seeds, read_evidence
+from verifier.screening.evidence.code import changed_lines
+from verifier.screening.evidence.gathering import Script
+from verifier.screening.evidence.needs import imports_of
+from verifier.screening.evidence.saying import MOST_PLACES, merged
+from verifier.screening.evidence.tables import files_named, lines_of, rows_of
+from verifier.source import Tree
+
+NON_RECORD = "records/track_non_record_16mb/2026-04-01_Study"
+
+
+def said(rule: str, found: list[Remark]) -> list[Remark]:
+    """The remarks of one rule."""
+    return [remark for remark in found if remark.rule == rule]
+
+
+# ---------------------------------------------------------------- how strongly
+
+
+def test_a_refused_clock_is_a_violation_and_a_close_one_is_not() -> None:
+    """601.15 s was refused; merged logs overshoot by 0.13 s; between them a person looks."""
+    for milliseconds, confidence in (
+        (600_130, None),
+        (600_700, Confidence.REVIEW),
+        (601_150, Confidence.VIOLATION),
+    ):
+        stop = f"stopping_early: wallclock_cap train_time:{milliseconds}ms step:13001/20000"
+        found = said("train-over-limit", remarks(files(train_seed1__log=log(1, stop=stop))))
+        assert [remark.confidence for remark in found] == ([confidence] if confidence else [])
+
+
+def test_a_limit_passed_on_fewer_gpus_or_outside_the_record_track_is_a_note() -> None:
+    """Two GPUs for 2,400 s are eight for 600 s; a study may take its time."""
+    stop = "stopping_early: wallclock_cap train_time:2400107ms step:13001/20000"
+    slow = {"stop": stop, "world": "world_size:2 grad_accum_steps:4"}
+    on_two = said("train-over-limit", remarks(files(train_seed1__log=log(1, **slow))))
+    study = said("train-over-limit", remarks(files(train_seed1__log=log(1, stop=stop)), NON_RECORD))
+    assert [remark.confidence for remark in on_two + study] == [Confidence.NOTE] * 2
+
+
+def test_a_total_over_the_cap_is_certain_only_where_packing_cannot_help() -> None:
+    """A raw count that packed code would bring under the cap asks for a person."""
+    model, total = 15_990_000, 15_990_000 + len(SCRIPT) + 60_000
+    shipped = SCRIPT + "x = 1\n" * 10_000
+    lines = {
+        "code": f"Code size: {len(shipped)} bytes",
+        "model": f"Serialized model int8+zlib: {model} bytes",
+        "total": f"Total submission size int8+zlib: {total} bytes",
+    }
+    found = said(
+        "size-over-cap", remarks(files(train_gpt__py=shipped, train_seed1__log=log(1, **lines)))
+    )
+    assert [remark.confidence for remark in found] == [Confidence.REVIEW]
+    assert fired("size-over-cap")[0].confidence is Confidence.VIOLATION
+
+
+def test_a_claim_that_no_log_reaches_asks_for_a_person_only_if_it_is_better() -> None:
+    """A worse claim than the logs' is odd and buys nothing."""
+    better = said("claim-differs-from-logs", remarks(changed_claim(val_bpb=1.1)))
+    worse = said("claim-differs-from-logs", remarks(changed_claim(val_bpb=1.31234)))
+    assert [remark.confidence for remark in better + worse] == [Confidence.REVIEW, Confidence.NOTE]
+
+
+# ---------------------------------------------------------------- which log, which score
+
+
+def test_the_claim_decides_which_of_several_logs_stands_for_a_seed() -> None:
+    """A second run of seed 1 is beside the point unless its score is the claimed one."""
+    other = log(1).replace(f"{BPBS[1]:.8f}", "1.19000000")
+    found = claimed_seeds(evidence(files(rerun_seed1__log=other)))
+    assert [score.path for score in found] == [f"train_seed{seed}.log" for seed in BPBS]
+
+
+def test_a_mean_of_another_score_is_recognised_under_its_label() -> None:
+    """Every log ends in an ablation; the claim is the mean of what stands before it."""
+    found = changed_logs(more="final_ablation val_loss:2.0 val_bpb:1.4000")
+    claimed = json.dumps(claim(seed_results=None, val_bpb_std=None))
+    seen = evidence({**found, "submission.json": claimed.encode()})
+    assert seen.mean_bpb == pytest.approx(1.20040506, abs=1e-8)
+    assert said("claim-is-another-score", list(check(seen)))
+    assert not said("claim-differs-from-logs", list(check(seen)))
+
+
+def test_a_seed_without_a_log_is_the_json_s() -> None:
+    """Both sources, each named."""
+    found = claimed_seeds(evidence(files(train_seed3__log=None)))
+    assert [(score.seed, score.source) for score in found] == [
+        *(("1", "log"), ("2", "log")),
+        ("3", "json"),
+    ]
+
+
+def test_trailing_zeros_are_digits_of_a_claim() -> None:
+    """1.20000 is not 1.20010203 rounded, though both are 1.2 to one digit."""
+    exact = json.dumps(claim()).replace("1.20010203", "1.20000")
+    found = remarks(files(submission__json=exact))
+    assert said("seed-claim-differs-from-log", found)
+
+
+def test_other_files_are_no_logs() -> None:
+    """requirements.txt and notes say nothing of a run."""
+    extra = files(**{"requirements__txt": "torch\n", "notes__txt": "val_bpb: 1.1\n"})
+    assert len(evidence(extra).read) == 3
+
+
+# ---------------------------------------------------------------- README and scripts
+
+
+def test_rows_are_read_under_the_words_above_them() -> None:
+    """Emphasis and escapes aside."""
+    text = "| Seed | Steps |\n|:--|--:|\n| **42** | `7\\_1` |\n\nno table\n| 1 | 2 |\n"
+    rows = list(rows_of(lines_of(text)))
+    assert [(row.line, [(cell.head, cell.text) for cell in row.cells]) for row in rows] == [
+        (3, [("seed", "42"), ("steps", "7_1")])
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("torchrun --standalone --nproc_per_node=8 train_gpt.py", ("train_gpt.py",)),
+        ("SEED=1 torchrun \\--nproc\\_per\\_node=8 train\\_gpt.py", ("train_gpt.py",)),
+        (
+            "pip install -r requirements.txt && bash eval/eval.sh",
+            ("requirements.txt", "eval/eval.sh"),
+        ),
+        ("Training script: `old_train.py`", ("old_train.py",)),
+        ("python -m pip install x", ()),
+        ("python /workspace/train.py ../data/get.py", ()),
+        ("see train_gpt.py for more", ()),
+    ],
+)
+def test_the_files_of_a_command_are_found(line: str, named: tuple[str, ...]) -> None:
+    """Relative ones, that a command runs or installs from."""
+    assert files_named(line) == named
+
+
+def test_the_competition_s_own_files_need_not_be_shipped() -> None:
+    """`data/cached_challenge_fineweb.py` stands in its repository."""
+    readme = "# x\n\nval_bpb: 1.2004\n\npython data/cached_challenge_fineweb.py\n"
+    assert not said("readme-file-missing", remarks(files(README__md=readme)))
+
+
+def test_an_import_that_may_fail_is_not_required() -> None:
+    """Under a `try`, or behind one."""
+    text = "try:\n    import zstandard\nexcept ImportError:\n    pass\n"
+    text += "import a, b.c\nif x: from d import e\n"
+    assert list(imports_of(Script(path="x.py", text=text))) == [
+        *(("zstandard", 2, True), ("a", 5, False), ("b", 5, False)),
+        ("d", 6, False),
+    ]
+
+
+def test_changed_lines_are_counted_in_order() -> None:
+    """A moved line is one gone and one new."""
+    assert changed_lines([b"a", b"b", b"c"], [b"b", b"c", b"a", b"d"]) == (1, 2)
+
+
+# ---------------------------------------------------------------- one thing once
+
+
+def test_one_thing_in_several_logs_is_said_once() -> None:
+    """With every place, and how often."""
+    one = Remark(rule="r", confidence=Confidence.NOTE, said="x", locations=(Location(path="a"),))
+    other = replace(one, locations=(Location(path="b"),))
+    strong = replace(one, confidence=Confidence.REVIEW)
+    found = list(merged([one, strong, other, other]))
+    assert [(remark.confidence, len(remark.locations)) for remark in found] == [
+        (Confidence.NOTE, 2),
+        (Confidence.REVIEW, 1),
+    ]
+    assert found[0].said == "x (and 2 more)"
+    many = [replace(one, locations=(Location(path=str(at)),)) for at in range(100)]
+    assert len(next(merged(many)).locations) == MOST_PLACES
+
+
+# ---------------------------------------------------------------- hostile
+
+
+_NAMES = st.sampled_from(
+    [
+        *("README.md", "submission.json", "train_gpt.py", "train.log", "train_seed1.log", "a.txt"),
+        *("prepare.py", "requirements.txt", "logs/seed_2.log", "submission_x.json", "x.cpp"),
+    ]
+)
+_TEXTS = st.sampled_from(
+    [
+        *(
+            "",
+            "\0",
+            "{",
+            '{"val_bpb": 1e400}',
+            '{"seeds": {"1": {"val_bpb": 1.2}}}',
+            "| a |\n|-|\n| 1 |",
+        ),
+        *(log(1), SCRIPT, "final_x val_bpb:0.0000", "Code size: 9 bytes\n", "|" * 300, "`" * 300),
+        *("x val_loss:0.0 val_bpb:0.0001\nval_tokens: 0\n", "seed: 999999999999999999\n"),
+        *(
+            "stopping_early: c train_time:999999999999ms step:1/0\n",
+            "torchrun " * 200,
+            "--val-docs=9_9",
+        ),
+        "total_docs:0 val_loss:99.9 val_bpb:0.00000001\nworld_size:0\ntrain_shards:0\n",
+    ]
+)
+
+
+@given(st.dictionaries(_NAMES, _TEXTS | st.text(max_size=60), max_size=7))
+def test_no_files_make_it_raise(contents: dict[str, str]) -> None:
+    """Any text under any name, and every remark can be written out."""
+    tree = Tree(files={path: text.encode("utf-8", "replace") for path, text in contents.items()})
+    for remark in check(read_evidence(tree, folder=FOLDER, policy=rules())):
+        json.dumps([remark.said, dict(remark.values)], allow_nan=False).encode("utf-8")
+        for place in remark.locations:
+            assert place.path in tree.files or place.path == ""
+            assert len(place.text) <= 200
