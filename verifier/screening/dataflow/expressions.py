@@ -1,0 +1,207 @@
+"""What traits does an expression have, given those of the names in it?
+
+Every kind of node has one method. Must never call anything of the script.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import replace
+
+from verifier.screening.dataflow.calls import Calls, path_of, rivals
+from verifier.screening.dataflow.value import (
+    NOTHING,
+    Nature,
+    Value,
+    computed,
+    element,
+    flat,
+    joined,
+)
+from verifier.screening.dataflow.words import MODULES
+
+EXPRESSIONS = 60_000
+
+
+class Spent(Exception):
+    """The bound on expressions is reached: what was not followed is not known."""
+
+
+class Expressions(Calls):
+    """The expressions of one function, and what is assigned in it."""
+
+    def of(self, node: ast.expr, mixing: bool = False) -> Value:
+        """The traits of `node`. `mixing`: it is part of what a table's size cuts."""
+        self.record.expressions += 1
+        if self.record.expressions > EXPRESSIONS:
+            raise Spent
+        if isinstance(node, ast.BinOp):
+            return self._arithmetic(node, mixing)
+        method = _METHODS.get(type(node))
+        return NOTHING if method is None else method(self, node)
+
+    def _arithmetic(self, node: ast.BinOp, mixing: bool) -> Value:
+        mixing = mixing or isinstance(node.op, ast.BitXor | ast.BitAnd | ast.Mod)
+        left, right = self.of(node.left, mixing), self.of(node.right, mixing)
+        if isinstance(node.op, ast.Div):
+            return self.divided(left, right, node)
+        return self.combined(node.op, (left, node.left), (right, node.right), mixing)
+
+    # ------------------------------------------------------------ names and parts
+
+    def _name(self, node: ast.Name) -> Value:
+        return self.names.get(node.id, NOTHING)
+
+    def _attribute(self, node: ast.Attribute) -> Value:
+        dotted = path_of(node)
+        if dotted in self.names:
+            return self.names[dotted]
+        return self.of(node.value)
+
+    def _subscript(self, node: ast.Subscript) -> Value:
+        base, index = self.of(node.value), self.of(node.slice)
+        if base.listed:
+            return element(base)
+        match node.slice:
+            case ast.Constant(value=int() as item) if -len(base.items) <= item < len(base.items):
+                return base.items[item]
+            case ast.Constant():
+                return base
+            case ast.Slice():
+                return replace(base, sliced=True)
+            case _:
+                read = self.read(path_of(node.value), base, index, node)
+                return base if read is None else read
+
+    def _display(self, node: ast.Tuple | ast.List) -> Value:
+        items = tuple(self.of(item) for item in node.elts)
+        if all(item is NOTHING for item in items):
+            return NOTHING
+        context = isinstance(node, ast.Tuple) and any(item.context for item in items)
+        return Value(items=items, context=context)
+
+    # ------------------------------------------------------------ the rest
+
+    def _choice(self, node: ast.IfExp) -> Value:
+        test = self.of(node.test)
+        if test.chooses:
+            self.record.chosen.append(test.chooses)
+        return joined([self.of(node.body), self.of(node.orelse)])
+
+    def _unary(self, node: ast.UnaryOp) -> Value:
+        value = self.of(node.operand)
+        if isinstance(node.op, ast.Not):
+            return NOTHING
+        if isinstance(node.op, ast.USub) and value.nature is Nature.NEGENTROPY:
+            return Value(entropies=frozenset((self.place(node),)))
+        return value
+
+    def _comparison(self, node: ast.Compare) -> Value:
+        sides = [self.of(node.left), *map(self.of, node.comparators)]
+        ordered = isinstance(node.ops[0], ast.Lt | ast.LtE | ast.Gt | ast.GtE)
+        if ordered and len(sides) == 2 and rivals(*sides):
+            return Value(chooses=self.place(node))
+        return NOTHING
+
+    def _any_of(self, node: ast.BoolOp) -> Value:
+        return joined([self.of(value) for value in node.values])
+
+    def _mapping(self, node: ast.Dict) -> Value:
+        return joined([self.of(value) for value in node.values])
+
+    def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Value:
+        for generator in node.generators:
+            self.bind(generator.target, self.of(generator.iter))
+        return self.of(node.elt)
+
+    def _walrus(self, node: ast.NamedExpr) -> Value:
+        value = self.of(node.value)
+        self.bind(node.target, value)
+        return value
+
+    def _starred(self, node: ast.Starred) -> Value:
+        return self.of(node.value)
+
+    def _call(self, node: ast.Call) -> Value:
+        operands, name = [], ""
+        match node.func:
+            case ast.Attribute(value=receiver, attr=name):
+                value = self.of(receiver)
+                if path_of(receiver) not in MODULES:
+                    operands.append((value, receiver))
+            case ast.Name(id=name):
+                pass
+            case _:
+                self.of(node.func)
+        operands.extend((self.of(argument), argument) for argument in node.args)
+        keywords = [self.of(keyword.value) for keyword in node.keywords]
+        value = self.called(name, operands, keywords, node)
+        return Value(nature=Nature.SCORE) if value is NOTHING and _exponential(node) else value
+
+    # ------------------------------------------------------------ what is assigned
+
+    def bind(self, target: ast.expr, value: Value) -> None:
+        """Give what is assigned to `target` its traits."""
+        match target:
+            case ast.Name(id=name):
+                self.names[name] = value
+            case ast.Attribute():
+                self.names[path_of(target)] = value
+            case ast.Tuple(elts=parts) | ast.List(elts=parts):
+                apart = len(value.items) == len(parts)
+                whole = flat(value)
+                for index, part in enumerate(parts):
+                    self.bind(part, value.items[index] if apart else whole)
+            case ast.Starred(value=inner):
+                self.bind(inner, value)
+            case ast.Subscript():
+                self._store(target, value)
+            case _:
+                pass
+
+    def _store(self, target: ast.Subscript, value: Value) -> None:
+        """`table[i] = value`: an array of results. A table that counts up is kept out."""
+        index, table, kept = self.of(target.slice), path_of(target), computed([value])
+        if table and (value.items or value.terms):
+            known = self.names.get(table, NOTHING)
+            self.names[table] = replace(joined([known, value]), listed=True)
+            return
+        if index.chooses and kept.estimates:
+            self.record.chosen.append(index.chooses)
+        if index.folded or index.context or not table or table.startswith("self."):
+            return
+        if kept is not NOTHING and all(read.table != table for read in kept.reads):
+            self.names[table] = joined([self.names.get(table, NOTHING), kept])
+
+
+def _exponential(node: ast.Call) -> bool:
+    """`exp(-losses)`: probabilities of what occurred, from its losses."""
+    match node:
+        case ast.Call(
+            func=ast.Attribute(attr="exp"),
+            args=[ast.UnaryOp(op=ast.USub(), operand=ast.Name() | ast.Subscript())],
+        ):
+            return True
+        case _:
+            return False
+
+
+_METHODS: dict[type[ast.AST], Callable[..., Value]] = {
+    ast.Name: Expressions._name,
+    ast.Attribute: Expressions._attribute,
+    ast.Subscript: Expressions._subscript,
+    ast.Call: Expressions._call,
+    ast.Tuple: Expressions._display,
+    ast.List: Expressions._display,
+    ast.IfExp: Expressions._choice,
+    ast.UnaryOp: Expressions._unary,
+    ast.Compare: Expressions._comparison,
+    ast.BoolOp: Expressions._any_of,
+    ast.Dict: Expressions._mapping,
+    ast.ListComp: Expressions._comprehension,
+    ast.SetComp: Expressions._comprehension,
+    ast.GeneratorExp: Expressions._comprehension,
+    ast.NamedExpr: Expressions._walrus,
+    ast.Starred: Expressions._starred,
+}

@@ -1,0 +1,319 @@
+"""Through which statements do counts become a score? Follows the functions that matter, no others.
+
+Each function is read once, from top to bottom, both ways of every branch; a call of another
+function of the script is read with the traits of what is passed. Bounded in expressions and depth.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from verifier.screening.dataflow.arithmetic import Record
+from verifier.screening.dataflow.calls import path_of
+from verifier.screening.dataflow.expressions import Expressions, Spent
+from verifier.screening.dataflow.value import (
+    BLANK,
+    NOTHING,
+    Estimate,
+    Nature,
+    Place,
+    Read,
+    Value,
+    element,
+    flat,
+    joined,
+)
+from verifier.source.program import Function, Program
+
+_DEEP = 6
+_LEVELS = 4
+_FUNCTIONS = 160
+_CANDIDATES = 4
+_SEEDS = re.compile(
+    r"\^|bitwise_xor|\* ?\w+ ?\+ ?\w+\)? ?[%&]|logsumexp|logaddexp"
+    r"|\.get\([^\"'()=]{1,80}, ?0\)|\.get\([^\"'()=]{1,80}\) ?/|\* ?\w+\)\.sum\("
+)
+"""What a line of a function that hashes, counts or mixes looks like."""
+_LITERALS = ("^", "bitwise_xor", ".get(", "logsumexp", "logaddexp", ").sum(", "%", "&")
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What following a program has shown.
+
+    `estimates` maps a probability made of counts to the logarithms it reached (none: it never
+    became a score in what was followed). `chosen`: where an estimate is taken only if it beats the
+    score of the true token. `experts` maps a stack of scores that holds an entropy to the logarithm
+    it reached. `wide`: reads under more than the hash of another read of the same function, of
+    tables that count up under such keys.
+    """
+
+    estimates: dict[Estimate, tuple[Place, ...]]
+    chosen: tuple[Place, ...]
+    experts: dict[Place, Place]
+    wide: tuple[Read, ...]
+
+
+def follow(program: Program) -> Observed:
+    """Follow every function of `program` that hashes, counts or mixes, and what calls it."""
+    followed = _Followed(program)
+    followed.run()
+    record = followed.record
+    return Observed(
+        {
+            estimate: tuple(record.scored.get(estimate, ()))
+            for estimate in record.estimates.values()
+        },
+        tuple(dict.fromkeys(record.chosen)),
+        record.experts,
+        tuple(_wide(record)),
+    )
+
+
+def _wide(record: Record) -> Iterator[Read]:
+    counted = {read.terms for read in record.counted}
+    for read in record.reads:
+        if read.terms in counted and any(
+            other.terms and other.terms < read.terms
+            for other in record.reads
+            if other.place.function is read.place.function
+        ):
+            yield read
+
+
+class _Followed:
+    """All functions followed so far: what each returns."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.record = Record()
+        self.returned: dict[Function, Value] = {}
+        self.known: dict[Function, dict[int, Function | None]] = {}
+        self.named: dict[str, list[Function]] = {}
+        for function in program.functions:
+            self.named.setdefault(function.name.rpartition(".")[2], []).append(function)
+
+    def run(self) -> None:
+        """Follow the functions with a seed, then those that call what returned something."""
+        seeds = list(_seeded(self.program))
+        try:
+            for function in seeds:
+                self.of(function)
+            self._callers(seeds)
+        except (Spent, RecursionError):
+            return
+
+    def _callers(self, seeds: list[Function]) -> None:
+        level = seeds
+        for _ in range(_LEVELS):
+            carriers = [one for one in level if _carries(self.returned.get(one, NOTHING))]
+            level = [
+                caller
+                for one in carriers
+                for caller in self._callers_of(one)
+                if caller not in self.returned
+            ]
+            for caller in level[:_FUNCTIONS]:
+                self.of(caller)
+
+    def _callers_of(self, function: Function) -> Iterator[Function]:
+        """Its callers; by the name where the entry reaches none of them."""
+        if self.program.reachable(function):
+            yield from self.program.callers(function)
+            return
+        called = re.compile(rf"\b{re.escape(function.name.rpartition('.')[2])}\(")
+        rows = function.unit.rows()
+        for other in self.program.functions:
+            node = other.node
+            if other.unit is function.unit and not isinstance(node, ast.Module):
+                body = rows[node.lineno : node.end_lineno]
+                if other is not function and any(called.search(row) for row in body):
+                    yield other
+
+    def of(self, function: Function, deep: int = 0) -> Value:
+        """What `function` returns for arguments nothing is known of."""
+        if function not in self.returned:
+            self.returned[function] = NOTHING
+            self.returned[function] = _Body(self, function, {}, deep).returned()
+        return self.returned[function]
+
+    def targets(self, function: Function, call: ast.Call) -> tuple[Function, ...]:
+        """The functions of the script that `call` may reach; by name where the call is not live."""
+        known = self.known.get(function)
+        if known is None:
+            known = self.known[function] = {
+                id(one): target for one, target in self.program.calls(function)
+            }
+        name = path_of(call.func).rpartition(".")[2]
+        if id(call) in known:
+            target = known[id(call)]
+            if target is not None:
+                return (target,)
+            several = 1 < len(self.named.get(name, ())) <= _CANDIDATES
+            return self.program.targets(function, call)[:_CANDIDATES] if several else ()
+        found = self.named.get(name, [])
+        return (found[0],) if len(found) == 1 else ()
+
+
+def _seeded(program: Program) -> Iterator[Function]:
+    for unit in program.units:
+        rows = unit.rows()
+        seeds = [
+            number
+            for number, row in enumerate(rows, 1)
+            if any(literal in row for literal in _LITERALS) and _SEEDS.search(row)
+        ]
+        for function in program.functions if seeds else ():
+            node = function.node
+            if function.unit is unit and not isinstance(node, ast.Module):
+                first = bisect_left(seeds, node.lineno)
+                if first < len(seeds) and seeds[first] <= (node.end_lineno or 0):
+                    yield function
+
+
+def _carries(value: Value) -> bool:
+    whole = flat(value)
+    return bool(whole.estimates or whole.experts or whole.reads or whole.terms)
+
+
+class _Body:
+    """One reading of the statements of a function."""
+
+    def __init__(
+        self, followed: _Followed, function: Function, names: dict[str, Value], deep: int
+    ) -> None:
+        self.followed = followed
+        self.function = function
+        self.deep = deep
+        self.names = names
+        self.returns: list[Value] = []
+        self.expressions = Expressions(function, names, followed.record, self._called)
+
+    def returned(self, body: Iterable[ast.stmt] | None = None) -> Value:
+        """Read the statements; what any of its returns gives."""
+        self._block(self.function.node.body if body is None else body)
+        return joined(self.returns)
+
+    def _block(self, statements: Iterable[ast.stmt]) -> None:
+        for statement in statements:
+            self._statement(statement)
+
+    def _statement(self, statement: ast.stmt) -> None:
+        of, bind = self.expressions.of, self.expressions.bind
+        match statement:
+            case ast.Assign(targets=targets, value=value):
+                self._assign(targets, value)
+            case ast.AnnAssign(target=target, value=ast.expr() as value):
+                self._assign([target], value)
+            case ast.AugAssign():
+                self._augmented(statement)
+            case ast.Expr(value=value):
+                of(value)
+            case ast.Return(value=ast.expr() as value):
+                self.returns.append(of(value))
+            case ast.For(target=target, iter=iterated) | ast.AsyncFor(target=target, iter=iterated):
+                bind(target, element(of(iterated)))
+                self.expressions.loops.append(statement.lineno)
+                self._block([*statement.body, *statement.orelse])
+                self.expressions.loops.pop()
+            case ast.If(test=test) | ast.While(test=test):
+                self._branch(of(test), statement)
+            case ast.With(items=items) | ast.AsyncWith(items=items):
+                for item in items:
+                    of(item.context_expr)
+                self._block(statement.body)
+            case ast.Try() | ast.TryStar():
+                handled = [one for handler in statement.handlers for one in handler.body]
+                self._block([*statement.body, *handled, *statement.orelse, *statement.finalbody])
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                self.names[name] = Value(routine=statement)
+            case _:
+                pass
+
+    def _assign(self, targets: list[ast.expr], node: ast.expr) -> None:
+        value = BLANK if isinstance(node, ast.Constant) else self.expressions.of(node)
+        for target in targets:
+            self.expressions.bind(target, value)
+
+    def _augmented(self, statement: ast.AugAssign) -> None:
+        table = path_of(statement.target)
+        current = self.names.get(table, NOTHING)
+        if isinstance(statement.target, ast.Subscript):
+            index = self.expressions.of(statement.target.slice)
+            self.expressions.count_up(table, index, statement.target)
+        value = self.expressions.of(statement.value)
+        result = self.expressions.combined(
+            statement.op,
+            (BLANK if current is NOTHING else current, statement.target),
+            (value, statement.value),
+        )
+        if table:
+            self.names[table] = result
+
+    def _branch(self, test: Value, statement: ast.If | ast.While) -> None:
+        if test.chooses and _assigns(statement.body):
+            self.followed.record.chosen.append(test.chooses)
+        self._block([*statement.body, *statement.orelse])
+
+    # ------------------------------------------------------------ calls
+
+    def _called(self, call: ast.Call, arguments: list[Value]) -> Value | None:
+        if self.deep >= _DEEP:
+            return None
+        if isinstance(call.func, ast.Name):
+            inner = self.names.get(call.func.id, NOTHING).routine
+            if inner is not None:
+                names = {**self.names, **_passed(inner, call, arguments)}
+                return _Body(self.followed, self.function, names, self.deep + 1).returned(
+                    inner.body
+                )
+        found = [
+            self._into(target, call, arguments)
+            for target in self.followed.targets(self.function, call)
+            if target is not self.function and not isinstance(target.node, ast.Module)
+        ]
+        value = joined(found)
+        return value if value is not NOTHING else None
+
+    def _into(self, target: Function, call: ast.Call, arguments: list[Value]) -> Value:
+        """What `target` returns for these arguments."""
+        assert not isinstance(target.node, ast.Module)
+        if any(value.terms or value.reads or value.estimates for value in map(flat, arguments)):
+            names = _passed(target.node, call, arguments)
+            value = _Body(self.followed, target, names, self.deep + 1).returned()
+        else:
+            value = self.followed.of(target, self.deep + 1)
+        return _signed(value, target, call)
+
+
+def _assigns(statements: list[ast.stmt]) -> bool:
+    return any(isinstance(one, ast.Assign | ast.AugAssign) for one in statements)
+
+
+def _passed(
+    node: ast.FunctionDef | ast.AsyncFunctionDef, call: ast.Call, arguments: list[Value]
+) -> dict[str, Value]:
+    """The traits of the parameters of `node` when `call` passes `arguments`."""
+    names = [parameter.arg for parameter in (*node.args.posonlyargs, *node.args.args)]
+    if names and names[0] in ("self", "cls") and isinstance(call.func, ast.Attribute):
+        names = names[1:]
+    every = [*names, *(parameter.arg for parameter in node.args.kwonlyargs)]
+    passed = dict.fromkeys(every, NOTHING)
+    passed.update(zip(names, arguments[: len(call.args)], strict=False))
+    for keyword, value in zip(call.keywords, arguments[len(call.args) :], strict=True):
+        if keyword.arg in passed:
+            passed[keyword.arg] = value
+    return passed
+
+
+def _signed(value: Value, target: Function, call: ast.Call) -> Value:
+    """A hash of the script's own, with the call that made it."""
+    whole = flat(value)
+    if not whole.terms or value.items or value.nature is not Nature.OTHER:
+        return value
+    signature = (target.name, *map(ast.unparse, call.args))
+    return replace(value, call=signature)
