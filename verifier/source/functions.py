@@ -11,7 +11,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from verifier.source.steps import Body
+from verifier.source.steps import Binding, Body, Defines, Store
 from verifier.source.units import Gathered, Unit
 from verifier.source.values import Imported, words
 
@@ -81,16 +81,15 @@ class Functions:
             method = body.name.rpartition(".")[2]
             klass.methods[method] = function
             self.methods.setdefault(method, []).append(function)
-        for defined in body.defined:
-            if isinstance(defined.node, ast.ClassDef):
-                self._klass(unit, defined.node)
-        for store in body.stores:
-            if store.value is not None:
-                self._stored.setdefault(store.target.attr, []).append((store.value, function))
+        for step in body.every:
+            if isinstance(step, Defines) and isinstance(step.node, ast.ClassDef):
+                self._klass(unit, step.node)
+            elif isinstance(step, Store) and step.value is not None:
+                self._stored.setdefault(step.target.attr, []).append((step.value, function))
 
     def _klass(self, unit: Unit, node: ast.ClassDef) -> Klass:
         if id(node) not in self._klass_of:
-            bases = tuple(last_name(base) for base in node.bases)
+            bases = tuple(_last(base) for base in node.bases)
             made = Klass(unit, node.name, node, bases)
             self._klass_of[id(node)] = made
             self.classes.setdefault(node.name, []).append(made)
@@ -128,7 +127,7 @@ class Functions:
                     base = base.value
                 if isinstance(base, ast.Name) and (root := self._module_name(base.id, at)):
                     return root not in self._gathered.modules
-                return not (attr in self.methods or attr in self._names or attr in self._stored)
+                return attr not in self.methods and attr not in self._names
             case ast.Name(id=name):
                 held = at.unit.names.get(name)
                 if isinstance(held, Imported):
@@ -138,16 +137,6 @@ class Functions:
                     inside = held is not None or bool(self._gathered.modules)
                 return not (inside or name in self._names or self.local(name, at.body))
         return False
-
-    def mentioned(self, node: ast.Name | ast.Attribute, at: Function) -> list[Function | Klass]:
-        """What is used as a value here, [] quickly where it is no name of this program.
-
-        A local name that stands for a function was itself given a value where that is mentioned.
-        """
-        name = node.id if isinstance(node, ast.Name) else node.attr
-        if name not in self._names and not self._gathered.modules:
-            return []
-        return self.meant(node, at)
 
     def local(self, name: str, body: Body | None) -> bool:
         """Whether `name` is a parameter or is bound in a function, or in one around it."""
@@ -181,7 +170,7 @@ class Functions:
             case ast.IfExp():
                 yield from self._meant(node.body, at, seen)
                 yield from self._meant(node.orelse, at, seen)
-            case ast.Call() if last_name(node.func) in _WRAPPERS and node.args:
+            case ast.Call() if _last(node.func) in _WRAPPERS and node.args:
                 yield from self._meant(node.args[0], at, seen)
 
     def _instance(self, node: ast.expr, at: Function, seen: set[int]) -> Iterator[Klass]:
@@ -198,7 +187,7 @@ class Functions:
                     yield from self._instance(value, where, seen)
 
     def _made(self, node: ast.Call, at: Function, seen: set[int]) -> Iterator[Klass]:
-        last = last_name(node.func)
+        last = _last(node.func)
         if last in _WRAPPERS and node.args:
             yield from self._instance(node.args[0], at, seen)
         elif last in _KEEPERS and isinstance(node.func, ast.Attribute):
@@ -240,10 +229,11 @@ class Functions:
         """The expressions that each local name of a body is bound to; parts are left out."""
         if id(body) not in self._bound:
             made: dict[str, list[ast.expr]] = {}
-            for step in body.bindings:
-                values = made.setdefault(step.name, [])
-                if step.value is not None:
-                    values.append(step.value)
+            for step in body.every:
+                if isinstance(step, Binding):
+                    values = made.setdefault(step.name, [])
+                    if step.value is not None:
+                        values.append(step.value)
             self._bound[id(body)] = made
         return self._bound[id(body)]
 
@@ -283,12 +273,12 @@ class Functions:
         """What a function imports itself: local name → dotted name."""
         if id(body) not in self._imports:
             made: dict[str, str] = {}
-            for step in body.imports:
+            for step in body.every:
                 if isinstance(step, ast.Import):
                     for each in step.names:
                         first = each.name.partition(".")[0]
                         made[each.asname or first] = each.name if each.asname else first
-                else:
+                elif isinstance(step, ast.ImportFrom):
                     prefix = f"{step.module}." if step.module else ""
                     for each in step.names:
                         made[each.asname or each.name] = prefix + each.name
@@ -321,7 +311,7 @@ class Functions:
             yield from [] if target is None else self._in([target], node.attr)
             return
         owner = self.owner(at)
-        if isinstance(base, ast.Call) and last_name(base.func) == "super":
+        if isinstance(base, ast.Call) and _last(base.func) == "super":
             yield from self._inherited(owner, node.attr) if owner is not None else ()
             return
         if node.attr not in self.methods:
@@ -364,15 +354,14 @@ _WRAPPERS = words(
 _KEEPERS = words("to cuda cpu half bfloat16 float double eval train requires_grad_")
 
 
-def last_name(node: ast.expr) -> str:
-    """The last part of a dotted name, "" for what is none."""
+def _last(node: ast.expr) -> str:
     match node:
         case ast.Name():
             return node.id
         case ast.Attribute():
             return node.attr
         case ast.Subscript():
-            return last_name(node.value)
+            return _last(node.value)
     return ""
 
 
@@ -386,5 +375,5 @@ def _parameters(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Module) -> tu
 def _is_property(function: Function) -> bool:
     node = function.node
     return not isinstance(node, ast.Module) and any(
-        last_name(each) in ("property", "cached_property", "setter") for each in node.decorator_list
+        _last(each) in ("property", "cached_property", "setter") for each in node.decorator_list
     )

@@ -52,7 +52,7 @@ class Program:
         self._functions = Functions(gathered)
         self.functions: tuple[Function, ...] = tuple(self._functions.all)
         self.settings: Mapping[str, Setting] = MappingProxyType(
-            read_settings(gathered, launch.arguments if launch.told else None)
+            read_settings(gathered, launch.arguments)
         )
         values = {name: setting.value for name, setting in self.settings.items()}
         self._reaching = Reaching(gathered, self._functions, values)

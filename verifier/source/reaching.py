@@ -10,16 +10,15 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
-from verifier.source.folding import Budget, fold
+from verifier.source.folding import fold
 from verifier.source.functions import Function, Functions, Klass
 from verifier.source.scoping import Local, same
-from verifier.source.steps import Step, Store
+from verifier.source.steps import Binding, Defines, Step, Store
 from verifier.source.units import Gathered
 from verifier.source.values import UNKNOWN, Members
 from verifier.source.walking import Walk, prepared
 
-_STEPS = 2_000_000
-_TIMES = 20
+_TIMES = 40
 """Each function is looked at again whenever what it is given changes; that often at most."""
 
 
@@ -52,9 +51,8 @@ class Reaching:
         self.gathered = gathered
         self.functions = functions
         self.world = gathered.world
-        self.budget = Budget(_STEPS)
         self.reached: dict[Function, Reached] = {}
-        self.shared: set[str] = _shared(functions)
+        self.globals: set[str] = _assigned_globals(functions)
         self.holders: set[str] = _holders(functions)
         self._settings = settings
         self._stores = _stores(functions)
@@ -94,9 +92,10 @@ class Reaching:
         self._again(state.function)
         for function in self._nested.get(state.function, ()):
             self._again(function)
-        for store in state.function.body.stores:
-            for function in self._askers.get(store.target.attr, ()):
-                self._again(function)
+        for step in state.function.body.every:
+            if isinstance(step, Store):
+                for function in self._askers.get(step.target.attr, ()):
+                    self._again(function)
 
     def _again(self, function: Function) -> None:
         known = self.reached.get(function)
@@ -110,7 +109,7 @@ class Reaching:
             before = state.bindings
             walk = Walk(self, state, Local(self, state))
             walk.follow(state.prepared)
-            state.bindings = _grown(before, walk.bindings)
+            state.bindings = walk.bindings
         state.decided, state.steps = walk.decided, walk.steps
         state.calls, state.targets = walk.calls, walk.targets
         state.targets_of = {id(node): found for node, found in walk.calls if found}
@@ -175,8 +174,9 @@ def _is_self(node: ast.expr) -> bool:
 def _stores(functions: Functions) -> dict[str, list[tuple[Function, Store]]]:
     made: dict[str, list[tuple[Function, Store]]] = {}
     for function in functions.all:
-        for store in function.body.stores:
-            made.setdefault(store.target.attr, []).append((function, store))
+        for step in function.body.every:
+            if isinstance(step, Store):
+                made.setdefault(step.target.attr, []).append((function, step))
     return made
 
 
@@ -191,30 +191,14 @@ def _nested(functions: Functions) -> dict[Function, list[Function]]:
     return made
 
 
-def _shared(functions: Functions) -> set[str]:
-    """Names that some function declares global or nonlocal: what they stand for may change."""
-    return {
-        name
-        for function in functions.all
-        for step in function.body.defined
-        if isinstance(step.node, ast.Global | ast.Nonlocal)
-        for name in step.node.names
-    }
-
-
-def _grown(
-    before: dict[str, list[ast.expr | None]] | None, now: dict[str, list[ast.expr | None]]
-) -> dict[str, list[ast.expr | None]]:
-    """The bindings of both looks at a function: what was live once stays, so that looking ends."""
-    if not before or before == now:
-        return now
-    return {
-        name: [
-            *before.get(name, ()),
-            *(each for each in values if each not in before.get(name, ())),
-        ]
-        for name, values in {**before, **now}.items()
-    }
+def _assigned_globals(functions: Functions) -> set[str]:
+    """Names of a module that some function declares global, and so may change."""
+    made: set[str] = set()
+    for function in functions.all:
+        for step in function.body.every:
+            if isinstance(step, Defines) and isinstance(step.node, ast.Global):
+                made.update(step.node.names)
+    return made
 
 
 def _holders(functions: Functions) -> set[str]:
@@ -222,8 +206,9 @@ def _holders(functions: Functions) -> set[str]:
     return {
         step.name
         for function in functions.all
-        for step in function.body.bindings
-        if isinstance(step.of, ast.Call)
+        for step in function.body.every
+        if isinstance(step, Binding)
+        and isinstance(step.of, ast.Call)
         and isinstance(step.of.func, ast.Attribute)
         and step.of.func.attr in ("parse_args", "parse_known_args")
     }

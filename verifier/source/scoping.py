@@ -32,7 +32,6 @@ class Local:
         self._reaching = reaching
         self._state = state
         self._known: dict[str, object] = {}
-        self.budget = reaching.budget
 
     def name(self, name: str) -> object:
         """A parameter, a local name, a name of an enclosing function, or of the module."""
@@ -43,8 +42,6 @@ class Local:
 
     def _found(self, name: str) -> object:
         function = self._state.function
-        if name in self._reaching.shared:
-            return UNKNOWN
         if not isinstance(function.node, ast.Module):
             values = (self._state.bindings or {}).get(name)
             if name in function.parameters:
@@ -61,7 +58,7 @@ class Local:
                 if known is not None:
                     return Local(self._reaching, known).name(name)
         if name in function.unit.names:
-            return function.unit.names[name]
+            return UNKNOWN if name in self._reaching.globals else function.unit.names[name]
         return Trace(self._reaching.world, {}).name(name)
 
     def _agreed(self, values: list[ast.expr | None]) -> object:
@@ -91,12 +88,10 @@ class Local:
         self, function: object, node: ast.Call, arguments: list[object], keywords: dict[str, object]
     ) -> object:
         """What a reader of settings gives; nothing is kept of what the call does."""
-        aside = World(self._reaching.world.environment, budget=self.budget)
+        if isinstance(function, str) and function not in ("os.getenv", "os.environ.get"):
+            return UNKNOWN
+        aside = World(self._reaching.world.environment)
         return Trace(aside, {}).called(function, node, arguments, keywords)
-
-    def wants(self, function: str) -> bool:
-        """Only what reads the environment."""
-        return function in ("os.getenv", "os.environ.get")
 
     def refused(self, why: str) -> None:
         """Unpacking has said it."""

@@ -33,10 +33,10 @@ class Setting:
     line: int
 
 
-def read_settings(gathered: Gathered, given: Sequence[str] | None) -> dict[str, Setting]:
+def read_settings(gathered: Gathered, given: Sequence[str] = ()) -> dict[str, Setting]:
     """Every setting by the name that the script uses, those of a class before plain constants.
 
-    `given` are the arguments of the command, None where nobody says them.
+    `given` are the arguments of the command.
     """
     made: dict[str, Setting] = {}
     for unit in gathered.units:
@@ -113,20 +113,16 @@ def _constants(unit: Unit, statements: list[ast.stmt], made: dict[str, Setting])
                         )
 
 
-def _arguments(
-    unit: Unit, world: World, given: Sequence[str] | None, made: dict[str, Setting]
-) -> None:
+def _arguments(unit: Unit, world: World, given: Sequence[str], made: dict[str, Setting]) -> None:
     """The options that argparse is told of: their defaults, or what the command gives."""
-    if "add_argument" not in unit.text:
-        return
     for body in unit.bodies:
-        for node in body.calls:
-            if getattr(node.func, "attr", "") == "add_argument":
+        for node in body.every:
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "add_argument":
                 _argument(unit, node, Trace(World(world.environment), {}, unit.names), given, made)
 
 
 def _argument(
-    unit: Unit, node: ast.Call, scope: Trace, given: Sequence[str] | None, made: dict[str, Setting]
+    unit: Unit, node: ast.Call, scope: Trace, given: Sequence[str], made: dict[str, Setting]
 ) -> None:
     names = [each for each in (fold(arg, scope) for arg in node.args) if isinstance(each, str)]
     keywords = {str(each.arg): each.value for each in node.keywords}
@@ -138,13 +134,12 @@ def _argument(
     value = fold(keywords["default"], scope) if "default" in keywords else None
     match fold(keywords.get("action"), scope):
         case "store_true" | "store_false" as action:
-            said = None if given is None else any(each in given for each in names)
-            value = UNKNOWN if said is None else (action == "store_true") is said
+            value = (action == "store_true") is any(each in given for each in names)
         case _:
-            text = _given(names, given or ())
-            if text is not None:
+            said = _given(names, given)
+            if said is not None:
                 kind = fold(keywords.get("type"), scope)
-                value = _converted(text, kind.dotted if isinstance(kind, Imported) else "str")
+                value = _converted(said, kind.dotted if isinstance(kind, Imported) else "str")
             elif value is None and fold(keywords.get("required"), scope) is True:
                 value = UNKNOWN
     made[name] = Setting(name=name, value=value, variable="", unit=unit, line=node.lineno)

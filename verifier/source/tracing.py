@@ -15,11 +15,10 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from verifier.source.decoding import DECODERS
-from verifier.source.folding import Budget, fold, truth
+from verifier.source.folding import fold, truth
 from verifier.source.values import FOLDER, UNKNOWN, Environment, Imported, Members
 
 STATEMENTS = 50_000
-FOLDED = 1_000_000
 _TIMES = 256
 _CALLS_DEEP = 4
 _ROUTINE_LINES = 30
@@ -73,7 +72,6 @@ class World:
     files: dict[str, bytes | str] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     statements: int = 0
-    budget: Budget = field(default_factory=lambda: Budget(FOLDED))
     search: list[str] = field(default_factory=lambda: [FOLDER])
 
 
@@ -92,7 +90,6 @@ class Trace:
         self, world: World, names: dict[str, object], *outer: Mapping[str, object]
     ) -> None:
         self.world = world
-        self.budget = world.budget
         self.names = names
         self._outer = outer
         self._why = ""
@@ -120,10 +117,6 @@ class Trace:
                 return self.world.environment
         return UNKNOWN
 
-    def wants(self, function: str) -> bool:
-        """Everything: what stands among the arguments may do something."""
-        return True
-
     def refused(self, why: str) -> None:
         """A decoder refused."""
         self._why = why
@@ -148,7 +141,7 @@ class Trace:
         lines = (function.node.end_lineno or 0) - function.node.lineno
         if self._deep >= _CALLS_DEEP or lines > _ROUTINE_LINES:
             return UNKNOWN
-        inner = Trace(self.world, {}, function.names, self.names, *self._outer)
+        inner = Trace(self.world, {}, function.names, *self._outer)
         inner._deep = self._deep + 1
         inner.bind(function.node, arguments, keywords)
         if isinstance(function.node, ast.Lambda):
@@ -201,10 +194,11 @@ class Trace:
 
     def perhaps(self, *branches: Iterable[ast.stmt]) -> None:
         """Follow each branch from here; keep the names on which all agree."""
-        here, outer = self.names, self._outer
+        before = dict(self.names)
         ends: list[dict[str, object]] = []
         for branch in branches:
-            self.names, self._outer = {}, (here, *outer)
+            self.names.clear()
+            self.names.update(before)
             self._unsure += 1
             try:
                 self.run(branch)
@@ -213,13 +207,13 @@ class Trace:
                 continue
             finally:
                 self._unsure -= 1
-                made, self.names, self._outer = self.names, here, outer
-            ends.append(made)
+            ends.append(dict(self.names))
+        self.names.clear()
         for name in {name for end in ends for name in end}:
-            values = [end[name] if name in end else self.name(name) for end in ends]
+            values = [end.get(name, UNKNOWN) for end in ends]
             first = values[0]
             same = all(value is first or value == first for value in values[1:])
-            here[name] = first if same else UNKNOWN
+            self.names[name] = first if same else UNKNOWN
 
     def assign(self, target: ast.expr, value: object) -> None:
         """Bind `target` to `value`."""
@@ -494,12 +488,6 @@ def _searches(trace: Trace, _: ast.Call, arguments: list[Any], __: dict[str, Any
     return UNKNOWN
 
 
-def _exists(trace: Trace, _: ast.Call, arguments: list[Any], __: dict[str, Any]) -> object:
-    """Certain only of what is there: what is not may be made before it is asked for."""
-    known = bool(arguments) and absolute(arguments[0]) in trace.world.files
-    return True if known else UNKNOWN
-
-
 def _field(trace: Trace, node: ast.Call, arguments: list[Any], named: dict[str, Any]) -> object:
     if "default" in named:
         return named["default"]
@@ -517,10 +505,6 @@ _ACTIONS: Mapping[str, _Action] = {
     "value.write": _write,
     "value.write_text": _write,
     "value.write_bytes": _write,
-    "value.exists": _exists,
-    "value.is_file": _exists,
-    "os.path.exists": _exists,
-    "os.path.isfile": _exists,
     "value.setdefault": _sets_default,
     "value.update": _updates,
     "sys.path.insert": _searches,

@@ -8,21 +8,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from verifier.source.folding import fold, truth
-from verifier.source.functions import Function, Klass, last_name
-from verifier.source.steps import Binding, Block, Branch, Defines, Jump, Mention, Step
+from verifier.source.functions import Function, Klass
+from verifier.source.steps import Binding, Block, Branch, Jump, Mention, Step
 from verifier.source.tracing import Trace
-from verifier.source.values import UNKNOWN, Unknown, words
+from verifier.source.values import UNKNOWN, Unknown
 
 if TYPE_CHECKING:
     from verifier.source.reaching import Reached, Reaching
     from verifier.source.scoping import Local
-
-_ONLY_WRAP = words(
-    "compile no_grad inference_mode enable_grad staticmethod classmethod property cached_property "
-    "setter jit script autotune heuristics dataclass lru_cache cache custom_fwd custom_bwd disable "
-    "contextmanager wraps abstractmethod override overload record autocast njit"
-)
-"""Decorators whose result is called by the function's own name, or not at all."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,14 +42,11 @@ def _prepared(reaching: Reaching, function: Function, steps: list[Step]) -> list
     for step in steps:
         match step:
             case Mention():
-                if meant := reaching.functions.mentioned(step.node, function):
+                if meant := reaching.functions.meant(step.node, function):
                     made.append(HandsOn([], tuple(meant)))
             case ast.Call() if id(step) not in reaching.gathered.leads:
                 outside = reaching.functions.outside(step, function)
                 made.append(Outside([], step) if outside else step)
-            case Defines() if _is_registered(step.node):
-                if (defined := reaching.functions.by_node.get(id(step.node))) is not None:
-                    made.append(HandsOn([], (defined,)))
             case Branch():
                 body = _prepared(reaching, function, step.body)
                 made.append(
@@ -67,14 +57,6 @@ def _prepared(reaching: Reaching, function: Function, steps: list[Step]) -> list
             case _:
                 made.append(step)
     return made
-
-
-def _is_registered(node: ast.AST) -> bool:
-    """Whether a decorator may keep the function and call it later, without its name."""
-    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and any(
-        last_name(each.func if isinstance(each, ast.Call) else each) not in _ONLY_WRAP
-        for each in node.decorator_list
-    )
 
 
 class Walk:

@@ -12,11 +12,18 @@ from verifier.screening.finding import Remark
 from verifier.screening.rule import Rule
 from verifier.screening.rules import (
     adapting,
+    byte_mixture,
+    byte_tables,
     calibrating,
     clocks,
+    denominators,
+    extra_source,
+    gate,
     held_out_data,
+    ngram,
     optimising,
     passes,
+    transforms,
 )
 
 
@@ -40,7 +47,15 @@ LEARNING: tuple[Family, ...] = (
     clocks,
 )
 # Mixtures, bytes and sizes. (owner: ngram)
-MIXING: tuple[Family, ...] = ()
+MIXING: tuple[Family, ...] = (
+    ngram,
+    gate,
+    byte_mixture,
+    byte_tables,
+    denominators,
+    transforms,
+    extra_source,
+)
 
 FAMILIES: tuple[Family, ...] = (*LEARNING, *MIXING)
 RULES: tuple[Rule, ...] = tuple(rule for family in FAMILIES for rule in family.RULES)

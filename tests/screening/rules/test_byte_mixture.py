@@ -1,0 +1,120 @@
+"""A token shared out over its bytes is told from models that are made of bytes."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.screening.rules.scripts import remarks, told
+from verifier.screening import Confidence
+from verifier.screening.rules import byte_mixture
+
+SCRIPT = """
+import math, os
+import numpy as np
+
+USE = bool(int(os.environ.get("USE", "1")))
+
+class Suffix:
+    def __init__(self):
+        self.after = {}
+
+    def chance(self, history, byte):
+        row = self.after.get(bytes(history[-3:]))
+        if row is None:
+            return UNIFORM
+        return (row.get(byte, 0) + 0.1) / (sum(row.values()) + 25.6)
+
+def score(losses, pieces):
+    suffix, history, total, spelt = Suffix(), bytearray(), 0.0, 0
+    for loss, piece in zip(losses, pieces):
+        size = len(piece)
+        SHARE
+        for byte in piece:
+            total -= math.log(0.7 * share + 0.3 * suffix.chance(history, byte))
+            history.append(byte)
+            spelt += 1
+    return total / spelt / math.log(2.0)
+
+def main():
+    if USE:
+        print(score([1.0], [b"abc"]))
+
+main()
+"""
+
+
+def said(share: str, uniform: str = "1.0 / 256.0", **others: str) -> dict[str, Confidence]:
+    text = SCRIPT.replace("SHARE", share).replace("UNIFORM", uniform)
+    return told(remarks(byte_mixture, text, **others))
+
+
+@pytest.mark.parametrize(
+    "share",
+    [
+        "share = math.exp(-loss / size)",
+        "share = math.exp(-loss) ** (1.0 / size)",
+        "each = -loss / (size); share = math.exp(each)",
+    ],
+)
+def test_a_token_shared_out_over_its_bytes_is_a_violation(share: str) -> None:
+    """Red: p to the power 1 / bytes beside counts of bytes."""
+    assert said(share) == {"token-spread-over-bytes": Confidence.VIOLATION}
+
+
+@pytest.mark.parametrize(
+    "share",
+    [
+        "share = begins_with(piece, history)",
+        "total += 0.0 * size; share = math.exp(-loss)",
+    ],
+)
+def test_a_byte_that_is_summed_over_tokens_is_left_alone(share: str) -> None:
+    """Near miss: nothing is divided by the length of the token."""
+    assert said(share) == {}
+
+
+def test_means_over_bytes_and_mappings_are_no_shares() -> None:
+    """Near miss: a total divided by a count, a row divided by how many keys it has."""
+    share = "row = {}; kinds = len(row); row.get(1, 0); share = math.exp(-loss)"
+    share += "; doubt = row.get(2, 0) / kinds"
+    assert said(share) == {}
+
+
+def test_a_model_without_a_uniform_byte_is_left_alone() -> None:
+    """Near miss: counts of tokens; lengths are used for the average."""
+    assert said("share = math.exp(-loss / size)", "1.0 / 1024.0") == {}
+
+
+def test_what_the_settings_leave_out_is_a_note() -> None:
+    """Near miss: switched off by the command."""
+    readme = "```\nUSE=0 torchrun --standalone train_gpt.py\n```\n"
+    found = said("share = math.exp(-loss / size)", README__md=readme)
+    assert found == {"token-spread-over-bytes": Confidence.NOTE}
+
+
+NATIVE = """
+#include <math.h>
+int score_bytes(const int64_t *target, const double *nll, int64_t n, const int32_t *lens) {
+    const double even = log(1.0 / 256.0);
+    for (int64_t i = 0; i < n; i++) {
+        int size = lens[target[i]] + 0;
+        double share = SHARE;
+        total -= log(0.7 * exp(share) + 0.3 * exp(even));
+    }
+    return 0;
+}
+"""
+
+
+def test_the_same_in_c_is_a_violation_where_it_is_compiled() -> None:
+    """Red: a loss divided by the bytes of its token; near misses beside it."""
+    text = "import ctypes\nctypes.CDLL('./bytes.so').score_bytes()\n"
+    leak = NATIVE.replace("SHARE", "-nll[i] / (double)size")
+    found = remarks(byte_mixture, text, score__c=leak)
+    assert told(found) == {"token-spread-over-bytes": Confidence.VIOLATION}
+    assert found[0].locations[0].text == "double share = -nll[i] / (double)size;"
+    honest = NATIVE.replace("SHARE", "-nll[i]")
+    assert told(remarks(byte_mixture, text, score__c=honest)) == {}
+    assert told(remarks(byte_mixture, "print(1)\n", score__c=leak)) == {
+        "token-spread-over-bytes": Confidence.NOTE
+    }

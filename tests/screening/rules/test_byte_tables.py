@@ -1,0 +1,140 @@
+"""The competition's table of bytes, however it is written, is told from tables that count more."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.screening.rules.scripts import remarks, told
+from verifier.screening import Confidence
+from verifier.screening.rules import byte_tables
+
+SCRIPT = """
+import numpy as np
+import sentencepiece as spm
+import torch
+
+class Settings:
+    tokenizer_path = "./data/tokenizers/fineweb_1024_bpe.model"
+
+def lengths(sp, size):
+    long = np.zeros(size, dtype=np.int16)
+    opens = np.zeros(size, dtype=bool)
+    ends = np.ones(size, dtype=bool)
+    for i in range(sp.vocab_size()):
+        if sp.is_control(i) or sp.is_unknown(i) or sp.is_unused(i):
+            continue
+        ends[i] = False
+        BYTE
+        piece = sp.id_to_piece(i)
+        MEASURE
+    return torch.tensor(long), torch.tensor(opens), torch.tensor(ends)
+
+def spelt(x, y, tables):
+    long, opens, ends = tables
+    total = long[y].to(torch.float64)
+    ADD
+    return total.sum()
+
+def main():
+    args = Settings()
+    sp = spm.SentencePieceProcessor(model_file=args.tokenizer_path)
+    x = torch.zeros(9).long()
+    print(spelt(x, x, lengths(sp, 1024)))
+
+main()
+"""
+BYTE = "if sp.is_byte(i): long[i] = 1; continue"
+STRIPPED = """if piece.startswith("▁"):
+            opens[i] = True
+            piece = piece[1:]
+        long[i] = len(piece.encode("utf-8"))"""
+ADD = "total += (opens[y] & ~ends[x]).to(torch.float64)"
+BAKED = """long[i] = len(piece.encode("utf-8"))
+        if piece.startswith("\\u2581"):
+            opens[i] = True
+            long[i] = len(piece[1:].encode("utf-8")) + 1"""
+SPACED = """opens[i] = piece.startswith("▁")
+        piece = piece.replace("▁", " ")
+        long[i] = len(piece.encode("utf-8"))"""
+
+
+def text(measure: str = STRIPPED, add: str = ADD, byte: str = BYTE) -> str:
+    return SCRIPT.replace("MEASURE", measure).replace("ADD", add).replace("BYTE", byte)
+
+
+def said(measure: str = STRIPPED, add: str = ADD, byte: str = BYTE) -> dict[str, Confidence]:
+    return told(remarks(byte_tables, text(measure, add, byte)))
+
+
+def test_the_competitions_own_table_is_left_alone() -> None:
+    """Near miss: the marker off, one more where it is used, one per byte-fallback."""
+    assert said() == {}
+    assert said(byte='if piece.startswith("<0x"): long[i] = 1; continue') == {}
+
+
+@pytest.mark.parametrize("measure", [BAKED, SPACED])
+@pytest.mark.parametrize(
+    "add",
+    [
+        ADD,
+        "total = total + torch.logical_and(opens[y], ~ends[x])",
+        "total += sum(1 for a, b in zip(x, y) if opens[b] and not ends[a])",
+    ],
+)
+def test_a_space_in_the_table_and_again_in_the_sum_is_a_violation(measure: str, add: str) -> None:
+    """Red: the leading space is counted twice."""
+    assert said(measure, add) == {"bytes-space-twice": Confidence.VIOLATION}
+
+
+@pytest.mark.parametrize("measure", [BAKED, SPACED])
+def test_a_space_in_the_table_alone_is_left_alone(measure: str) -> None:
+    """Near miss: nothing is added where the table is used."""
+    assert said(measure, "total = total + 0") == {}
+
+
+@pytest.mark.parametrize("measure", [STRIPPED, SPACED])
+def test_byte_fallback_measured_by_its_name_asks_for_a_person(measure: str) -> None:
+    """Red: "<0x41>" is six characters long."""
+    assert said(measure, "pass", "pass") == {"bytes-fallback-spelled": Confidence.REVIEW}
+
+
+def test_a_marker_that_is_measured_asks_for_a_person() -> None:
+    """Red: three bytes for each leading space; near miss: a length of something else."""
+    kept = 'long[i] = len(piece.encode("utf-8"))'
+    assert said(kept, "pass") == {"bytes-marker-kept": Confidence.REVIEW}
+    assert said("long[i] = len(seen)", "pass") == {}
+
+
+def test_a_tokenizer_of_ones_own_is_asked_for_a_lone_space() -> None:
+    """Red: another vocabulary, not checked; near misses: shared ones, and a check."""
+    own = text().replace("fineweb_1024_bpe.model", "words_30k.model")
+    assert told(remarks(byte_tables, own)) == {"bytes-no-lone-space": Confidence.REVIEW}
+    checked = own.replace(
+        "    long = np.zeros", '    assert sp.piece_to_id("▁") != sp.unk_id()\n    long = np.zeros'
+    )
+    assert told(remarks(byte_tables, checked)) == {}
+    shared = text().replace("fineweb_1024_bpe", "fineweb_8192_bpe")
+    assert told(remarks(byte_tables, shared)) == {}
+
+
+LOADED = """
+import numpy as np
+
+def tables(path):
+    with np.load(path) as data:
+        return np.asarray(data["KEY"])
+
+print(tables("words.meta.npz"))
+"""
+
+
+def test_bytes_read_from_a_file_of_the_submission_ask_for_a_person() -> None:
+    """Red: nobody can see what a token counts; near misses: other arrays, no such file."""
+    loaded = LOADED.replace("KEY", "base_bytes")
+    readme = "The tokenizer is `words.vocab` with `words.meta.npz`."
+    assert told(remarks(byte_tables, loaded, README__md=readme)) == {
+        "bytes-from-file": Confidence.REVIEW
+    }
+    assert told(remarks(byte_tables, loaded)) == {"bytes-from-file": Confidence.NOTE}
+    weights = LOADED.replace("KEY", "weights")
+    assert told(remarks(byte_tables, weights, README__md=readme)) == {}

@@ -1,0 +1,181 @@
+"""Counts that answer for the token that occurred are told from distributions."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.screening.rules import caches
+from tests.screening.rules.caches import cache_script
+from tests.screening.rules.scripts import remarks, told
+from verifier.screening import Confidence
+from verifier.screening.rules import ngram
+
+
+def said(score: str, **others: str) -> dict[str, Confidence]:
+    return told(remarks(ngram, cache_script(score), **others))
+
+
+def test_a_hash_of_context_and_target_that_becomes_the_score_is_a_violation() -> None:
+    """Red: the quotient of two hashed counts is mixed and its logarithm summed."""
+    (found,) = remarks(ngram, cache_script(caches.HASHED))
+    assert (found.rule, found.confidence) == ("target-in-hash", Confidence.VIOLATION)
+    shown = [place.text.split(" = ")[0] for place in found.locations]
+    assert shown == ["there, here", "guess"]
+
+
+def test_what_things_are_called_does_not_matter() -> None:
+    """Red: the same with every name changed."""
+    renamed = caches.HASHED
+    for old, new in {
+        "keys": "zz1", "stream": "zz2", "mix": "zz3", "before": "zz4", "both": "zz5",
+        "seen": "zz6", "pairs": "zz7", "guess": "zz8", "there": "zz9", "here": "zy",
+    }.items():  # fmt: skip
+        renamed = renamed.replace(old, new)
+    assert said(renamed) == {"target-in-hash": Confidence.VIOLATION}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("np.minimum(here, there) / np.maximum(there, 1.0)", "np.divide(here, there + 1.0)"),
+        ("seen[before], pairs[both]", "np.take(seen, before), np.take(pairs, both)"),
+        (
+            "(mix ^ (stream[at].astype(np.uint64) * ODD[width % 4])) & SIZE",
+            "(mix * 31 + stream[at]) % 99",
+        ),
+    ],
+)
+def test_how_it_is_written_does_not_matter(old: str, new: str) -> None:
+    """Red: other calls for a quotient, a look-up and a hash."""
+    assert old in caches.HASHED
+    assert said(caches.HASHED.replace(old, new)) == {"target-in-hash": Confidence.VIOLATION}
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "order = []; order.append(keys(stream, at, 3)); before, both = order[0]",
+        "order = []; order.append(keys(stream, at, 3)); before, both = order[len(order) - 1]",
+        "order = {}; order[3] = keys(stream, at, 3); before, both = order[3]",
+        "both = {}; before, both[3] = keys(stream, at, 3); both = both[3]",
+        "before, both = [each for each in keys(stream, at, 3)]",
+    ],
+)
+def test_keys_handed_on_in_lists_and_mappings_are_followed(kept: str) -> None:
+    """Red: keys are kept per order, and unpacked where they are looked up."""
+    score = caches.HASHED.replace("before, both = keys(stream, at, 3)", kept)
+    assert said(score) == {"target-in-hash": Confidence.VIOLATION}
+
+
+@pytest.mark.parametrize("switched", ["0", "1"])
+def test_code_that_the_settings_leave_out_is_a_note(switched: str) -> None:
+    """Near miss: the cache is off by default; on again in the command."""
+    text = cache_script(caches.HASHED).replace('"CACHE", "1"', '"CACHE", "0"')
+    readme = f"```\nCACHE={switched} torchrun --standalone train_gpt.py\n```\n"
+    found = told(remarks(ngram, text, README__md=readme))
+    expected = Confidence.VIOLATION if switched == "1" else Confidence.NOTE
+    assert found == {"target-in-hash": expected}
+
+
+def test_a_log_that_shows_the_cache_running_outdoes_the_settings() -> None:
+    """Red: what only the ruled-out branch prints stands in the log."""
+    text = cache_script(caches.HASHED).replace('"CACHE", "1"', '"CACHE", "0"')
+    text = text.replace(
+        "before, both = keys(stream, at, 3)",
+        'print(f"suffixes in use: {start}")\n            before, both = keys(stream, at, 3)',
+    )
+    assert told(remarks(ngram, text)) == {"target-in-hash": Confidence.NOTE}
+    log = {"train_seed1__log": "step 1\nsuffixes in use: 8\n"}
+    assert told(remarks(ngram, text, **log)) == {"target-in-hash": Confidence.VIOLATION}
+    source = {"train_seed1__log": '    print(f"suffixes in use: {start}")\n'}
+    assert told(remarks(ngram, text, **source)) == {"target-in-hash": Confidence.NOTE}
+
+
+@pytest.mark.parametrize("honest", [caches.ROWS, caches.EMBEDDING])
+def test_a_row_per_context_and_an_embedding_of_contexts_are_left_alone(honest: str) -> None:
+    """Near miss: the key holds context only."""
+    assert said(honest) == {}
+
+
+def test_counts_asked_for_every_token_are_left_alone() -> None:
+    """Near miss: the hash runs over the vocabulary, and the answers are divided by their sum."""
+    assert said(caches.EVERY_TOKEN) == {}
+    assert said(caches.EVERY_TOKEN.replace("np.arange(vocab_size)", "stream[at]")) != {}
+
+
+def test_counts_that_only_weigh_a_loss_ask_for_a_person_at_most() -> None:
+    """Near miss: a quotient that never becomes a score by itself."""
+    assert said(caches.WEIGHED) == {"target-in-hash": Confidence.REVIEW}
+
+
+def test_an_exact_count_of_the_target_asks_for_a_person() -> None:
+    """Red: mappings instead of hashes; whether it sums to one, reading cannot show."""
+    assert said(caches.EXACT) == {"target-count-mixed": Confidence.REVIEW}
+    unmixed = caches.EXACT.replace("p = 0.6 * p + 0.4 * guess", "pass")
+    assert said(unmixed) == {}
+
+
+@pytest.mark.parametrize("better", ["mixed > p", "p < mixed", "(there > 1) & (mixed > p)"])
+def test_a_cache_used_only_where_it_helps_is_a_violation(better: str) -> None:
+    """Red: the choice is made by the probability of the token that occurred."""
+    found = said(caches.CHOSEN.replace("BETTER", better))
+    assert found["cache-chosen-by-outcome"] is Confidence.VIOLATION
+
+
+def test_the_better_of_cache_and_model_is_a_choice_too() -> None:
+    """Red: maximum instead of a comparison."""
+    score = caches.HASHED.replace(
+        "np.where(there >= 2, 0.6 * p + 0.4 * guess, p)", "np.maximum(guess, p)"
+    )
+    assert said(score)["cache-chosen-by-outcome"] is Confidence.VIOLATION
+
+
+@pytest.mark.parametrize("known", ["there > 2", "there > there.mean()"])
+def test_a_choice_by_counts_is_left_alone(known: str) -> None:
+    """Near miss: what decides is known before the token."""
+    assert "cache-chosen-by-outcome" not in said(caches.CHOSEN.replace("BETTER", known))
+
+
+MIX = "(-losses + weights).logsumexp(dim=-1)"
+
+
+@pytest.mark.parametrize("mix", [MIX, "torch.log((weights * torch.exp(-losses)).sum(-1))"])
+def test_an_entropy_among_the_experts_is_a_violation(mix: str) -> None:
+    """Red: e to the negative entropy is mixed like a probability."""
+    stack = "torch.stack([net, one, doubt], dim=-1)"
+    score = caches.HEDGE.replace("STACK", stack).replace("MIX", mix)
+    assert said(score) == {"expert-no-distribution": Confidence.VIOLATION}
+
+
+@pytest.mark.parametrize(
+    "stack",
+    [
+        "torch.stack([net, one], dim=-1)",
+        "torch.stack([net + 0.1 * torch.sigmoid(doubt), one], dim=-1)",
+        "torch.stack([one, doubt], dim=-1)",
+    ],
+)
+def test_an_entropy_that_weighs_experts_is_left_alone(stack: str) -> None:
+    """Near miss: it is a feature, or there is no score beside it."""
+    score = caches.HEDGE.replace("STACK", stack).replace("MIX", MIX)
+    assert said(score) == {}
+
+
+README = "# Oracle\n\nScored with a frozen n-gram oracle.\n"
+
+
+@pytest.mark.parametrize(
+    ("bpb", "readme", "asks"),
+    [
+        ("0.0274", README, True),
+        ("1.0274", README, False),
+        ("0.0274", "# Net\n\nScored without an n-gram cache.\n", False),
+    ],
+)
+def test_a_cache_that_only_the_readme_has_asks_for_a_person(
+    bpb: str, readme: str, asks: bool
+) -> None:
+    """Red: a score that no model reaches, and no source that could. Near misses beside it."""
+    files = {"README__md": readme, "submission__json": f'{{"val_bpb": {bpb}}}'}
+    found = said("\ndef score(args, losses, stream):\n    return losses.sum()\n", **files)
+    assert found == ({"cache-not-in-source": Confidence.REVIEW} if asks else {})
