@@ -258,7 +258,7 @@ def touched(row: Row) -> list[str]:
 
 def unread(row: Row) -> str:
     """Why a row was not screened: its fault, else what the pull request adds instead."""
-    return row.fault or _SHAPES.get(row.shape, row.shape)
+    return row.fault or _SHAPES.get(row.shape, f"No folder of it is a submission ({row.shape}).")
 
 
 def _some(names: Sequence[str]) -> str:
