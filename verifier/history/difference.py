@@ -149,9 +149,11 @@ def _once(lines: Sequence[int], start: int, end: int) -> dict[int, int]:
 
 
 def _between(gap: Change, anchors: Sequence[tuple[int, int]]) -> Iterator[Change]:
+    """The stretches between anchors that hold anything; most anchors touch."""
     i, j = gap.old_from, gap.new_from
     for at, beside in anchors:
-        yield Change(i, at, j, beside)
+        if at != i or beside != j:
+            yield Change(i, at, j, beside)
         i, j = at + 1, beside + 1
     yield Change(i, gap.old_to, j, gap.new_to)
 

@@ -13,12 +13,16 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from verifier.errors import StorageFault
 
-ROOMS = ("screening", "source", "submission", "history", "policy", "records.py", "significance.py")
+READING = (
+    *("screening", "source", "submission", "policy", "records.py"),
+    *("history/lines.py", "history/reader.py"),
+)
+LINEAGE = ("history/lineage.py", "history/difference.py")
 VERSIONS = 4
 
 
@@ -60,19 +64,24 @@ class Kept:
 
 
 def version(rules: bytes) -> str:
-    """The digest of our own code, the interpreter's grammar, and `rules` (a policy's bytes)."""
+    """What a reading depends on: its code, the interpreter's grammar, `rules` (a policy's bytes)."""
+    grammar = f"python {sys.version_info[:2]}".encode()
+    return hashlib.sha256(grammar + code(READING).encode() + rules).hexdigest()[:32]
+
+
+def code(places: Sequence[str]) -> str:
+    """The digest of our own code in `places`: rooms, or modules."""
     package = Path(__file__).parents[1]
-    digest = hashlib.sha256(f"python {sys.version_info[:2]}".encode())
-    for path in sorted(_sources(package)):
+    digest = hashlib.sha256()
+    for path in sorted(_sources(package, places)):
         content = path.read_bytes()
         digest.update(f"{path.relative_to(package)} {len(content)}\n".encode() + content)
-    digest.update(b"rules " + rules)
-    return digest.hexdigest()[:32]
+    return digest.hexdigest()
 
 
-def _sources(package: Path) -> Iterable[Path]:
-    for room in ROOMS:
-        place = package / room
+def _sources(package: Path, places: Sequence[str]) -> Iterator[Path]:
+    for name in places:
+        place = package / name
         yield from place.rglob("*.py") if place.is_dir() else (place,)
 
 

@@ -22,8 +22,8 @@ from verifier.screening.finding import Remark
 from verifier.screening.screened import Parent
 
 LEAST_SIMILARITY = 0.3
-NEAR = 0.03
-CANDIDATES = 3
+NEAR = 0.02
+CANDIDATES = 2
 LEAST_LINES = 20
 ROWS_AT_A_TIME = 128
 

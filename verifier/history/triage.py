@@ -23,6 +23,7 @@ from pathlib import Path
 from verifier import __version__
 from verifier.history.chain import Chain, read_chain
 from verifier.history.decisions import Decided, decide
+from verifier.history.kept import LINEAGE, code
 from verifier.history.library import Fault, Library
 from verifier.history.lineage import Sources, inherited, marks, parents
 from verifier.history.reader import Found
@@ -225,7 +226,7 @@ def _kept_parents(
     members: Sequence[_Member], library: Library, watch: Watch
 ) -> list[Parent | None]:
     said = json.dumps([(number, read.screening.source_digest) for number, _, read in members])
-    key = f"lineage {hashlib.sha256(said.encode()).hexdigest()}"
+    key = f"lineage {code(LINEAGE)} {hashlib.sha256(said.encode()).hexdigest()}"
     if (kept := library.recalled(key)) is not None:
         try:
             return _parents_from(kept, len(members))

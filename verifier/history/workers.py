@@ -22,7 +22,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 LIMIT_SECONDS = 20.0
-RETIRE_BYTES = 350_000_000
+RETIRE_BYTES = 260_000_000
 GROWTH_BYTES = 1_500_000_000
 LONGEST_ANSWER = 64_000_000
 _SAID = 300
