@@ -64,7 +64,7 @@ class Kept:
 
 
 def version(rules: bytes) -> str:
-    """What a reading depends on: its code, the interpreter's grammar, `rules` (a policy's bytes)."""
+    """What a reading depends on: its code, the interpreter's grammar, a policy's bytes."""
     grammar = f"python {sys.version_info[:2]}".encode()
     return hashlib.sha256(grammar + code(READING).encode() + rules).hexdigest()[:32]
 
