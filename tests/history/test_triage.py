@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from tests.history.contest import TRACK, Contest, row, submission, table
+from tests.history.readers import open_dying
 from verifier import policy as policies
 from verifier.errors import BadInput, RequestError
+from verifier.history import reader
 from verifier.history.chain import read_chain
 from verifier.history.library import Library
 from verifier.history.queue import build_queue, read_queue, write_queue
@@ -127,6 +129,20 @@ def test_damaged_results_are_read_anew(clone: Path, tmp_path: Path) -> None:
             path.write_bytes(path.read_bytes()[:-3])
     second = done(clone, tmp_path)
     assert [row.parent for row in second.triage.rows] == [row.parent for row in first.triage.rows]
+
+
+def test_a_submission_that_kills_its_reader_is_a_row_with_a_fault(
+    clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never the end of the triage; it asks for a person and is tried again next time."""
+    monkeypatch.setattr(reader, "open_reader", open_dying)
+    rows = by_number(done(clone, tmp_path).triage.rows)
+    assert rows[4].fault == "the reader ended with 9"
+    assert rows[4].screening is None
+    assert [number for number, row in rows.items() if row.fault] == [4]
+    assert worst(rows.values()) is Answer.REVIEW
+    monkeypatch.undo()
+    assert not any(row.fault for row in done(clone, tmp_path).triage.rows)
 
 
 def test_states_and_days_choose_rows(clone: Path, store: Path) -> None:
