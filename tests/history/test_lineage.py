@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -144,6 +145,13 @@ def test_another_rule_or_another_line_is_not_inherited() -> None:
     before = marks([made.remark("two-pass", text="loss = f(x)")])
     others = [made.remark("slot", text="loss = f(x)"), made.remark("two-pass", text="y = 2")]
     assert [each.inherited_from for each in inherited(others, before, "#7")] == ["", ""]
+
+
+def test_what_a_log_says_is_nobodys_but_its_own() -> None:
+    """Two logs may share a line; a run is not taken over."""
+    logged = made.remark("train-over-limit", text="stopping at 600 s")
+    logged = replace(logged, locations=(replace(logged.locations[0], path="train.log"),))
+    assert marks([logged]) == {}
 
 
 def test_a_remark_without_a_line_is_not_inherited() -> None:

@@ -18,7 +18,7 @@ from scipy import sparse
 
 from verifier.history.difference import changed_lines, changes, unified
 from verifier.history.lines import Reduced, key
-from verifier.screening.finding import Remark
+from verifier.screening.finding import Location, Remark
 from verifier.screening.screened import Parent
 
 LEAST_SIMILARITY = 0.3
@@ -26,6 +26,7 @@ NEAR = 0.02
 CANDIDATES = 2
 LEAST_LINES = 20
 ROWS_AT_A_TIME = 128
+CODE = (".py", ".c", ".cc", ".cpp", ".cu", ".cuh", ".h", ".hpp", ".sh")
 
 Numbers = npt.NDArray[np.int32]
 
@@ -158,19 +159,24 @@ def inherited(
 def marks(remarks: Iterable[Remark]) -> dict[tuple[str, str], str]:
     """What a child may inherit: (rule, key of a line) → where that began, "" for here."""
     return {
-        (remark.rule, key(location.text)): remark.inherited_from
+        (remark.rule, said): remark.inherited_from
         for remark in remarks
         for location in remark.locations
-        if location.text.strip()
+        if (said := _passed_on(location))
     }
 
 
 def _origin(remark: Remark, before: Mapping[tuple[str, str], str], parent: str) -> str:
     for location in remark.locations:
-        mark = (remark.rule, key(location.text))
-        if location.text.strip() and mark in before:
+        mark = (remark.rule, _passed_on(location))
+        if mark[1] and mark in before:
             return before[mark] or parent
     return ""
+
+
+def _passed_on(location: Location) -> str:
+    """The key of a line of code; "" for a log's or a claim's, which nobody takes over."""
+    return key(location.text) if location.path.lower().endswith(CODE) else ""
 
 
 def _nearest_of(
