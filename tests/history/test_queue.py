@@ -49,16 +49,22 @@ def parent(number: int, similarity: float = 0.9) -> Parent:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"bpb": 1.3}, "its claim does not beat the row"),
-        ({"bpb": 1.2}, "its claim does not beat the row"),
-        ({"bpb": None}, "claims no number"),
-        ({"bpb": float("nan")}, "claims no number"),
-        ({"bpb": 0.0}, "claims no number"),
-        ({"state": "closed"}, "is closed"),
-        ({"state": "merged"}, "is merged"),
-        ({"folder": "records/track_non_record_16mb/x"}, "not in the record track"),
-        ({"remarks": (made.remark("r", Confidence.REVIEW),)}, "a finding asks for a person"),
-        ({"remarks": (made.remark("r", Confidence.VIOLATION),)}, "a finding asks for a person"),
+        ({"bpb": 1.3}, "no better than the row"),
+        ({"bpb": 1.2}, "no better than the row"),
+        ({"bpb": None}, "without a number"),
+        ({"bpb": float("nan")}, "without a number"),
+        ({"bpb": 0.0}, "without a number"),
+        ({"state": "closed"}, "closed"),
+        ({"state": "merged"}, "merged"),
+        ({"folder": "records/track_non_record_16mb/x"}, "outside the record track"),
+        (
+            {"remarks": (made.remark("r", Confidence.REVIEW),)},
+            "with a finding that asks for a person",
+        ),
+        (
+            {"remarks": (made.remark("r", Confidence.VIOLATION),)},
+            "with a finding that asks for a person",
+        ),
     ],
 )
 def test_each_reason_keeps_a_row_out(changes: dict[str, Any], reason: str) -> None:

@@ -226,11 +226,11 @@ def test_the_queue_holds_what_beats_the_row_and_roots_first(clone: Path, store: 
     assert queue.entries[0].contract == "script/1"
     assert queue.entries[0].node_hours == pytest.approx(3 * (580 + 600 + 600) / 3600, abs=0.001)
     assert queue.left_out == {
-        "adds no submission": 1,
-        "claims no number": 1,
-        "is merged": 1,
-        "its claim does not beat the row": 1,
-        "not in the record track": 1,
+        "without a submission": 1,
+        "without a number": 1,
+        "merged": 1,
+        "no better than the row": 1,
+        "outside the record track": 1,
     }
 
 
@@ -247,7 +247,7 @@ def test_what_a_person_refused_is_in_no_queue(clone: Path, store: Path) -> None:
     ruled = done(clone, store, rulings=refused)
     queue = build_queue(ruled.triage, ruled.chain, POLICY.policy)
     assert [entry.number for entry in queue.entries] == [3]
-    assert queue.left_out["a finding asks for a person"] == 1
+    assert queue.left_out["with a finding that asks for a person"] == 1
     assert worst(ruled.triage.rows) is Answer.VIOLATION
     said = json.loads(summary(ruled, queue, Path("out"), 1))
     assert said["rulings"]["held"] == len(rules)

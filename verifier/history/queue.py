@@ -94,17 +94,17 @@ def _left_out(row: Row, best: Entry | None) -> tuple[str, float]:
     screening = row.screening
     claim = _claim(row)
     if screening is None:
-        reason = "could not be read" if row.fault else "adds no submission"
+        reason = "unread" if row.fault else "without a submission"
     elif row.state in _DECIDED:
-        reason = f"is {row.state}"
+        reason = row.state
     elif _RECORD_TRACK not in screening.folder or "non_record" in screening.folder:
-        reason = "not in the record track"
+        reason = "outside the record track"
     elif claim is None:
-        reason = "claims no number"
+        reason = "without a number"
     elif best is not None and claim >= mean(best.runs):
-        reason = "its claim does not beat the row"
+        reason = "no better than the row"
     elif answer(row) is not Answer.NOTHING_FOUND:
-        reason = "a finding asks for a person"
+        reason = "with a finding that asks for a person"
     else:
         reason = ""
     return reason, claim or 0.0
