@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import time
 
 import pytest
 
@@ -96,3 +97,13 @@ def test_marks_line_ends_and_declared_encodings_are_read(source: bytes) -> None:
 def test_a_warning_of_the_parser_stays_inside() -> None:
     """Promise: an invalid escape in a submission is not a warning of the verifier."""
     assert shown("x = '\\d'\n") == "x = '\\\\d'"
+
+
+def test_comments_without_end_cost_no_more_than_their_length() -> None:
+    """Promise: thousands of lines of comments are read at once, strings with # in them too."""
+    source = "x = 1\n" + "# words\n\n" * 20_000 + 'y = """\n' + "# z\n" * 100 + '"""\n'
+    before = time.process_time()
+    parsed = parse(source.encode())
+    assert parsed.tree is not None
+    assert time.process_time() - before < 2
+    assert ast.unparse(parsed.tree).count("# z") == 100

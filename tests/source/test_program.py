@@ -131,3 +131,137 @@ def test_calls_happen_in_the_order_of_the_story() -> None:
         "Net.forward",
         "Net.logits",
     ]
+
+
+def test_what_a_framework_calls_is_reached() -> None:
+    """Promise: a function that a decorator registers may be called without its name."""
+    read = program(
+        """
+        import functools, torch
+        import framework
+
+        @framework.entrypoint()
+        def main():
+            work()
+
+        @functools.lru_cache
+        def unused():
+            return 1
+
+        @torch.no_grad()
+        def work():
+            return 2
+        """
+    )
+    reached = {each.name for each in read.functions if read.reachable(each)}
+    assert reached == {"<module>", "main", "work"}
+
+
+def test_a_name_that_changes_elsewhere_is_not_a_constant() -> None:
+    """Promise: globals, nonlocals, stores and lists that are filled decide no branch."""
+    read = program(
+        """
+        FLAG = False
+
+        class Args:
+            fast = False
+
+        def turn_on(args):
+            global FLAG
+            FLAG = True
+            args.fast = True
+
+        def main():
+            args = Args()
+            seen = False
+            def note():
+                nonlocal seen
+                seen = True
+            note()
+            turn_on(args)
+            if FLAG:
+                one()
+            if args.fast:
+                two()
+            if seen:
+                three()
+            rows = []
+            rows.append(1)
+            if rows:
+                four(rows)
+
+        def four(rows):
+            if not rows:
+                return
+            five()
+
+        def five(): pass
+        def one(): pass
+        def two(): pass
+        def three(): pass
+        main()
+        """
+    )
+    reached = {each.name for each in read.functions if read.reachable(each)}
+    assert {"one", "two", "three", "four", "five"} <= reached
+
+
+def test_models_are_followed_through_wrappers_parameters_and_attributes() -> None:
+    """Promise: model(x) is the class's forward, however the model got there."""
+    read = program(
+        """
+        import torch
+        from torch.nn.parallel import DistributedDataParallel as DDP
+
+        class Net(torch.nn.Module):
+            def forward(self, x):
+                return x
+
+        class Holder:
+            def __init__(self):
+                self.net = Net()
+
+            def run(self, x):
+                return self.net(x)
+
+        def score(model, x):
+            return model(x)
+
+        def main():
+            base = Net().to("cuda").bfloat16()
+            model = DDP(torch.compile(base, dynamic=False))
+            Holder().run(1)
+            score(model, 2)
+            model.module.forward(3)
+
+        main()
+        """
+    )
+    for name in ("score", "Holder.run"):
+        function = read.function(name)
+        assert function is not None
+        assert [target.name for _, target in read.calls(function) if target] == ["Net.forward"]
+    main = read.function("main")
+    assert main is not None
+    assert [target.name for _, target in read.calls(main) if target][-1] == "Net.forward"
+
+
+def test_folding_ends_whatever_is_folded() -> None:
+    """Promise: constants that would grow without end cost a bounded time."""
+    chains = "x" + ".a()" * 90
+    nested = "[1"
+    for letter in "abcdef":
+        nested = f"[{nested} for {letter} in range(900)"
+    nested += "]" * 7
+    read = program(
+        f"""
+        x = 1
+        y = {chains}
+        z = {nested}
+        big = 9 ** 9 ** 9
+        long = "ab" * 10 ** 9
+        if y:
+            pass
+        """
+    )
+    assert read.settings["x"].value == 1

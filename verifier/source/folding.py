@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Protocol
 
@@ -31,6 +32,7 @@ from verifier.source.values import (
 DEPTH = 100
 _ITEMS = 1000
 _EXPONENT = 256
+_BYTES_A_STEP = 16
 _WRONG = (
     TypeError,
     ValueError,
@@ -42,8 +44,23 @@ _WRONG = (
 )
 
 
+@dataclass(slots=True)
+class Budget:
+    """How much folding is still done: steps, each an expression or some bytes of a text."""
+
+    left: int
+
+    def spend(self, value: object) -> object:
+        """Charge for a value that was made. Returns it."""
+        if isinstance(value, str | bytes | list | tuple):
+            self.left -= len(value) // _BYTES_A_STEP
+        return value
+
+
 class Scope(Protocol):
     """What folding asks about what it cannot know itself. Each answer may be UNKNOWN."""
+
+    budget: Budget
 
     def name(self, name: str) -> object:
         """The value of a name."""
@@ -55,6 +72,9 @@ class Scope(Protocol):
         self, function: object, node: ast.Call, arguments: list[object], keywords: dict[str, object]
     ) -> object:
         """The result of what is not pure: a dotted name, "value.method", or a value called."""
+
+    def wants(self, function: str, node: ast.Call) -> bool:
+        """Whether `called` has to be told of this call of a function, "" for one not known."""
 
     def refused(self, why: str) -> None:
         """A decoder refused its input."""
@@ -132,7 +152,7 @@ class _Bound:
     def __init__(self, scope: Scope, name: str, value: object) -> None:
         self._scope, self._name, self._value = scope, name, value
         self.attribute, self.called = scope.attribute, scope.called
-        self.refused = scope.refused
+        self.refused, self.wants, self.budget = scope.refused, scope.wants, scope.budget
 
     def name(self, name: str) -> object:
         return self._value if name == self._name else self._scope.name(name)
@@ -141,6 +161,7 @@ class _Bound:
 class _Folder:
     def __init__(self, scope: Scope, depth: int) -> None:
         self._scope = scope
+        self._budget = scope.budget
         self._depth = depth
 
     def value(self, node: ast.expr | None) -> object:
@@ -150,11 +171,12 @@ class _Folder:
         if kind is ast.Name:
             return self._scope.name(node.id)  # type: ignore[union-attr]
         fold_it = _FOLDS.get(kind)
-        if fold_it is None or self._depth > DEPTH:
+        if fold_it is None or self._depth > DEPTH or self._budget.left <= 0:
             return UNKNOWN
+        self._budget.left -= 1
         self._depth += 1
         try:
-            return bounded(fold_it(self, node))
+            return fold_it(self, node)
         except _WRONG:
             return UNKNOWN
         finally:
@@ -193,7 +215,11 @@ class _Folder:
         return values
 
     def attribute(self, node: ast.Attribute) -> object:
-        base = self.value(node.value)
+        return self._attribute(self.value(node.value), node)
+
+    def _attribute(self, base: object, node: ast.Attribute) -> object:
+        if base is UNKNOWN:
+            return self._scope.attribute(base, node)
         match base, node.attr:
             case Imported(), attr:
                 dotted = f"{base.dotted}.{attr}"
@@ -217,12 +243,16 @@ class _Folder:
         first, *others = self._known((left, *(part for _, part in reversed(right))))
         if all(isinstance(op, ast.Add) for op, _ in right):
             if isinstance(first, str):
-                return "".join([first, *others])
+                return self._made("".join([first, *others]))
             if isinstance(first, bytes):
-                return b"".join([first, *others])
+                return self._made(b"".join([first, *others]))
         for (op, _), value in zip(reversed(right), others, strict=True):
-            first = bounded(_computed(op, first, value))
+            first = self._made(_computed(op, first, value))
         return first
+
+    def _made(self, value: object) -> object:
+        """A value that is not written out in the text: bounded, and paid for."""
+        return self._budget.spend(bounded(value))
 
     def unary(self, node: ast.UnaryOp) -> object:
         if isinstance(node.op, ast.Not):
@@ -304,7 +334,7 @@ class _Folder:
             if not plain or not isinstance(value, str | int | PurePosixPath):
                 return UNKNOWN
             parts.append(str(value))
-        return "".join(parts)
+        return self._made("".join(parts))
 
     def comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> object:
         generator = node.generators[0]
@@ -330,11 +360,15 @@ class _Folder:
         if isinstance(function, ast.Attribute):
             base = self.value(function.value)
             if base is not UNKNOWN and not isinstance(base, Imported):
-                return self._method(base, function.attr, node)
-        target = self.value(function)
+                return self._made(self._method(base, function.attr, node))
+            target = self._attribute(base, function)
+        else:
+            target = self.value(function)
         if isinstance(target, Imported):
-            return self._imported(target.dotted, node)
+            return self._made(self._imported(target.dotted, node))
         if target is UNKNOWN:
+            if self._scope.wants("", node):
+                self._arguments(node)
             return UNKNOWN
         return self._scope.called(target, node, *self._arguments(node))
 
@@ -354,6 +388,8 @@ class _Folder:
 
     def _method(self, base: object, method: str, node: ast.Call) -> object:
         if pure_kind(base, method) is None:
+            if not self._scope.wants(f"value.{method}", node):
+                return UNKNOWN
             return self._scope.called(f"value.{method}", node, [base, *self._all(node.args)], {})
         if isinstance(base, Environment):
             name, *default = self._all(node.args)
@@ -361,10 +397,12 @@ class _Folder:
         return applied(base, method, self._known(node.args), self._keywords(node))
 
     def _imported(self, dotted: str, node: ast.Call) -> object:
-        decoder = DECODERS.get(dotted)
         if dotted in PURE_FUNCTIONS or dotted in BUILTINS:
             return called_purely(dotted, self._known(node.args), self._keywords(node))
+        decoder = DECODERS.get(dotted)
         if decoder is None:
+            if not self._scope.wants(dotted, node):
+                return UNKNOWN
             return self._scope.called(dotted, node, *self._arguments(node))
         try:
             return decoder(*self._known(node.args), **self._keywords(node))

@@ -10,8 +10,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from verifier.source.steps import Binding, Body, Defines, Store
+from verifier.source.steps import Body
 from verifier.source.units import Gathered, Unit
 from verifier.source.values import Imported, words
 
@@ -31,6 +32,19 @@ class Function:
 
     parameters: tuple[str, ...] = ()
     """Names of the parameters in order, those after * too; () for a module."""
+
+    @cached_property
+    def defaults(self) -> dict[str, ast.expr]:
+        """The parameters that have a default, and what it is."""
+        if isinstance(self.node, ast.Module):
+            return {}
+        given = self.node.args
+        names = [each.arg for each in (*given.posonlyargs, *given.args)]
+        made = dict(zip(reversed(names), reversed(given.defaults), strict=False))
+        for each, default in zip(given.kwonlyargs, given.kw_defaults, strict=True):
+            if default is not None:
+                made[each.arg] = default
+        return made
 
     def __repr__(self) -> str:
         return f"<{self.unit.path}:{self.name}>"
@@ -60,7 +74,11 @@ class Functions:
         self._klass_of: dict[int, Klass] = {}
         self._named: dict[tuple[int, str], Function] = {}
         self._bound: dict[int, dict[str, list[ast.expr]]] = {}
-        self._given: dict[Function, dict[str, dict[int, tuple[ast.expr, Function]]]] = {}
+        self.sites: dict[Function, dict[int, tuple[ast.Call, Function]]] = {}
+        """The live calls of each function, and where they stand."""
+        self.asked: set[Function] = set()
+        """Functions about whose parameters something was asked."""
+        self._passed: dict[tuple[int, int], dict[str, ast.expr] | None] = {}
         self._imports: dict[int, dict[str, str]] = {}
         self._stored: dict[str, list[tuple[ast.expr, Function]]] = {}
         self._names: set[str] = set()
@@ -81,15 +99,16 @@ class Functions:
             method = body.name.rpartition(".")[2]
             klass.methods[method] = function
             self.methods.setdefault(method, []).append(function)
-        for step in body.every:
-            if isinstance(step, Defines) and isinstance(step.node, ast.ClassDef):
-                self._klass(unit, step.node)
-            elif isinstance(step, Store) and step.value is not None:
-                self._stored.setdefault(step.target.attr, []).append((step.value, function))
+        for defined in body.defined:
+            if isinstance(defined.node, ast.ClassDef):
+                self._klass(unit, defined.node)
+        for store in body.stores:
+            if store.value is not None:
+                self._stored.setdefault(store.target.attr, []).append((store.value, function))
 
     def _klass(self, unit: Unit, node: ast.ClassDef) -> Klass:
         if id(node) not in self._klass_of:
-            bases = tuple(_last(base) for base in node.bases)
+            bases = tuple(last_name(base) for base in node.bases)
             made = Klass(unit, node.name, node, bases)
             self._klass_of[id(node)] = made
             self.classes.setdefault(node.name, []).append(made)
@@ -127,7 +146,7 @@ class Functions:
                     base = base.value
                 if isinstance(base, ast.Name) and (root := self._module_name(base.id, at)):
                     return root not in self._gathered.modules
-                return attr not in self.methods and attr not in self._names
+                return not (attr in self.methods or attr in self._names or attr in self._stored)
             case ast.Name(id=name):
                 held = at.unit.names.get(name)
                 if isinstance(held, Imported):
@@ -137,6 +156,16 @@ class Functions:
                     inside = held is not None or bool(self._gathered.modules)
                 return not (inside or name in self._names or self.local(name, at.body))
         return False
+
+    def mentioned(self, node: ast.Name | ast.Attribute, at: Function) -> list[Function | Klass]:
+        """What is used as a value here, [] quickly where it is no name of this program.
+
+        A local name that stands for a function was itself given a value where that is mentioned.
+        """
+        name = node.id if isinstance(node, ast.Name) else node.attr
+        if name not in self._names and not self._gathered.modules:
+            return []
+        return self.meant(node, at)
 
     def local(self, name: str, body: Body | None) -> bool:
         """Whether `name` is a parameter or is bound in a function, or in one around it."""
@@ -150,13 +179,20 @@ class Functions:
             body = body.outer
         return False
 
-    def give(self, target: Function, name: str, value: ast.expr, at: Function) -> bool:
-        """Remember what a call in `at` gives a parameter; whether that is new."""
-        given = self._given.setdefault(target, {}).setdefault(name, {})
-        if id(value) in given or len(given) >= _GIVEN:
+    def call(self, target: Function, node: ast.Call, at: Function) -> bool:
+        """Remember that `node` in `at` calls `target`; whether that is new."""
+        sites = self.sites.setdefault(target, {})
+        if id(node) in sites:
             return False
-        given[id(value)] = (value, at)
+        sites[id(node)] = (node, at)
         return True
+
+    def passed(self, target: Function, node: ast.Call) -> dict[str, ast.expr] | None:
+        """What a call gives the parameters of `target`; None where it spreads what nobody knows."""
+        key = (id(node), id(target))
+        if key not in self._passed:
+            self._passed[key] = _passed(node, target)
+        return self._passed[key]
 
     def _meant(self, node: ast.expr, at: Function, seen: set[int]) -> Iterator[Function | Klass]:
         if id(node) in seen:
@@ -170,7 +206,7 @@ class Functions:
             case ast.IfExp():
                 yield from self._meant(node.body, at, seen)
                 yield from self._meant(node.orelse, at, seen)
-            case ast.Call() if _last(node.func) in _WRAPPERS and node.args:
+            case ast.Call() if last_name(node.func) in _WRAPPERS and node.args:
                 yield from self._meant(node.args[0], at, seen)
 
     def _instance(self, node: ast.expr, at: Function, seen: set[int]) -> Iterator[Klass]:
@@ -187,7 +223,7 @@ class Functions:
                     yield from self._instance(value, where, seen)
 
     def _made(self, node: ast.Call, at: Function, seen: set[int]) -> Iterator[Klass]:
-        last = _last(node.func)
+        last = last_name(node.func)
         if last in _WRAPPERS and node.args:
             yield from self._instance(node.args[0], at, seen)
         elif last in _KEEPERS and isinstance(node.func, ast.Attribute):
@@ -219,21 +255,31 @@ class Functions:
             holder = self.by_body[id(body)]
             found = [(value, holder) for value in self.bound(body).get(name, ())[:_GIVEN]]
             if name in holder.parameters:
-                found.extend(self._given.get(holder, {}).get(name, {}).values())
+                found.extend(self._given(holder, name))
             if found:
                 return found
             body = body.outer
         return []
 
+    def _given(self, holder: Function, name: str) -> list[tuple[ast.expr, Function]]:
+        self.asked.add(holder)
+        found: list[tuple[ast.expr, Function]] = []
+        for node, at in self.sites.get(holder, {}).values():
+            value = (self.passed(holder, node) or {}).get(name)
+            if value is not None:
+                found.append((value, at))
+                if len(found) >= _GIVEN:
+                    break
+        return found
+
     def bound(self, body: Body) -> dict[str, list[ast.expr]]:
         """The expressions that each local name of a body is bound to; parts are left out."""
         if id(body) not in self._bound:
             made: dict[str, list[ast.expr]] = {}
-            for step in body.every:
-                if isinstance(step, Binding):
-                    values = made.setdefault(step.name, [])
-                    if step.value is not None:
-                        values.append(step.value)
+            for step in body.bindings:
+                values = made.setdefault(step.name, [])
+                if step.value is not None:
+                    values.append(step.value)
             self._bound[id(body)] = made
         return self._bound[id(body)]
 
@@ -273,12 +319,12 @@ class Functions:
         """What a function imports itself: local name → dotted name."""
         if id(body) not in self._imports:
             made: dict[str, str] = {}
-            for step in body.every:
+            for step in body.imports:
                 if isinstance(step, ast.Import):
                     for each in step.names:
                         first = each.name.partition(".")[0]
                         made[each.asname or first] = each.name if each.asname else first
-                elif isinstance(step, ast.ImportFrom):
+                else:
                     prefix = f"{step.module}." if step.module else ""
                     for each in step.names:
                         made[each.asname or each.name] = prefix + each.name
@@ -311,7 +357,7 @@ class Functions:
             yield from [] if target is None else self._in([target], node.attr)
             return
         owner = self.owner(at)
-        if isinstance(base, ast.Call) and _last(base.func) == "super":
+        if isinstance(base, ast.Call) and last_name(base.func) == "super":
             yield from self._inherited(owner, node.attr) if owner is not None else ()
             return
         if node.attr not in self.methods:
@@ -354,15 +400,31 @@ _WRAPPERS = words(
 _KEEPERS = words("to cuda cpu half bfloat16 float double eval train requires_grad_")
 
 
-def _last(node: ast.expr) -> str:
+def last_name(node: ast.expr) -> str:
+    """The last part of a dotted name, "" for what is none."""
     match node:
         case ast.Name():
             return node.id
         case ast.Attribute():
             return node.attr
         case ast.Subscript():
-            return _last(node.value)
+            return last_name(node.value)
     return ""
+
+
+def _passed(node: ast.Call, target: Function) -> dict[str, ast.expr] | None:
+    to = target.node
+    if isinstance(to, ast.Module):
+        return None
+    names = [each.arg for each in (*to.args.posonlyargs, *to.args.args)]
+    if target.body.owner is not None and names and names[0] in ("self", "cls"):
+        names = names[1:]
+    if any(isinstance(each, ast.Starred) for each in node.args):
+        return None
+    if any(each.arg is None for each in node.keywords):
+        return None
+    passed = dict(zip(names, node.args, strict=False))
+    return passed | {str(each.arg): each.value for each in node.keywords}
 
 
 def _parameters(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Module) -> tuple[str, ...]:
@@ -375,5 +437,5 @@ def _parameters(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Module) -> tu
 def _is_property(function: Function) -> bool:
     node = function.node
     return not isinstance(node, ast.Module) and any(
-        _last(each) in ("property", "cached_property", "setter") for each in node.decorator_list
+        last_name(each) in ("property", "cached_property", "setter") for each in node.decorator_list
     )

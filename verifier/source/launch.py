@@ -18,6 +18,7 @@ from verifier.source.tree import Tree
 
 ENTRY = "train_gpt.py"
 PROCESSES = 8
+_NOWHERE = "default"
 _MANIFEST = "verify.yaml"
 _MANIFEST_BYTES = 64 * 1024
 _CLAIMS_BYTES = 1 << 20
@@ -46,8 +47,13 @@ class Launch:
     environment: Mapping[str, str] = field(default_factory=dict)
     unknown: frozenset[str] = frozenset()
     processes: int | None = PROCESSES
-    told_by: str = "default"
+    told_by: str = _NOWHERE
     command: str = ""
+
+    @property
+    def told(self) -> bool:
+        """Whether the submission itself says the command."""
+        return self.told_by != _NOWHERE
 
     @property
     def seen(self) -> tuple[dict[str, str], frozenset[str]]:

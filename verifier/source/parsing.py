@@ -22,6 +22,8 @@ DEPTH = 400
 """Levels of the concrete syntax; CPython's own parser gives up, or crashes, beyond thousands."""
 
 _FSTRINGS_DEEP = 8
+_COMMENTS = re.compile(rb"(?m)(?:^[ \t]{0,200}#[^\n]*\n(?:[ \t]{0,200}\n)*){40,}")
+"""Many lines of comments on end: tree-sitter's time for them grows with their square."""
 _CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]{1,40})")
 _BOM = b"\xef\xbb\xbf"
 
@@ -52,7 +54,7 @@ def parse(source: bytes) -> Parsed:
 
 
 def _parsed(text: str, source: bytes) -> Parsed:
-    root = tree_sitter.Parser(PYTHON).parse(source).root_node
+    root = tree_sitter.Parser(PYTHON).parse(_COMMENTS.sub(_blank, source)).root_node
     if deep := _too_deep(root):
         return Parsed(text, None, f"is nested deeper than {DEPTH} levels", deep)
     try:
@@ -65,6 +67,11 @@ def _parsed(text: str, source: bytes) -> Parsed:
     except (ValueError, RecursionError, MemoryError) as wrong:
         return Parsed(text, None, f"does not parse: {str(wrong)[:120] or type(wrong).__name__}")
     return Parsed(text, tree, newer=made.newer)
+
+
+def _blank(found: re.Match[bytes]) -> bytes:
+    """As many lines of as many bytes, with nothing on them."""
+    return b"\n".join(b" " * len(row) for row in found[0].split(b"\n"))
 
 
 def _tree(made: Rewritten) -> ast.Module:

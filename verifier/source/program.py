@@ -14,6 +14,7 @@ from verifier.source.flowing import Flow, Seeds
 from verifier.source.folding import fold
 from verifier.source.functions import Function, Functions
 from verifier.source.launch import Launch, find_launch
+from verifier.source.printed import printed_settings
 from verifier.source.reaching import Reached, Reaching
 from verifier.source.scoping import Local
 from verifier.source.seeding import HELDOUT, TRAINING, seeds_of
@@ -41,7 +42,9 @@ class Happening:
 class Program:
     """One script with everything it executes, indexed once and asked many times."""
 
-    def __init__(self, gathered: Gathered, launch: Launch) -> None:
+    def __init__(
+        self, gathered: Gathered, launch: Launch, printed: Mapping[str, str | None]
+    ) -> None:
         """Made by `read_program`."""
         self._gathered = gathered
         self.launch = launch
@@ -52,7 +55,7 @@ class Program:
         self._functions = Functions(gathered)
         self.functions: tuple[Function, ...] = tuple(self._functions.all)
         self.settings: Mapping[str, Setting] = MappingProxyType(
-            read_settings(gathered, launch.arguments)
+            read_settings(gathered, launch, printed)
         )
         values = {name: setting.value for name, setting in self.settings.items()}
         self._reaching = Reaching(gathered, self._functions, values)
@@ -110,7 +113,10 @@ class Program:
 
     def value(self, expression: ast.expr, function: Function) -> object | Unknown:
         """What an expression of `function` stands for under the settings, or UNKNOWN."""
-        return fold(expression, Local(self._reaching, self._state(function)))
+        state = self._reaching.reached.get(function)
+        if state is None:
+            return fold(expression, Local(self._reaching, Reached(function)))
+        return fold(expression, self._reaching.scope(state))
 
     @property
     def written(self) -> Mapping[str, bytes | str]:
@@ -209,7 +215,9 @@ def read_program(tree: Tree, launch: Launch | None = None) -> Program | None:
     if launch is None or launch.script not in tree.files:
         return None
     known, unknown = launch.seen
-    return Program(gather(tree, launch.script, Environment(known, unknown)), launch)
+    return Program(
+        gather(tree, launch.script, Environment(known, unknown)), launch, printed_settings(tree)
+    )
 
 
 def _entry_first(gathered: Gathered) -> tuple[Unit, ...]:

@@ -10,15 +10,18 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
-from verifier.source.folding import fold
+from verifier.source.folding import Budget, fold
 from verifier.source.functions import Function, Functions, Klass
 from verifier.source.scoping import Local, same
-from verifier.source.steps import Binding, Defines, Step, Store
+from verifier.source.steps import Step, Store
+from verifier.source.tracing import Trace
 from verifier.source.units import Gathered
 from verifier.source.values import UNKNOWN, Members
 from verifier.source.walking import Walk, prepared
 
-_TIMES = 40
+_STEPS = 2_000_000
+_SITES = 200
+_TIMES = 20
 """Each function is looked at again whenever what it is given changes; that often at most."""
 
 
@@ -26,13 +29,12 @@ _TIMES = 40
 class Reached:
     """What is known of one function that is reached.
 
-    `parameters` are those that every live call agrees on; `steps` the live ones and `calls` the
-    live calls with what they call, in source order; `decided` the tests that are known, by id.
+    `steps` are the live ones and `calls` the live calls with what they call, in source order;
+    `decided` the tests that are known, by id; `escaped`: it may be called with anything.
     """
 
     function: Function
     prepared: list[Step] = field(default_factory=list)
-    parameters: dict[str, object] = field(default_factory=dict)
     bindings: dict[str, list[ast.expr | None]] | None = None
     steps: list[Step] = field(default_factory=list)
     calls: list[tuple[ast.Call, tuple[Function, ...]]] = field(default_factory=list)
@@ -40,6 +42,7 @@ class Reached:
     targets: dict[Function, None] = field(default_factory=dict)
     targets_of: dict[int, tuple[Function, ...]] = field(default_factory=dict)
     times: int = 0
+    escaped: bool = False
 
 
 class Reaching:
@@ -51,14 +54,17 @@ class Reaching:
         self.gathered = gathered
         self.functions = functions
         self.world = gathered.world
+        self.budget = Budget(_STEPS)
         self.reached: dict[Function, Reached] = {}
-        self.globals: set[str] = _assigned_globals(functions)
+        self.shared: set[str] = _shared(functions)
         self.holders: set[str] = _holders(functions)
         self._settings = settings
         self._stores = _stores(functions)
         self._askers: dict[str, dict[Function, None]] = {}
         self._nested = _nested(functions)
         self._folding: set[int] = set()
+        self._scopes: dict[Function, Local] = {}
+        self.epoch = 0
         self._waiting: dict[Function, None] = {}
         for unit in gathered.units:
             if unit.main and (module := functions.module(unit)) is not None:
@@ -68,34 +74,46 @@ class Reaching:
             del self._waiting[function]
             self._analyse(self.reached[function])
 
-    def reach(self, function: Function, given: dict[str, object] | None = None) -> None:
-        """`function` is called with `given`; None: with nobody knows what."""
+    def reach(self, function: Function) -> None:
+        """`function` is called, nobody knows with what."""
         state = self.reached.get(function)
         if state is None:
-            state = Reached(function, prepared(self, function), dict(given or {}))
-            self.reached[function] = state
-            self._changed(state)
-            return
-        for name, value in list(state.parameters.items()):
-            other = UNKNOWN if given is None else given.get(name, UNKNOWN)
-            if not same(value, other):
-                del state.parameters[name]
-                self._changed(state)
+            self._first(function).escaped = True
+        elif not state.escaped:
+            state.escaped = True
+            self._given_more(state)
 
-    def give(self, target: Function, name: str, value: ast.expr, at: Function) -> None:
-        """A call in `at` gives `target` an expression for a parameter."""
-        if self.functions.give(target, name, value, at) and target in self.reached:
-            self._changed(self.reached[target])
+    def call(self, target: Function, node: ast.Call, at: Function) -> None:
+        """`node` in `at` calls `target`."""
+        new = self.functions.call(target, node, at)
+        state = self.reached.get(target)
+        if state is None:
+            self._first(target)
+        elif new and not state.escaped:
+            self._given_more(state)
+
+    def _first(self, function: Function) -> Reached:
+        state = Reached(function, prepared(self, function))
+        self.reached[function] = state
+        self._changed(state)
+        return state
+
+    def _given_more(self, state: Reached) -> None:
+        if state.function in self.functions.asked:
+            self._changed(state)
 
     def _changed(self, state: Reached) -> None:
         """Look again at a function, and at whoever asked about what is its own."""
+        self.epoch += 1
         self._again(state.function)
         for function in self._nested.get(state.function, ()):
             self._again(function)
-        for step in state.function.body.every:
-            if isinstance(step, Store):
-                for function in self._askers.get(step.target.attr, ()):
-                    self._again(function)
+        for function in state.targets:
+            if function in self.functions.asked:
+                self._again(function)
+        for store in state.function.body.stores:
+            for function in self._askers.get(store.target.attr, ()):
+                self._again(function)
 
     def _again(self, function: Function) -> None:
         known = self.reached.get(function)
@@ -107,9 +125,10 @@ class Reaching:
         stored = [step for step in state.steps if isinstance(step, Store)]
         for _ in range(2 if state.bindings is None else 1):
             before = state.bindings
-            walk = Walk(self, state, Local(self, state))
+            self.epoch += 1
+            walk = Walk(self, state, self.scope(state))
             walk.follow(state.prepared)
-            state.bindings = walk.bindings
+            state.bindings = _grown(before, walk.bindings)
         state.decided, state.steps = walk.decided, walk.steps
         state.calls, state.targets = walk.calls, walk.targets
         state.targets_of = {id(node): found for node, found in walk.calls if found}
@@ -119,6 +138,35 @@ class Reaching:
             self._changed(state)
 
     # -- what scopes ask ---------------------------------------------------------------------
+
+    def scope(self, state: Reached) -> Local:
+        """What names stand for inside a reached function."""
+        if state.function not in self._scopes:
+            self._scopes[state.function] = Local(self, state)
+        return self._scopes[state.function]
+
+    def parameter(self, state: Reached, name: str) -> object:
+        """The value of a parameter: what every live call gives it."""
+        target = state.function
+        self.functions.asked.add(target)
+        sites = self.functions.sites.get(target, {})
+        if state.escaped or len(sites) > _SITES:
+            return UNKNOWN
+        first: object = UNKNOWN
+        for index, (node, at) in enumerate(sites.values()):
+            passed = self.functions.passed(target, node)
+            caller = self.reached.get(at)
+            if passed is None or caller is None:
+                return UNKNOWN
+            if name in passed:
+                value = fold(passed[name], self.scope(caller))
+            else:
+                module = Trace(self.world, {}, target.unit.names)
+                value = fold(target.defaults.get(name), module)
+            if value is UNKNOWN or (index and not same(first, value)):
+                return UNKNOWN
+            first = value
+        return first
 
     def setting(self, members: Members | None, name: str, asker: Function) -> object:
         """The value of a setting, UNKNOWN where a live store gives it another."""
@@ -132,7 +180,7 @@ class Reaching:
                 continue
             if store in state.steps:
                 self._folding.add(id(store))
-                other = UNKNOWN if store.value is None else fold(store.value, Local(self, state))
+                other = UNKNOWN if store.value is None else fold(store.value, self.scope(state))
                 self._folding.discard(id(store))
                 if not same(value, other):
                     return UNKNOWN
@@ -154,7 +202,7 @@ class Reaching:
             if not ours or store.value is None or id(store) in self._folding:
                 return UNKNOWN
             self._folding.add(id(store))
-            found.append(fold(store.value, Local(self, self.reached[other])))
+            found.append(fold(store.value, self.scope(self.reached[other])))
             self._folding.discard(id(store))
         if not found or any(not same(found[0], each) for each in found):
             return UNKNOWN
@@ -174,9 +222,8 @@ def _is_self(node: ast.expr) -> bool:
 def _stores(functions: Functions) -> dict[str, list[tuple[Function, Store]]]:
     made: dict[str, list[tuple[Function, Store]]] = {}
     for function in functions.all:
-        for step in function.body.every:
-            if isinstance(step, Store):
-                made.setdefault(step.target.attr, []).append((function, step))
+        for store in function.body.stores:
+            made.setdefault(store.target.attr, []).append((function, store))
     return made
 
 
@@ -191,14 +238,39 @@ def _nested(functions: Functions) -> dict[Function, list[Function]]:
     return made
 
 
-def _assigned_globals(functions: Functions) -> set[str]:
-    """Names of a module that some function declares global, and so may change."""
-    made: set[str] = set()
+def _shared(functions: Functions) -> set[str]:
+    """Names of what is around some function that it may change: global, nonlocal, x[i] = …"""
+    changed: set[str] = set()
     for function in functions.all:
-        for step in function.body.every:
-            if isinstance(step, Defines) and isinstance(step.node, ast.Global):
-                made.update(step.node.names)
-    return made
+        own = {*function.parameters}
+        own |= {each.name for each in function.body.bindings if isinstance(each.node, ast.Name)}
+        parts = {
+            each.name for each in function.body.bindings if isinstance(each.node, ast.Subscript)
+        }
+        if not isinstance(function.node, ast.Module):
+            changed |= parts - own
+    return changed | {
+        name
+        for function in functions.all
+        for step in function.body.defined
+        if isinstance(step.node, ast.Global | ast.Nonlocal)
+        for name in step.node.names
+    }
+
+
+def _grown(
+    before: dict[str, list[ast.expr | None]] | None, now: dict[str, list[ast.expr | None]]
+) -> dict[str, list[ast.expr | None]]:
+    """The bindings of both looks at a function: what was live once stays, so that looking ends."""
+    if not before or before == now:
+        return now
+    return {
+        name: [
+            *before.get(name, ()),
+            *(each for each in values if each not in before.get(name, ())),
+        ]
+        for name, values in {**before, **now}.items()
+    }
 
 
 def _holders(functions: Functions) -> set[str]:
@@ -206,9 +278,8 @@ def _holders(functions: Functions) -> set[str]:
     return {
         step.name
         for function in functions.all
-        for step in function.body.every
-        if isinstance(step, Binding)
-        and isinstance(step.of, ast.Call)
+        for step in function.body.bindings
+        if isinstance(step.of, ast.Call)
         and isinstance(step.of.func, ast.Attribute)
         and step.of.func.attr in ("parse_args", "parse_known_args")
     }

@@ -32,20 +32,30 @@ class Local:
         self._reaching = reaching
         self._state = state
         self._known: dict[str, object] = {}
+        self._epoch = reaching.epoch
+        self.budget = reaching.budget
 
     def name(self, name: str) -> object:
         """A parameter, a local name, a name of an enclosing function, or of the module."""
+        if self._epoch != self._reaching.epoch:
+            self._known.clear()
+            self._epoch = self._reaching.epoch
         if name not in self._known:
             self._known[name] = UNKNOWN
-            self._known[name] = self._found(name)
+            value = self._found(name)
+            # An empty list is there to be filled.
+            filled = not isinstance(value, list | dict | frozenset) or len(value) > 0
+            self._known[name] = value if filled else UNKNOWN
         return self._known[name]
 
     def _found(self, name: str) -> object:
         function = self._state.function
+        if name in self._reaching.shared:
+            return UNKNOWN
         if not isinstance(function.node, ast.Module):
             values = (self._state.bindings or {}).get(name)
             if name in function.parameters:
-                return UNKNOWN if values else self._state.parameters.get(name, UNKNOWN)
+                return UNKNOWN if values else self._reaching.parameter(self._state, name)
             if self._state.bindings is None and name in self._reaching.functions.bound(
                 function.body
             ):
@@ -56,9 +66,9 @@ class Local:
             if outer is not None and outer.outer is not None:
                 known = self._reaching.reached.get(self._reaching.functions.by_body[id(outer)])
                 if known is not None:
-                    return Local(self._reaching, known).name(name)
+                    return self._reaching.scope(known).name(name)
         if name in function.unit.names:
-            return UNKNOWN if name in self._reaching.globals else function.unit.names[name]
+            return function.unit.names[name]
         return Trace(self._reaching.world, {}).name(name)
 
     def _agreed(self, values: list[ast.expr | None]) -> object:
@@ -88,10 +98,12 @@ class Local:
         self, function: object, node: ast.Call, arguments: list[object], keywords: dict[str, object]
     ) -> object:
         """What a reader of settings gives; nothing is kept of what the call does."""
-        if isinstance(function, str) and function not in ("os.getenv", "os.environ.get"):
-            return UNKNOWN
-        aside = World(self._reaching.world.environment)
+        aside = World(self._reaching.world.environment, budget=self.budget)
         return Trace(aside, {}).called(function, node, arguments, keywords)
+
+    def wants(self, function: str, node: ast.Call) -> bool:
+        """Only what reads the environment."""
+        return function in ("os.getenv", "os.environ.get")
 
     def refused(self, why: str) -> None:
         """Unpacking has said it."""

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from verifier.source.folding import fold
+from verifier.source.launch import Launch
+from verifier.source.printed import as_value
 from verifier.source.tracing import Routine, Trace, World
 from verifier.source.units import Gathered, Unit
 from verifier.source.values import UNKNOWN, Imported, Members
 
+_DEEP = 3
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{1,60}")
 
 
@@ -24,6 +27,7 @@ class Setting:
     """One setting. `value` is UNKNOWN where it is known only at run time.
 
     `variable` is the environment variable that sets it, "" for none; `line` where it stands.
+    `printed`: the value is what the logs print, as neither command nor script has the last word.
     """
 
     name: str
@@ -31,13 +35,17 @@ class Setting:
     variable: str
     unit: Unit
     line: int
+    printed: bool = False
 
 
-def read_settings(gathered: Gathered, given: Sequence[str] = ()) -> dict[str, Setting]:
+def read_settings(
+    gathered: Gathered, launch: Launch, printed: Mapping[str, str | None]
+) -> dict[str, Setting]:
     """Every setting by the name that the script uses, those of a class before plain constants.
 
-    `given` are the arguments of the command.
+    `printed` is what the logs print; the command that the submission tells goes before it.
     """
+    given = launch.arguments if launch.told else None
     made: dict[str, Setting] = {}
     for unit in gathered.units:
         if unit.tree is None:
@@ -50,7 +58,26 @@ def read_settings(gathered: Gathered, given: Sequence[str] = ()) -> dict[str, Se
     for unit in gathered.units:
         if unit.tree is not None:
             _constants(unit, unit.tree.body, made)
+    for name, setting in made.items():
+        if name in printed and setting.variable not in {*launch.environment, *launch.unknown}:
+            value = as_value(printed[name], setting.value)
+            if setting.variable and value != setting.value:
+                made[name] = replace(setting, value=value, printed=True)
+    for unit in gathered.units:
+        for held in unit.names.values():
+            _update(held, made, 0)
     return made
+
+
+def _update(held: object, made: Mapping[str, Setting], deep: int) -> None:
+    """Give the classes that hold settings the values that the logs print."""
+    if not isinstance(held, Members) or deep > _DEEP:
+        return
+    for name, value in held.values.items():
+        if isinstance(value, Members):
+            _update(value, made, deep + 1)
+        elif name in made and made[name].printed:
+            held.values[name] = made[name].value
 
 
 def _of_class(unit: Unit, node: ast.ClassDef, made: dict[str, Setting]) -> None:
@@ -113,16 +140,20 @@ def _constants(unit: Unit, statements: list[ast.stmt], made: dict[str, Setting])
                         )
 
 
-def _arguments(unit: Unit, world: World, given: Sequence[str], made: dict[str, Setting]) -> None:
+def _arguments(
+    unit: Unit, world: World, given: Sequence[str] | None, made: dict[str, Setting]
+) -> None:
     """The options that argparse is told of: their defaults, or what the command gives."""
+    if "add_argument" not in unit.text:
+        return
     for body in unit.bodies:
-        for node in body.every:
-            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "add_argument":
+        for node in body.calls:
+            if getattr(node.func, "attr", "") == "add_argument":
                 _argument(unit, node, Trace(World(world.environment), {}, unit.names), given, made)
 
 
 def _argument(
-    unit: Unit, node: ast.Call, scope: Trace, given: Sequence[str], made: dict[str, Setting]
+    unit: Unit, node: ast.Call, scope: Trace, given: Sequence[str] | None, made: dict[str, Setting]
 ) -> None:
     names = [each for each in (fold(arg, scope) for arg in node.args) if isinstance(each, str)]
     keywords = {str(each.arg): each.value for each in node.keywords}
@@ -134,12 +165,13 @@ def _argument(
     value = fold(keywords["default"], scope) if "default" in keywords else None
     match fold(keywords.get("action"), scope):
         case "store_true" | "store_false" as action:
-            value = (action == "store_true") is any(each in given for each in names)
+            said = None if given is None else any(each in given for each in names)
+            value = UNKNOWN if said is None else (action == "store_true") is said
         case _:
-            said = _given(names, given)
-            if said is not None:
+            text = _given(names, given or ())
+            if text is not None:
                 kind = fold(keywords.get("type"), scope)
-                value = _converted(said, kind.dotted if isinstance(kind, Imported) else "str")
+                value = _converted(text, kind.dotted if isinstance(kind, Imported) else "str")
             elif value is None and fold(keywords.get("required"), scope) is True:
                 value = UNKNOWN
     made[name] = Setting(name=name, value=value, variable="", unit=unit, line=node.lineno)

@@ -65,9 +65,9 @@ class Mention:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Defines:
-    """A nested function or a class is defined here, or names are declared global."""
+    """A nested function or a class is defined here, or names are declared to be of around it."""
 
-    node: Definition | ast.ClassDef | ast.Global
+    node: Definition | ast.ClassDef | ast.Global | ast.Nonlocal
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,8 +98,12 @@ class Body:
     name: str
     node: Definition | ast.Module
     steps: list[Step] = field(default_factory=list)
-    every: list[Step] = field(default_factory=list)
-    """All steps in source order, those inside branches and blocks too."""
+    calls: list[ast.Call] = field(default_factory=list)
+    bindings: list[Binding] = field(default_factory=list)
+    stores: list[Store] = field(default_factory=list)
+    imports: list[ast.Import | ast.ImportFrom] = field(default_factory=list)
+    defined: list[Defines] = field(default_factory=list)
+    """The steps of a kind in source order, those inside branches and blocks too."""
     owner: ast.ClassDef | None = None
     outer: Body | None = None
 
@@ -123,7 +127,17 @@ class _Walk:
 
     def _take(self, step: Step) -> None:
         self._steps.append(step)
-        self._body.every.append(step)
+        match step:
+            case ast.Call():
+                self._body.calls.append(step)
+            case Binding():
+                self._body.bindings.append(step)
+            case Store():
+                self._body.stores.append(step)
+            case ast.Import() | ast.ImportFrom():
+                self._body.imports.append(step)
+            case Defines():
+                self._body.defined.append(step)
 
     # -- statements --------------------------------------------------------------------------
 
@@ -168,7 +182,7 @@ class _Walk:
 
     def _if(self, node: ast.If) -> None:
         self._expression(node.test)
-        self._take(
+        self._steps.append(
             Branch(
                 node.test,
                 self._inside(self._block, node.body),
@@ -180,21 +194,21 @@ class _Walk:
     def _while(self, node: ast.While) -> None:
         self._expression(node.test)
         body = self._inside(self._block, node.body)
-        self._take(Branch(node.test, body, [], loops=True, nodes=(list(node.body), [])))
-        self._take(Block(self._inside(self._block, node.orelse)))
+        self._steps.append(Branch(node.test, body, [], loops=True, nodes=(list(node.body), [])))
+        self._steps.append(Block(self._inside(self._block, node.orelse)))
 
     def _for(self, node: ast.For | ast.AsyncFor) -> None:
         self._expression(node.iter)
         self._bind(node.target, None, node.iter)
-        self._take(Block(self._inside(self._block, node.body)))
-        self._take(Block(self._inside(self._block, node.orelse)))
+        self._steps.append(Block(self._inside(self._block, node.body)))
+        self._steps.append(Block(self._inside(self._block, node.orelse)))
 
     def _try(self, node: ast.Try) -> None:
-        self._take(Block(self._inside(self._block, node.body, node.orelse)))
+        self._steps.append(Block(self._inside(self._block, node.body, node.orelse)))
         for handler in node.handlers:
             if handler.type is not None:
                 self._expression(handler.type)
-            self._take(Block(self._inside(self._block, handler.body)))
+            self._steps.append(Block(self._inside(self._block, handler.body)))
         self._block(node.finalbody)
 
     def _with(self, node: ast.With | ast.AsyncWith) -> None:
@@ -213,7 +227,7 @@ class _Walk:
             if case.guard is not None:
                 self._expression(case.guard)
             body = self._inside(self._block, case.body)
-            self._take(Branch(case.guard, body, [], nodes=(list(case.body), [])))
+            self._steps.append(Branch(case.guard, body, [], nodes=(list(case.body), [])))
 
     def _assign(self, node: ast.Assign) -> None:
         self._expression(node.value)
@@ -231,12 +245,12 @@ class _Walk:
 
     def _jump(self, node: ast.stmt) -> None:
         self._below(node)
-        self._take(Jump(node))
+        self._steps.append(Jump(node))
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
         self._take(node)
 
-    def _declare(self, node: ast.Global) -> None:
+    def _declare(self, node: ast.Global | ast.Nonlocal) -> None:
         self._take(Defines(node))
 
     def _bind(self, target: ast.expr, value: ast.expr | None, of: ast.expr) -> None:
@@ -258,13 +272,16 @@ class _Walk:
             case ast.Subscript():
                 self._expression(target.value)
                 self._expression(target.slice)
-                self._bind_part(target.value, of)
+                self._bind_part(target, of)
 
     def _bind_part(self, base: ast.expr, of: ast.expr) -> None:
         """x[i] = … and x.y[i] = … change x and x.y."""
+        part = base
         while isinstance(base, ast.Subscript):
             base = base.value
-        if isinstance(base, ast.Name | ast.Attribute):
+        if isinstance(base, ast.Name):
+            self._take(Binding(base.id, None, of, part))
+        elif isinstance(base, ast.Attribute):
             self._bind(base, None, of)
 
     # -- expressions -------------------------------------------------------------------------
@@ -300,16 +317,16 @@ class _Walk:
 
     def _name(self, node: ast.Name) -> None:
         if type(node.ctx) is ast.Load:
-            self._take(Mention(node))
+            self._steps.append(Mention(node))
 
     def _attribute(self, node: ast.Attribute) -> None:
         if type(node.ctx) is ast.Load:
-            self._take(Mention(node))
+            self._steps.append(Mention(node))
         self._expression(node.value)
 
     def _conditional(self, node: ast.IfExp) -> None:
         self._expression(node.test)
-        self._take(
+        self._steps.append(
             Branch(
                 node.test,
                 self._inside(self._expression, node.body),
@@ -324,9 +341,9 @@ class _Walk:
             made = self._inside(self._expression, right)
             if made:
                 if isinstance(node.op, ast.And):
-                    self._take(Branch(left, made, [], nodes=([right], [])))
+                    self._steps.append(Branch(left, made, [], nodes=([right], [])))
                 else:
-                    self._take(Branch(left, [], made, nodes=([], [right])))
+                    self._steps.append(Branch(left, [], made, nodes=([], [right])))
 
     def _formatted(self, node: ast.JoinedStr) -> None:
         """Number the parts by the first line, as interpreters do not agree on later ones."""
@@ -378,6 +395,7 @@ _STATEMENTS: dict[type, Callable[[_Walk, Any], None]] = {
     ast.Import: _Walk._import,
     ast.ImportFrom: _Walk._import,
     ast.Global: _Walk._declare,
+    ast.Nonlocal: _Walk._declare,
 }
 _EXPRESSIONS: dict[type, Callable[[_Walk, Any], None] | None] = {
     ast.Constant: None,

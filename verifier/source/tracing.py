@@ -15,10 +15,11 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from verifier.source.decoding import DECODERS
-from verifier.source.folding import fold, truth
+from verifier.source.folding import Budget, fold, truth
 from verifier.source.values import FOLDER, UNKNOWN, Environment, Imported, Members
 
 STATEMENTS = 50_000
+FOLDED = 1_000_000
 _TIMES = 256
 _CALLS_DEEP = 4
 _ROUTINE_LINES = 30
@@ -72,6 +73,7 @@ class World:
     files: dict[str, bytes | str] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     statements: int = 0
+    budget: Budget = field(default_factory=lambda: Budget(FOLDED))
     search: list[str] = field(default_factory=lambda: [FOLDER])
 
 
@@ -90,12 +92,15 @@ class Trace:
         self, world: World, names: dict[str, object], *outer: Mapping[str, object]
     ) -> None:
         self.world = world
+        self.budget = world.budget
         self.names = names
         self._outer = outer
         self._why = ""
         self._deep = 0
         self._unsure = 0
         self._left = False
+        self.acting: frozenset[int] | None = None
+        """Lines on which something is started, read or written; None: any line may."""
 
     # -- the scope that folding asks ---------------------------------------------------------
 
@@ -116,6 +121,13 @@ class Trace:
             case Imported("os") if node.attr == "environ":
                 return self.world.environment
         return UNKNOWN
+
+    def wants(self, function: str, node: ast.Call) -> bool:
+        """What does something itself, or may have something that does among its arguments."""
+        if self.acting is None or function in _ACTIONS:
+            return True
+        last = node.end_lineno or node.lineno
+        return any(line in self.acting for line in range(node.lineno, last + 1))
 
     def refused(self, why: str) -> None:
         """A decoder refused."""
@@ -141,7 +153,7 @@ class Trace:
         lines = (function.node.end_lineno or 0) - function.node.lineno
         if self._deep >= _CALLS_DEEP or lines > _ROUTINE_LINES:
             return UNKNOWN
-        inner = Trace(self.world, {}, function.names, *self._outer)
+        inner = Trace(self.world, {}, function.names, self.names, *self._outer)
         inner._deep = self._deep + 1
         inner.bind(function.node, arguments, keywords)
         if isinstance(function.node, ast.Lambda):
@@ -194,11 +206,10 @@ class Trace:
 
     def perhaps(self, *branches: Iterable[ast.stmt]) -> None:
         """Follow each branch from here; keep the names on which all agree."""
-        before = dict(self.names)
+        here, outer = self.names, self._outer
         ends: list[dict[str, object]] = []
         for branch in branches:
-            self.names.clear()
-            self.names.update(before)
+            self.names, self._outer = {}, (here, *outer)
             self._unsure += 1
             try:
                 self.run(branch)
@@ -207,13 +218,13 @@ class Trace:
                 continue
             finally:
                 self._unsure -= 1
-            ends.append(dict(self.names))
-        self.names.clear()
+                made, self.names, self._outer = self.names, here, outer
+            ends.append(made)
         for name in {name for end in ends for name in end}:
-            values = [end.get(name, UNKNOWN) for end in ends]
+            values = [end[name] if name in end else self.name(name) for end in ends]
             first = values[0]
             same = all(value is first or value == first for value in values[1:])
-            self.names[name] = first if same else UNKNOWN
+            here[name] = first if same else UNKNOWN
 
     def assign(self, target: ast.expr, value: object) -> None:
         """Bind `target` to `value`."""
@@ -488,6 +499,12 @@ def _searches(trace: Trace, _: ast.Call, arguments: list[Any], __: dict[str, Any
     return UNKNOWN
 
 
+def _exists(trace: Trace, _: ast.Call, arguments: list[Any], __: dict[str, Any]) -> object:
+    """Certain only of what is there: what is not may be made before it is asked for."""
+    known = bool(arguments) and absolute(arguments[0]) in trace.world.files
+    return True if known else UNKNOWN
+
+
 def _field(trace: Trace, node: ast.Call, arguments: list[Any], named: dict[str, Any]) -> object:
     if "default" in named:
         return named["default"]
@@ -505,6 +522,10 @@ _ACTIONS: Mapping[str, _Action] = {
     "value.write": _write,
     "value.write_text": _write,
     "value.write_bytes": _write,
+    "value.exists": _exists,
+    "value.is_file": _exists,
+    "os.path.exists": _exists,
+    "os.path.isfile": _exists,
     "value.setdefault": _sets_default,
     "value.update": _updates,
     "sys.path.insert": _searches,

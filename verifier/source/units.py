@@ -10,8 +10,10 @@ import ast
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from verifier.source.decoding import layer_of
+from verifier.source.folding import fold
 from verifier.source.parsing import parse
 from verifier.source.steps import Body, bodies
 from verifier.source.tracing import Does, Event, Trace, World, absolute
@@ -20,6 +22,8 @@ from verifier.source.values import FOLDER, UNKNOWN, Environment, words
 
 UNITS = 64
 LAYERS = 8
+_CALLS = 8
+_EXECUTING = (Does.EXECUTES, Does.RUNS, Does.STARTS, Does.LOADS, Does.BUILDS)
 _STARTERS = words(
     "exec eval run_path run_module spec_from_file_location SourceFileLoader import_module "
     "__import__ run call check_call check_output Popen system popen execv execvp execve execl "
@@ -103,11 +107,15 @@ class _Gathering:
         }
         self._made = Gathered(World(environment, files))
         self._seen: dict[tuple[str, str, int], Unit] = {}
+        self._closed: dict[int, Closed] = {}
 
     def gathered(self, entry: str) -> Gathered:
         folder = absolute(entry.rpartition("/")[0] or ".")
         self._made.world.search.insert(0, folder or FOLDER)
         self._take(entry, "", self._tree.files[entry], main=True, names={}, depth=0)
+        self._made.closed = [
+            closed for key, closed in self._closed.items() if key not in self._made.leads
+        ]
         return self._made
 
     def _take(
@@ -149,12 +157,42 @@ class _Gathering:
         self._follow(unit, found[0], trace, depth)
         self._imports(unit, depth)
         for body in found[1:]:
-            if _starts_something(body):
-                assert not isinstance(body.node, ast.Module)
-                inner = Trace(self._made.world, {}, names)
-                inner.bind(body.node, [], {})
-                self._follow(unit, body, inner, depth)
+            if acting := _acting_lines(body):
+                self._function(unit, body, acting, depth)
         return unit
+
+    def _function(self, unit: Unit, body: Body, acting: frozenset[int], depth: int) -> None:
+        """What a function that starts or reads something does, for what it is called with."""
+        if isinstance(body.node, ast.Module):
+            return
+        module = Trace(self._made.world, {}, unit.names)
+        known = len(self._made.world.events)
+        self._called(unit, body, acting, depth, [], {})
+        unknown = any(
+            event.value is UNKNOWN and event.does in _EXECUTING
+            for event in self._made.world.events[known:]
+        )
+        if not unknown or not body.node.args.args:
+            return
+        for call in _calls_of(unit, body.node.name):
+            arguments = [fold(each, module) for each in call.args]
+            named = {str(each.arg): fold(each.value, module) for each in call.keywords}
+            self._called(unit, body, acting, depth, arguments, named)
+
+    def _called(
+        self,
+        unit: Unit,
+        body: Body,
+        acting: frozenset[int],
+        depth: int,
+        arguments: list[object],
+        named: dict[str, object],
+    ) -> None:
+        inner = Trace(self._made.world, {}, unit.names)
+        inner.acting = acting
+        if not isinstance(body.node, ast.Module):
+            inner.bind(body.node, arguments, named)
+        self._follow(unit, body, inner, depth)
 
     def _follow(self, unit: Unit, body: Body, trace: Trace, depth: int) -> None:
         before = len(self._made.world.events)
@@ -185,7 +223,7 @@ class _Gathering:
             case _:
                 why = event.why or "what it executes is not known before it runs"
                 if not _evaluates(event.node):
-                    self._made.closed.append(Closed(unit, event.node, why))
+                    self._closed.setdefault(id(event.node), Closed(unit, event.node, why))
                 return
         if _evaluates(event.node):
             return
@@ -211,7 +249,7 @@ class _Gathering:
                 why = "the file it runs is not known before it runs"
                 if path is not None:
                     why = f"runs {relative(path) or path}, which is not in the submission"
-                self._made.closed.append(Closed(unit, event.node, why))
+                self._closed.setdefault(id(event.node), Closed(unit, event.node, why))
             return
         known = relative(path)
         if known is not None and known in self._tree.files:
@@ -237,10 +275,9 @@ class _Gathering:
 
     def _imports(self, unit: Unit, depth: int) -> None:
         for body in unit.bodies:
-            for node in body.every:
-                if isinstance(node, ast.Import | ast.ImportFrom):
-                    for module in _modules(node):
-                        self._module(unit, node, module, depth, level=getattr(node, "level", 0))
+            for node in body.imports:
+                for module in _modules(node):
+                    self._module(unit, node, module, depth, level=getattr(node, "level", 0))
 
     def _module(
         self, unit: Unit, node: ast.AST, dotted: str, depth: int, *, level: int = 0
@@ -265,13 +302,28 @@ class _Gathering:
                     return
 
 
+def _calls_of(unit: Unit, name: str) -> list[ast.Call]:
+    """The first calls of a function by its plain name in a unit."""
+    found = (
+        call
+        for body in unit.bodies
+        for call in body.calls
+        if isinstance(call.func, ast.Name) and call.func.id == name
+    )
+    return list(islice(found, _CALLS))
+
+
 def _encoded(content: str | bytes) -> bytes:
     return content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
 
 
-def _starts_something(body: Body) -> bool:
-    return any(
-        isinstance(step, ast.Call) and _last_name(step.func) in _STARTERS for step in body.every
+def _acting_lines(body: Body) -> frozenset[int]:
+    """The lines of a function on which something may be started, read or written."""
+    return frozenset(
+        line
+        for call in body.calls
+        if _last_name(call.func) in _STARTERS
+        for line in range(call.lineno, (call.end_lineno or call.lineno) + 1)
     )
 
 

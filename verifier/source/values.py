@@ -22,6 +22,7 @@ ELEMENTS = 20_000
 CHARACTERS = 4_000_000
 BITS = 256
 _DIGITS = 100
+_LAYERED = 1000
 FOLDER = "/repository/records/track/submission"
 """Where a submission's files stand while paths are followed. No such folder is ever opened."""
 
@@ -130,7 +131,7 @@ def applied(base: Any, method: str, arguments: list[Any], keywords: dict[str, An
     if method in ("keys", "values", "items"):
         return list(result)
     layer = layer_of(base)
-    if layer and isinstance(result, list):
+    if layer and isinstance(result, list) and len(result) <= _LAYERED:
         return [with_layer(part, layer) for part in result]
     return with_layer(result, layer) if layer else result
 

@@ -7,15 +7,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from verifier.source.folding import fold, truth
-from verifier.source.functions import Function, Klass
-from verifier.source.steps import Binding, Block, Branch, Jump, Mention, Step
-from verifier.source.tracing import Trace
-from verifier.source.values import UNKNOWN, Unknown
+from verifier.source.folding import truth
+from verifier.source.functions import Function, Klass, last_name
+from verifier.source.steps import Binding, Block, Branch, Defines, Jump, Mention, Step
+from verifier.source.values import UNKNOWN, Unknown, words
 
 if TYPE_CHECKING:
     from verifier.source.reaching import Reached, Reaching
     from verifier.source.scoping import Local
+
+_ONLY_WRAP = words(
+    "compile no_grad inference_mode enable_grad staticmethod classmethod property cached_property "
+    "setter jit script autotune heuristics dataclass lru_cache cache custom_fwd custom_bwd disable "
+    "contextmanager wraps abstractmethod override overload record autocast njit"
+)
+"""Decorators whose result is called by the function's own name, or not at all."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,11 +48,14 @@ def _prepared(reaching: Reaching, function: Function, steps: list[Step]) -> list
     for step in steps:
         match step:
             case Mention():
-                if meant := reaching.functions.meant(step.node, function):
+                if meant := reaching.functions.mentioned(step.node, function):
                     made.append(HandsOn([], tuple(meant)))
             case ast.Call() if id(step) not in reaching.gathered.leads:
                 outside = reaching.functions.outside(step, function)
                 made.append(Outside([], step) if outside else step)
+            case Defines() if _is_registered(step.node):
+                if (defined := reaching.functions.by_node.get(id(step.node))) is not None:
+                    made.append(HandsOn([], (defined,)))
             case Branch():
                 body = _prepared(reaching, function, step.body)
                 made.append(
@@ -57,6 +66,14 @@ def _prepared(reaching: Reaching, function: Function, steps: list[Step]) -> list
             case _:
                 made.append(step)
     return made
+
+
+def _is_registered(node: ast.AST) -> bool:
+    """Whether a decorator may keep the function and call it later, without its name."""
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and any(
+        last_name(each.func if isinstance(each, ast.Call) else each) not in _ONLY_WRAP
+        for each in node.decorator_list
+    )
 
 
 class Walk:
@@ -149,7 +166,7 @@ class Walk:
         for target in found:
             self.targets[target] = None
             if not isinstance(target.node, ast.Module):
-                self._give(node, target, target.node)
+                self._reaching.call(target, node, self._function)
 
     def _called_instance(self, node: ast.Call) -> Iterator[Function]:
         functions = self._reaching.functions
@@ -158,41 +175,3 @@ class Walk:
                 if (method := functions.method(klass, name)) is not None:
                     yield method
                     break
-
-    def _give(
-        self, node: ast.Call, target: Function, to: ast.FunctionDef | ast.AsyncFunctionDef
-    ) -> None:
-        """Hand the arguments of a call to the parameters of what it calls."""
-        names = [each.arg for each in (*to.args.posonlyargs, *to.args.args)]
-        if target.body.owner is not None and names and names[0] in ("self", "cls"):
-            names = names[1:]
-        spread = any(isinstance(each, ast.Starred) for each in node.args)
-        if spread or any(each.arg is None for each in node.keywords):
-            self._reaching.reach(target)
-            return
-        passed = dict(zip(names, node.args, strict=False))
-        passed |= {str(each.arg): each.value for each in node.keywords}
-        given: dict[str, object] = {}
-        for name, expression in passed.items():
-            value = fold(expression, self._scope)
-            if value is not UNKNOWN:
-                given[name] = value
-            elif isinstance(expression, ast.Name | ast.Attribute | ast.Call):
-                self._reaching.give(target, name, expression, self._function)
-        module = Trace(self._reaching.world, {}, target.unit.names)
-        for name, default in defaults(to).items():
-            if name not in passed:
-                value = fold(default, module)
-                if value is not UNKNOWN:
-                    given[name] = value
-        self._reaching.reach(target, given)
-
-
-def defaults(node: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str, ast.expr]:
-    """The parameters of a function that have a default, and what it is."""
-    names = [each.arg for each in (*node.args.posonlyargs, *node.args.args)]
-    made = dict(zip(reversed(names), reversed(node.args.defaults), strict=False))
-    for each, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True):
-        if default is not None:
-            made[each.arg] = default
-    return made
