@@ -16,9 +16,9 @@ from pathlib import PurePosixPath
 
 from verifier.source.decoding import layer_of
 from verifier.source.program import Function, Program
-from verifier.source.tracing import Does, absolute
 from verifier.source.tree import Tree
-from verifier.source.units import Unit, relative
+from verifier.source.unit import Unit, relative
+from verifier.source.world import Does, absolute
 
 _NATIVE = (".c", ".cc", ".cpp", ".cxx", ".cu", ".cuh", ".h", ".hpp", ".rs")
 _HEADERS = (".h", ".hpp", ".cuh", ".inl")

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from verifier.source.functions import Function, Functions, Klass
+from verifier.source.functions import Function, Klass
+from verifier.source.meaning import Meanings
 from verifier.source.reaching import Reached, Reaching
 from verifier.source.steps import Binding, Jump, Step, Store
 from verifier.source.values import words
@@ -73,7 +74,7 @@ class _Equations:
 class Flow:
     """What may come from one source."""
 
-    def __init__(self, reaching: Reaching, functions: Functions, seeds: Seeds) -> None:
+    def __init__(self, reaching: Reaching, functions: Meanings, seeds: Seeds) -> None:
         """Made by `Program.flow`."""
         self._reaching = reaching
         self._functions = functions

@@ -7,16 +7,15 @@ caller's scope answers for: nothing of a submission is ever called. Every size i
 from __future__ import annotations
 
 import ast
-import operator
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, Protocol
+from typing import Any
 
+from verifier.source.computing import COMPARED, UNARY, computed, same
 from verifier.source.decoding import DECODERS, Refused
+from verifier.source.scope import Scope
 from verifier.source.values import (
     BUILTINS,
-    CHARACTERS,
     MODULE_CONSTANTS,
     PURE_FUNCTIONS,
     UNKNOWN,
@@ -31,8 +30,6 @@ from verifier.source.values import (
 
 DEPTH = 100
 _ITEMS = 1000
-_EXPONENT = 256
-_BYTES_A_STEP = 16
 _WRONG = (
     TypeError,
     ValueError,
@@ -44,42 +41,6 @@ _WRONG = (
 )
 
 
-@dataclass(slots=True)
-class Budget:
-    """How much folding is still done: steps, each an expression or some bytes of a text."""
-
-    left: int
-
-    def spend(self, value: object) -> object:
-        """Charge for a value that was made. Returns it."""
-        if isinstance(value, str | bytes | list | tuple):
-            self.left -= len(value) // _BYTES_A_STEP
-        return value
-
-
-class Scope(Protocol):
-    """What folding asks about what it cannot know itself. Each answer may be UNKNOWN."""
-
-    budget: Budget
-
-    def name(self, name: str) -> object:
-        """The value of a name."""
-
-    def attribute(self, base: object, node: ast.Attribute) -> object:
-        """The value of an attribute; `base` is what it is asked of, UNKNOWN where that is."""
-
-    def called(
-        self, function: object, node: ast.Call, arguments: list[object], keywords: dict[str, object]
-    ) -> object:
-        """The result of what is not pure: a dotted name, "value.method", or a value called."""
-
-    def wants(self, function: str, node: ast.Call) -> bool:
-        """Whether `called` has to be told of this call of a function, "" for one not known."""
-
-    def refused(self, why: str) -> None:
-        """A decoder refused its input."""
-
-
 def fold(node: ast.expr | None, scope: Scope) -> object:
     """The value of `node`, or UNKNOWN. Never raises."""
     return _Folder(scope, 0).value(node)
@@ -88,62 +49,6 @@ def fold(node: ast.expr | None, scope: Scope) -> object:
 def truth(node: ast.expr | None, scope: Scope) -> bool | Unknown:
     """Whether `node` is true. Knows that `x and False` is not, whatever `x` is."""
     return _Folder(scope, 0).truth(node)
-
-
-def _same(left: Any, right: Any) -> bool:
-    return left is right or (left == right and type(left) is type(right))
-
-
-_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
-    ast.LShift: operator.lshift,
-    ast.RShift: operator.rshift,
-    ast.BitAnd: operator.and_,
-    ast.BitOr: operator.or_,
-    ast.BitXor: operator.xor,
-}
-_COMPARED: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Is: _same,
-    ast.IsNot: lambda left, right: not _same(left, right),
-    ast.In: lambda left, right: left in right,
-    ast.NotIn: lambda left, right: left not in right,
-}
-_UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
-    ast.USub: operator.neg,
-    ast.UAdd: operator.pos,
-    ast.Invert: operator.invert,
-}
-
-
-def _computed(op: ast.operator, left: Any, right: Any) -> object:
-    match op, left, right:
-        case ast.Pow() | ast.LShift(), _, int() | float():
-            if abs(right) > _EXPONENT:
-                return UNKNOWN
-        case ast.Pow() | ast.LShift(), _, _:
-            return UNKNOWN
-        case ast.Mult(), int(), str() | bytes() | list() | tuple():
-            return _computed(op, right, left)
-        case ast.Mult(), str() | bytes() | list() | tuple(), int():
-            if len(left) * max(0, right) > CHARACTERS // 8:
-                return UNKNOWN
-        case ast.Mod(), str() | bytes(), _:
-            return UNKNOWN
-        case _, PurePosixPath(), _:
-            return left / right if isinstance(op, ast.Div) else UNKNOWN
-    return _BINARY[type(op)](left, right) if type(op) in _BINARY else UNKNOWN
 
 
 class _Bound:
@@ -247,7 +152,7 @@ class _Folder:
             if isinstance(first, bytes):
                 return self._made(b"".join([first, *others]))
         for (op, _), value in zip(reversed(right), others, strict=True):
-            first = self._made(_computed(op, first, value))
+            first = self._made(computed(op, first, value))
         return first
 
     def _made(self, value: object) -> object:
@@ -258,7 +163,7 @@ class _Folder:
         if isinstance(node.op, ast.Not):
             return self.truth(node)
         (value,) = self._known((node.operand,))
-        return _UNARY[type(node.op)](value)
+        return UNARY[type(node.op)](value)
 
     def either(self, node: ast.BoolOp) -> object:
         stops = isinstance(node.op, ast.Or)
@@ -278,7 +183,7 @@ class _Folder:
                 held = right.holds(left)
                 holds = held if held is UNKNOWN or isinstance(op, ast.In) else not held
             else:
-                holds = _COMPARED[type(op)](left, right)
+                holds = COMPARED[type(op)](left, right)
             if holds is UNKNOWN or not holds:
                 return holds
             left = right
@@ -288,7 +193,7 @@ class _Folder:
         test = self.truth(node.test)
         if test is UNKNOWN:
             first, second = self.value(node.body), self.value(node.orelse)
-            return first if _same(first, second) else UNKNOWN
+            return first if same(first, second) else UNKNOWN
         return self.value(node.body if test else node.orelse)
 
     def subscript(self, node: ast.Subscript) -> object:

@@ -12,18 +12,20 @@ from types import MappingProxyType
 from verifier.source.dead import dead_nodes
 from verifier.source.flowing import Flow, Seeds
 from verifier.source.folding import fold
-from verifier.source.functions import Function, Functions
+from verifier.source.functions import Function
 from verifier.source.launch import Launch, find_launch
+from verifier.source.meaning import Meanings
 from verifier.source.printed import printed_settings
 from verifier.source.reaching import Reached, Reaching
 from verifier.source.scoping import Local
 from verifier.source.seeding import HELDOUT, TRAINING, seeds_of
 from verifier.source.settings import Setting, read_settings
 from verifier.source.steps import Binding
-from verifier.source.tracing import Does, Event
 from verifier.source.tree import Tree
-from verifier.source.units import Closed, Gathered, Unit, gather, relative
+from verifier.source.unit import Closed, Gathered, Unit, relative
+from verifier.source.units import gather
 from verifier.source.values import UNKNOWN, Environment, Unknown
+from verifier.source.world import Does, Event
 
 _LINE_CHARACTERS = 200
 _CHAIN = 12
@@ -52,7 +54,7 @@ class Program:
         """What is executed and cannot be read before it runs."""
         self.units: tuple[Unit, ...] = _entry_first(gathered)
         self.entry: Unit = self.units[0]
-        self._functions = Functions(gathered)
+        self._functions = Meanings(gathered)
         self.functions: tuple[Function, ...] = tuple(self._functions.all)
         self.settings: Mapping[str, Setting] = MappingProxyType(
             read_settings(gathered, launch, printed)

@@ -10,12 +10,14 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
-from verifier.source.folding import Budget, fold
-from verifier.source.functions import Function, Functions, Klass
-from verifier.source.scoping import Local, same
+from verifier.source.folding import fold
+from verifier.source.functions import Function, Klass
+from verifier.source.meaning import Meanings
+from verifier.source.scope import Budget
+from verifier.source.scoping import Local, agree
 from verifier.source.steps import Step, Store
 from verifier.source.tracing import Trace
-from verifier.source.units import Gathered
+from verifier.source.unit import Gathered
 from verifier.source.values import UNKNOWN, Members
 from verifier.source.walking import Walk, prepared
 
@@ -49,7 +51,7 @@ class Reaching:
     """The fixed point. `reached` maps each function that is reached to what is known of it."""
 
     def __init__(
-        self, gathered: Gathered, functions: Functions, settings: dict[str, object]
+        self, gathered: Gathered, functions: Meanings, settings: dict[str, object]
     ) -> None:
         self.gathered = gathered
         self.functions = functions
@@ -163,7 +165,7 @@ class Reaching:
             else:
                 module = Trace(self.world, {}, target.unit.names)
                 value = fold(target.defaults.get(name), module)
-            if value is UNKNOWN or (index and not same(first, value)):
+            if value is UNKNOWN or (index and not agree(first, value)):
                 return UNKNOWN
             first = value
         return first
@@ -182,7 +184,7 @@ class Reaching:
                 self._folding.add(id(store))
                 other = UNKNOWN if store.value is None else fold(store.value, self.scope(state))
                 self._folding.discard(id(store))
-                if not same(value, other):
+                if not agree(value, other):
                     return UNKNOWN
         return value
 
@@ -204,7 +206,7 @@ class Reaching:
             self._folding.add(id(store))
             found.append(fold(store.value, self.scope(self.reached[other])))
             self._folding.discard(id(store))
-        if not found or any(not same(found[0], each) for each in found):
+        if not found or any(not agree(found[0], each) for each in found):
             return UNKNOWN
         return found[0]
 
@@ -219,7 +221,7 @@ def _is_self(node: ast.expr) -> bool:
     return isinstance(node, ast.Name) and node.id == "self"
 
 
-def _stores(functions: Functions) -> dict[str, list[tuple[Function, Store]]]:
+def _stores(functions: Meanings) -> dict[str, list[tuple[Function, Store]]]:
     made: dict[str, list[tuple[Function, Store]]] = {}
     for function in functions.all:
         for store in function.body.stores:
@@ -227,7 +229,7 @@ def _stores(functions: Functions) -> dict[str, list[tuple[Function, Store]]]:
     return made
 
 
-def _nested(functions: Functions) -> dict[Function, list[Function]]:
+def _nested(functions: Meanings) -> dict[Function, list[Function]]:
     """The functions inside each, at any depth."""
     made: dict[Function, list[Function]] = {}
     for function in functions.all:
@@ -238,7 +240,7 @@ def _nested(functions: Functions) -> dict[Function, list[Function]]:
     return made
 
 
-def _shared(functions: Functions) -> set[str]:
+def _shared(functions: Meanings) -> set[str]:
     """Names of what is around some function that it may change: global, nonlocal, x[i] = …"""
     changed: set[str] = set()
     for function in functions.all:
@@ -273,7 +275,7 @@ def _grown(
     }
 
 
-def _holders(functions: Functions) -> set[str]:
+def _holders(functions: Meanings) -> set[str]:
     """The names that are bound to what argparse gives."""
     return {
         step.name

@@ -6,8 +6,9 @@ import ast
 from typing import TYPE_CHECKING
 
 from verifier.source.folding import fold
-from verifier.source.tracing import Trace, World
+from verifier.source.tracing import Trace
 from verifier.source.values import UNKNOWN, Imported, Members, words
+from verifier.source.world import World
 
 if TYPE_CHECKING:
     from verifier.source.reaching import Reached, Reaching
@@ -16,7 +17,7 @@ _HOLDERS = words("args h hp hps hparams cfg config conf opt opts flags Hyperpara
 """What scripts call their settings where nothing shows which object it is."""
 
 
-def same(left: object, right: object) -> bool:
+def agree(left: object, right: object) -> bool:
     """Whether two folded values are known and the same, type included."""
     if left is right:
         return True
@@ -75,7 +76,7 @@ class Local:
         first: object = UNKNOWN
         for index, expression in enumerate(values):
             value = UNKNOWN if expression is None else fold(expression, self)
-            if value is UNKNOWN or (index and not same(first, value)):
+            if value is UNKNOWN or (index and not agree(first, value)):
                 return UNKNOWN
             first = value
         return first

@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 from verifier.source.folding import fold
 from verifier.source.launch import Launch
 from verifier.source.printed import as_value
-from verifier.source.tracing import Routine, Trace, World
-from verifier.source.units import Gathered, Unit
+from verifier.source.tracing import Trace
+from verifier.source.unit import Gathered, Unit
 from verifier.source.values import UNKNOWN, Imported, Members
+from verifier.source.world import Routine, World
 
 _DEEP = 3
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{1,60}")

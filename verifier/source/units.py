@@ -9,16 +9,18 @@ from __future__ import annotations
 import ast
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import islice
 
+from verifier.source.bodies import bodies
 from verifier.source.decoding import layer_of
 from verifier.source.folding import fold
 from verifier.source.parsing import parse
-from verifier.source.steps import Body, bodies
-from verifier.source.tracing import Does, Event, Trace, World, absolute
+from verifier.source.steps import Body
+from verifier.source.tracing import Trace
 from verifier.source.tree import Tree
+from verifier.source.unit import Closed, Gathered, Unit, relative
 from verifier.source.values import FOLDER, UNKNOWN, Environment, words
+from verifier.source.world import Does, Event, World, absolute
 
 UNITS = 64
 LAYERS = 8
@@ -32,71 +34,9 @@ _STARTERS = words(
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Unit:
-    """One Python text that is executed or imported.
-
-    `path` is relative to the submission; `layer` names the unpacking that leads to the text
-    ("lzma+base85"), "" for the file as it stands. `tree` is None where the text cannot be parsed;
-    then `fault` says why and `line` where. `main`: it runs as "__main__". `newer` is the first
-    line that Python 3.11 could not read as it stands, 0 for none.
-    """
-
-    path: str
-    layer: str
-    text: str
-    tree: ast.Module | None
-    fault: str = ""
-    line: int = 0
-    main: bool = False
-    newer: int = 0
-    bodies: tuple[Body, ...] = ()
-    names: dict[str, object] = field(default_factory=dict)
-    """What the names of the module stand for once its top level has run."""
-    _rows: list[str] = field(default_factory=list)
-
-    def rows(self) -> list[str]:
-        """The lines of the text."""
-        if not self._rows:
-            self._rows.extend(self.text.split("\n"))
-        return self._rows
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Closed:
-    """A call in `unit` that executes what cannot be read before it runs, and why."""
-
-    unit: Unit
-    node: ast.AST
-    why: str
-
-
-@dataclass(slots=True, eq=False)
-class Gathered:
-    """The units, wrapper first; `leads` maps the id of a call or import to what it executes.
-
-    `modules` are the units that are imported, by the name they are imported by.
-    `closed` is what is executed and cannot be read.
-    """
-
-    world: World
-    units: list[Unit] = field(default_factory=list)
-    events: list[tuple[Unit, Body, Event]] = field(default_factory=list)
-    leads: dict[int, list[Unit]] = field(default_factory=dict)
-    modules: dict[str, Unit] = field(default_factory=dict)
-    closed: list[Closed] = field(default_factory=list)
-
-
 def gather(tree: Tree, entry: str, environment: Environment) -> Gathered:
     """Every unit that running `entry` executes. Raises KeyError where `entry` was not read."""
     return _Gathering(tree, environment).gathered(entry)
-
-
-def relative(path: str | None) -> str | None:
-    """A followed path as the submission names it; None outside of it."""
-    if path is None or not path.startswith(FOLDER + "/"):
-        return None
-    return path.removeprefix(FOLDER + "/")
 
 
 class _Gathering:

@@ -46,7 +46,7 @@ from verifier.screening.story.value import (
 from verifier.screening.story.vocabulary import shards
 from verifier.source.functions import Function
 from verifier.source.program import Program
-from verifier.source.units import Unit
+from verifier.source.unit import Unit
 from verifier.source.values import UNKNOWN
 
 STEPS = 30_000
