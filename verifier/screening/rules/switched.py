@@ -1,4 +1,4 @@
-"""Does the title name something that the defaults leave off? Then it is read as if it were on.
+"""Does the README name something that the command leaves off? Then it is read as if it were on.
 
 Some submissions have neither a command nor logs that say how they were run. What shows only so is
 a question for a person, never more.
@@ -26,7 +26,7 @@ _CHARACTERS = 20_000
 
 
 def told(program: Program, tree: Tree, read: Reading) -> Iterator[Remark]:
-    """What a reading finds under the command, and what else with the title's switches on."""
+    """What a reading finds under the command, and what else with the README's switches on."""
     seen: set[str] = set()
     for remark in read(program, tree, read_story(program)):
         seen.add(remark.rule)
@@ -38,19 +38,22 @@ def told(program: Program, tree: Tree, read: Reading) -> Iterator[Remark]:
     for remark in read(program, tree, read_story(program, switches)):
         if remark.rule not in seen and remark.confidence is not Confidence.NOTE:
             said = (
-                f"With {names} on, which the title names and the defaults leave off: {remark.said}"
+                f"With {names} on, which the README names and the command leaves off: {remark.said}"
             )
             yield replace(remark, confidence=Confidence.REVIEW, said=said)
 
 
 def named_switches(program: Program, tree: Tree) -> frozenset[str]:
-    """The environment variables that turn something on, are off, and of which the title speaks."""
+    """The variables that turn something on, are off, and are on in README or title."""
     title = _title(tree)
-    if not title:
-        return frozenset()
+    readme = (tree.text("README.md") or "")[:_CHARACTERS]
     set_by_command = program.launch.environment
     found = {name for unit in program.units for name in _OFF.findall(unit.text)}
-    return frozenset(name for name in found if name not in set_by_command and _named(name, title))
+    return frozenset(
+        name
+        for name in found
+        if name not in set_by_command and (f"{name}=1" in readme or _named(name, title))
+    )
 
 
 def _named(variable: str, title: str) -> bool:

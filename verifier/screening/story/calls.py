@@ -51,10 +51,12 @@ def attribute(world: World, base: Value, node: ast.Attribute) -> Value:
         return constant.names.get(name, NOTHING)
     if isinstance(constant, Kind):
         found = constant.find(name)
-        return NOTHING if found is None else found
+        return NOTHING if found is None else _of_class(found, base)
     for thing in world.each(things):
         if name in thing.members:
-            return thing.members[name]
+            marks, things, constant = thing.members[name]
+            known = marks or things or constant is not UNKNOWN
+            return marks if known else SHARDS[shard_setting(name)], things, constant
         followed = thing.kind is not None and thing.shape == Shape.INSTANCE
         member = thing.kind.find(name) if followed and thing.kind is not None else None
         if member is not None:
@@ -62,18 +64,38 @@ def attribute(world: World, base: Value, node: ast.Attribute) -> Value:
     if name in SIZES:
         return NOTHING
     if name == "grad":
-        return marks | GRADIENT, 0, UNKNOWN
-    return marks | SHARDS[shard_setting(name)], things, UNKNOWN
+        return marks | GRADIENT | world.pending, 0, UNKNOWN
+    marks |= SHARDS[shard_setting(name)]
+    for thing in world.each(things):
+        if thing.shape == Shape.INSTANCE:
+            # What nobody assigned: of the object's data, but not all that it was made from.
+            marks |= thing.marks & DATA
+            things &= ~thing.bit
+    return marks, things, UNKNOWN
+
+
+def _decorators(routine: Routine) -> set[str]:
+    if isinstance(routine.node, ast.Lambda):
+        return set()
+    return {
+        each.id if isinstance(each, ast.Name) else getattr(each, "attr", "")
+        for each in routine.node.decorator_list
+    }
+
+
+def _of_class(member: Value, kind: Value) -> Value:
+    """A member asked of its class: a class method takes the class."""
+    routine = member[2]
+    if isinstance(routine, Routine) and "classmethod" in _decorators(routine):
+        return 0, 0, Routine(routine.node, routine.frame, routine.place, kind)
+    return member
 
 
 def _bound(world: World, member: Value, owner: Value, node: ast.Attribute) -> Value:
     routine = member[2]
     if not isinstance(routine, Routine) or isinstance(routine.node, ast.Lambda):
         return member
-    decorators = {
-        each.id if isinstance(each, ast.Name) else getattr(each, "attr", "")
-        for each in routine.node.decorator_list
-    }
+    decorators = _decorators(routine)
     if "staticmethod" in decorators:
         return member
     bound = Routine(routine.node, routine.frame, routine.place, owner)
@@ -134,7 +156,9 @@ def _applied(
                 bound = Routine(routine.node, routine.frame, routine.place, target)
                 return enter(world, bound, arguments, keywords, node)
     marks = library.carried(world, [target, *arguments], keywords)
-    if not target[1] or any(thing.shape != Shape.CONTAINER for thing in world.each(target[1])):
+    shapes = {thing.shape for thing in world.each(target[1])} - {Shape.CONTAINER}
+    # What nobody knows, given data: a model's method that was handed on.
+    if shapes or (not target[1] and marks & DATA and not marks & PATH):
         world.ran(marks, node)
         marks |= COMPUTED
     return marks, 0, UNKNOWN
@@ -153,15 +177,15 @@ def instantiate(
     bit = world.new_thing(Shape.INSTANCE, kind)
     made: Value = (0, bit, UNKNOWN)
     start = kind.find("__init__")
+    if start is None:
+        for thing in world.each(bit):
+            thing.members.update(zip(kind.members, arguments, strict=False))
+            thing.members.update(keywords)
+        start, arguments, keywords = kind.find("__post_init__"), [], {}
     if start is not None and isinstance(start[2], Routine):
         routine = start[2]
         bound = Routine(routine.node, routine.frame, routine.place, made)
         enter(world, bound, arguments, keywords, node)
-    else:
-        fields = [name for name, value in kind.members.items() if value[2] is not Routine]
-        for thing in world.each(bit):
-            thing.members.update(zip(fields, arguments, strict=False))
-            thing.members.update(keywords)
     return made
 
 
@@ -219,7 +243,7 @@ def _with_owner(world: World, result: Value, owner: Value | None) -> Value:
 def _dull(world: World, routine: Routine) -> bool:
     """Whether a long function says nothing that following it could tell."""
     node = routine.node
-    if isinstance(node, ast.Lambda) or node.name == "__init__":
+    if isinstance(node, ast.Lambda) or node.name in ("__init__", "__post_init__"):
         return False
     end = node.end_lineno or node.lineno
     if end - node.lineno <= SHORT_LINES or world.depth < ALWAYS_DEPTH:

@@ -85,7 +85,7 @@ def in_place(
     added = given & ~FILE
     if name in COUNTS and given & HELD_OUT and not given & COMPUTED:
         world.learn(receiver[1], given, node, table=True)
-    elif given & GRADIENT:
+    elif given & GRADIENT and given & DATA:
         world.learn(receiver[1], given, node)
     elif name == "add_" and given & HELD_OUT and given & COMPUTED:
         added |= world.count(given, node)

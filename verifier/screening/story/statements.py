@@ -156,7 +156,7 @@ def _augmented(world: World, node: ast.AugAssign) -> bool:
         world.mask(given, node)
     if given & GRADIENT and given & HELD_OUT:
         world.learn(base[1], given, node)
-    elif given & HISTOGRAM and given & HELD_OUT:
+    elif given & HISTOGRAM and given & HELD_OUT and not given & COMPUTED:
         world.learn(base[1], given, node, table=True)
         given &= ~HISTOGRAM
     elif adds and given & HELD_OUT and given & COMPUTED:
@@ -187,6 +187,8 @@ def _leave(world: World, node: ast.stmt) -> bool:
 
 def _if(world: World, node: ast.If) -> bool:
     holds = truth(world, node.test)
+    if holds and isinstance(node.body[-1], ast.Raise):
+        return False  # The run that was submitted did not end here, whatever the settings say.
     if holds is not None:
         return execute(world, node.body if holds else node.orelse)
     frame = world.frame

@@ -108,6 +108,13 @@ class Frame:
             frame = frame.outer
         return None
 
+    def outermost(self) -> Frame:
+        """The names of the module."""
+        frame = self
+        while frame.outer is not None:
+            frame = frame.outer
+        return frame
+
     def bind(self, name: str, value: Value) -> None:
         """Assign a name, in the frame that owns it."""
         frame: Frame = self

@@ -32,6 +32,7 @@ from verifier.screening.story.value import (
     FILE,
     FIXED,
     HELD_OUT,
+    HISTOGRAM,
     PATH,
     SHARDS,
     TRAINING,
@@ -263,7 +264,7 @@ class World:
             for thing in self.each(self.reach(things & ~models)):
                 marks |= thing.marks
             for thing in self.each(self.reach(models)):
-                marks |= thing.marks & ~(DATA | PATH | FILE)
+                marks |= thing.marks & ~(DATA | PATH | FILE | HISTOGRAM)
         return marks
 
     def content(self, value: Value) -> int:
