@@ -70,7 +70,10 @@ def read(tree: Tree, *, folder: str, digest: str, policy: Policy, pack: Pack) ->
         parsed_lines=sum(unit.text.count("\n") + 1 for unit in units),
         seconds=round(time.monotonic() - began, 4),
     )
-    return Read(screening, tuple((unit.path, unit.text) for unit in units))
+    texts = tuple((unit.path, unit.text) for unit in units)
+    if program:
+        program.forget()
+    return Read(screening, texts)
 
 
 def answer(remarks: Iterable[Remark]) -> Answer:

@@ -65,6 +65,14 @@ class Program:
         self._dead: dict[Function, frozenset[int]] = {}
         self._parents: dict[Function, dict[int, ast.AST]] = {}
 
+    def forget(self) -> None:
+        """Drop everything: a program and what is known of it hold each other.
+
+        For those who read thousands: finding such rings anew takes a fifth of their time. Nothing
+        may be asked of the program afterwards.
+        """
+        vars(self).clear()
+
     def function(self, name: str) -> Function | None:
         """The first function of that qualified name, the entry's before the others'."""
         found = [each for each in self.functions if each.name == name]
