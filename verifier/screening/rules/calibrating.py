@@ -10,6 +10,7 @@ from verifier.screening.rules.evidence_of import (
     clocked,
     limit_seconds,
     locations,
+    open_track,
     ran,
     training,
 )
@@ -44,7 +45,7 @@ RULES: tuple[Rule, ...] = (CALIBRATED_AFTER_TRAINING, CALIBRATED_ON_HELD_OUT)
 def check(program: Program, tree: Tree) -> Iterator[Remark]:
     """Remarks of this file's rules."""
     story = read_story(program)
-    yield from _after_training(program, story)
+    yield from _after_training(program, tree, story)
     held = [event for event in ran(story, HELD_OUT, TRAINING) if event.hooked]
     if held:
         yield Remark(
@@ -55,7 +56,7 @@ def check(program: Program, tree: Tree) -> Iterator[Remark]:
         )
 
 
-def _after_training(program: Program, story: Story) -> Iterator[Remark]:
+def _after_training(program: Program, tree: Tree, story: Story) -> Iterator[Remark]:
     steps = training(story)
     loop = clocked(steps)
     if not loop:
@@ -81,6 +82,8 @@ def _after_training(program: Program, story: Story) -> Iterator[Remark]:
         confidence, rest = Confidence.REVIEW, ", once and without a hook."
     else:
         confidence, rest = Confidence.VIOLATION, f", which runs for {seconds:g} s."
+    if open_track(tree):
+        confidence = Confidence.NOTE
     yield Remark(
         rule=CALIBRATED_AFTER_TRAINING.id,
         confidence=confidence,

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from verifier.screening.finding import Confidence, Remark
 from verifier.screening.rule import Rule
 from verifier.screening.rules.calibrating import TRAIN_SECONDS
-from verifier.screening.rules.evidence_of import clocked, limit_seconds, locations, training
+from verifier.screening.rules.evidence_of import (
+    clocked,
+    limit_seconds,
+    locations,
+    open_track,
+    training,
+)
 from verifier.screening.story import read_story
 from verifier.screening.story.events import Learned
 from verifier.source.program import Program
@@ -41,15 +46,12 @@ TRAINED_AFTER_CLOCK = Rule(
 
 RULES: tuple[Rule, ...] = (CLOCK_IGNORED, LIMIT_RAISED, TRAINED_AFTER_CLOCK)
 
-_OPEN_TRACK = re.compile(rb'"track"\s{0,9}:\s{0,9}"[^"]{0,40}non[^"]{0,40}"', re.IGNORECASE)
-_BYTES = 100_000
-
 
 def check(program: Program, tree: Tree) -> Iterator[Remark]:
     """Remarks of this file's rules."""
     steps = training(read_story(program))
     timed = clocked(steps)
-    confidence = Confidence.NOTE if _open_track(tree) else Confidence.REVIEW
+    confidence = Confidence.NOTE if open_track(tree) else Confidence.REVIEW
     if steps and not timed:
         yield Remark(
             rule=CLOCK_IGNORED.id,
@@ -76,14 +78,6 @@ def check(program: Program, tree: Tree) -> Iterator[Remark]:
             said=f"Line {_line(later[0])} steps on training data after the clocked loop.",
             locations=locations(program, later),
         )
-
-
-def _open_track(tree: Tree) -> bool:
-    """Whether the submission says that it is for a track without the limit."""
-    return any(
-        path.endswith(".json") and _OPEN_TRACK.search(content[:_BYTES])
-        for path, content in tree.files.items()
-    )
 
 
 def _line(event: Learned) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
 
 from verifier.screening.finding import Location
@@ -10,7 +11,10 @@ from verifier.screening.story import Story
 from verifier.screening.story.events import Counted, Event, Learned, Loop, Ran, Relation, Scored
 from verifier.screening.story.value import COMPUTED, HELD_OUT, TRAINING
 from verifier.source.program import Program
+from verifier.source.tree import Tree
 
+_OPEN_TRACK = re.compile(rb'"track"\s{0,9}:\s{0,9}"[^"]{0,40}non[^"]{0,40}"', re.IGNORECASE)
+_BYTES = 100_000
 _AT_MOST = 6
 _SHORTEST_SECONDS = 30.0
 
@@ -114,3 +118,11 @@ def ran(story: Story, marks: int, without: int = 0) -> list[Ran]:
         and event.marks & marks == marks
         and not event.marks & (without | COMPUTED)
     ]
+
+
+def open_track(tree: Tree) -> bool:
+    """Whether the submission says that it is for a track without the limit."""
+    return any(
+        path.endswith(".json") and _OPEN_TRACK.search(content[:_BYTES])
+        for path, content in tree.files.items()
+    )

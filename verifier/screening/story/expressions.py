@@ -196,6 +196,10 @@ def _compare(world: World, node: ast.Compare) -> Value:
     left = evaluate(world, node.left)
     others = [evaluate(world, other) for other in node.comparators]
     if isinstance(others[0][2], Outside):
+        if isinstance(left[2], str) and isinstance(node.ops[0], ast.In | ast.NotIn):
+            found = world.variable(left[2], NONE)[2]
+            missing = isinstance(node.ops[0], ast.NotIn)
+            return 0, 0, missing if found is None else not missing
         return world.folded(node)
     first, second = world.content(left), 0
     for other in others:

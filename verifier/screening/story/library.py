@@ -278,6 +278,9 @@ def _environment(world: World, arguments: Arguments, keywords: Keywords, node: a
     name = arguments[0][2] if arguments else UNKNOWN
     if name in world.on:
         return 0, 0, "1"
+    if isinstance(name, str) and not (node.args and isinstance(node.args[0], ast.Constant)):
+        default = arguments[1] if len(arguments) > 1 else keywords.get("default", NONE)
+        return world.variable(name, default)
     return world.folded(node)
 
 

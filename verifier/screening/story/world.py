@@ -147,6 +147,13 @@ class World:
         """What an expression stands for under the command's environment."""
         return self.constant_value(self.program.value(node, self.place))
 
+    def variable(self, name: str, default: Value) -> Value:
+        """A variable of the command's environment."""
+        known, unknown = self.program.launch.seen
+        if name in unknown:
+            return 0, 0, UNKNOWN
+        return self.constant_value(known[name]) if name in known else default
+
     def constant_value(self, constant: object, marks: int = 0, things: int = 0) -> Value:
         """A value of which a constant is known."""
         if isinstance(constant, PurePosixPath):
