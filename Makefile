@@ -6,6 +6,7 @@ TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 # `make demo DOCKER=no` never installs or starts an engine.
 DOCKER ?= yes
 WORKERS ?= 2
+FUZZ_SECONDS ?= 60
 export PYTHON DOCKER
 export VERIFIER_EXTRA_INDEX = $(TORCH_CPU_INDEX)
 
@@ -14,7 +15,7 @@ RUN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine stop-engine demo test slow coverage lint format docs labels cheats bench \
+.PHONY: help setup engine stop-engine demo test slow coverage fuzz lint format docs labels cheats bench \
   images record-facts try-action lock clean
 
 help: ## list the targets
@@ -61,6 +62,11 @@ coverage: engine ## the tests again, with the branches that the deciding rooms m
 	@$(RUN)/python -m pytest -n $(WORKERS) -m "not slow" --cov=verifier --cov-branch --cov-report=
 	@$(RUN)/python -m coverage report --fail-under=100 --show-missing --include='verifier/audits/*,verifier/verdict.py,verifier/metric.py,verifier/ledger/*,verifier/policy/*,verifier/sampling/*,verifier/scoring/*'
 
+fuzz: setup requirements/fuzz.in ## look for texts that break a reader (TARGETS="parse log", FUZZ_SECONDS=60 each)
+	@[ -d .fuzz/atheris ] || $(RUN)/python -m pip install --quiet --disable-pip-version-check \
+	  --target .fuzz --requirement requirements/fuzz.in
+	@PYTHONPATH=.fuzz $(RUN)/python -m tests.fuzz $(TARGETS) --seconds $(FUZZ_SECONDS)
+
 cheats: engine ## every cheat and every honest example, expected and got (an hour; resumable)
 	@$(RUN)/python -m tests.cheats.table
 
@@ -81,4 +87,4 @@ lock: setup ## resolve the host's dependencies anew
 	  --no-annotate --group dev pyproject.toml -o requirements/host.lock
 
 clean: ## remove what was installed and written here; the store stays
-	rm -rf $(VENV) out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .fuzz out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -57,6 +57,7 @@ def test_code_too_large_to_be_read_is_counted_raw() -> None:
         (b"# coding: latin-1\nx = 1\n", b"# coding: latin-1\nx = 1\n"),
         (b"x = 1\r\n\r\n", b"x = 1\r\n\r\n"),
         (b"\xff\xfe", b"\xff\xfe"),
+        (b"\n )\n @\ni\n[", b"\n )\n @\ni\n["),
     ],
 )
 def test_minifying_drops_what_only_people_read(source: bytes, short: bytes) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from verifier.source.steps import (
+    OPERANDS,
     Binding,
     Block,
     Body,
@@ -103,15 +104,19 @@ class _Walk:
                 node.test,
                 self._inside(self._block, node.body),
                 self._inside(self._block, node.orelse),
-                nodes=(list(node.body), list(node.orelse)),
             )
         )
 
     def _while(self, node: ast.While) -> None:
         self._expression(node.test)
-        body = self._inside(self._block, node.body)
-        self._steps.append(Branch(node.test, body, [], loops=True, nodes=(list(node.body), [])))
-        self._steps.append(Block(self._inside(self._block, node.orelse)))
+        self._steps.append(
+            Branch(
+                node.test,
+                self._inside(self._block, node.body),
+                self._inside(self._block, node.orelse),
+                loops=True,
+            )
+        )
 
     def _for(self, node: ast.For | ast.AsyncFor) -> None:
         self._expression(node.iter)
@@ -143,7 +148,7 @@ class _Walk:
             if case.guard is not None:
                 self._expression(case.guard)
             body = self._inside(self._block, case.body)
-            self._steps.append(Branch(case.guard, body, [], nodes=(list(case.body), [])))
+            self._steps.append(Branch(case.guard, body, []))
 
     def _assign(self, node: ast.Assign) -> None:
         self._expression(node.value)
@@ -247,19 +252,21 @@ class _Walk:
                 node.test,
                 self._inside(self._expression, node.body),
                 self._inside(self._expression, node.orelse),
-                nodes=([node.body], [node.orelse]),
             )
         )
 
     def _either(self, node: ast.BoolOp) -> None:
         self._expression(node.values[0])
-        for left, right in zip(node.values, node.values[1:], strict=False):
-            made = self._inside(self._expression, right)
-            if made:
-                if isinstance(node.op, ast.And):
-                    self._steps.append(Branch(left, made, [], nodes=([right], [])))
-                else:
-                    self._steps.append(Branch(left, [], made, nodes=([], [right])))
+        if len(node.values) > OPERANDS:
+            for value in node.values[1:]:
+                self._expression(value)
+            return
+        rest: list[Step] = []
+        for left, right in reversed(list(zip(node.values, node.values[1:], strict=False))):
+            made = [*self._inside(self._expression, right), *rest]
+            yes, no = (made, []) if isinstance(node.op, ast.And) else ([], made)
+            rest = [Branch(left, yes, no)]
+        self._steps.extend(rest)
 
     def _formatted(self, node: ast.JoinedStr) -> None:
         """Number the parts by the first line, as interpreters do not agree on later ones."""

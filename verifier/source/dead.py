@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
+from verifier.source.steps import OPERANDS
+
 _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 
@@ -74,13 +76,19 @@ class _Marking:
             match node:
                 case ast.IfExp() if id(node.test) in self._decided:
                     self._kill(node.orelse if self._decided[id(node.test)] else node.body)
-                case ast.BoolOp():
-                    for left, right in zip(node.values, node.values[1:], strict=False):
-                        if self._decided.get(id(left)) is isinstance(node.op, ast.Or):
-                            self._kill(right)
+                case ast.BoolOp() if len(node.values) <= OPERANDS:
+                    self._operands(node)
             waiting.extend(
                 each for each in ast.iter_child_nodes(node) if not isinstance(each, ast.stmt)
             )
+
+    def _operands(self, node: ast.BoolOp) -> None:
+        """Kill what stands after the operand that decides."""
+        decides = isinstance(node.op, ast.Or)
+        known = [self._decided.get(id(value)) is decides for value in node.values[:-1]]
+        if True in known:
+            for value in node.values[known.index(True) + 1 :]:
+                self._kill(value)
 
     def _kill(self, node: ast.AST) -> None:
         waiting = [node]

@@ -47,7 +47,8 @@ def minified(source: bytes) -> bytes:
         same = _program(tokens) == _program(_tokens(shorter))
     except _UNREADABLE:
         return source
-    return shorter.encode() if same else source
+    # Text that tokenises and is no program may come out longer: then it is left alone.
+    return shorter.encode() if same and len(shorter) <= len(text) + 1 else source
 
 
 def _tokens(text: str) -> list[tokenize.TokenInfo]:

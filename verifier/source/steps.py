@@ -9,6 +9,10 @@ from typing import TypeAlias
 Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 
+OPERANDS = 8
+"""`a and b and …` of more than these is taken as if all of it were evaluated."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Branch:
     """One way or the other. `loops`: the body may run again, so its end is not the way on."""
@@ -17,8 +21,6 @@ class Branch:
     body: list[Step]
     orelse: list[Step]
     loops: bool = False
-    nodes: tuple[list[ast.AST], list[ast.AST]] = field(default_factory=lambda: ([], []))
-    """The syntax under `body` and `orelse`, for marking what is dead."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
