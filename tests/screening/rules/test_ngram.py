@@ -136,6 +136,47 @@ def test_a_choice_by_counts_is_left_alone(known: str) -> None:
     assert "cache-chosen-by-outcome" not in said(caches.CHOSEN.replace("BETTER", known))
 
 
+@pytest.mark.parametrize(
+    "seen",
+    [
+        "p = np.where(here > 0, 0.6 * p + 0.4 * guess, p)",
+        "known = here >= 1; p[known] = 0.6 * p[known] + 0.4 * guess[known]",
+        "p = 0.6 * p + 0.4 * guess if (here != 0) else p",
+    ],
+)
+def test_a_cache_left_out_where_it_never_saw_the_token_asks_for_a_person(seen: str) -> None:
+    """Red: what decides is the count of the token that occurred."""
+    score = caches.HASHED.replace("p = np.where(there >= 2, 0.6 * p + 0.4 * guess, p)", seen)
+    assert said(score) == {
+        "target-in-hash": Confidence.VIOLATION,
+        "cache-if-target-seen": Confidence.REVIEW,
+    }
+    assert said(score.replace("here >", "there >").replace("here !", "there !")) == {
+        "target-in-hash": Confidence.VIOLATION
+    }
+
+
+def test_a_row_that_is_asked_for_the_token_it_holds_is_such_a_choice() -> None:
+    """Red: mappings instead of arrays; near miss: the row of the context is asked for."""
+    held = caches.EXACT.replace(
+        "        return (row", "        if token in row:\n            return (row"
+    )
+    assert "cache-if-target-seen" not in said(caches.EXACT)
+    assert said(held)["cache-if-target-seen"] is Confidence.REVIEW
+
+
+def test_what_a_branch_leaves_behind_may_be_what_stood_before_it() -> None:
+    """Red: a floor in a branch, and a logarithm under another name, hide nothing."""
+    floor = caches.EXACT.replace("math.log(p)", "log(p)").replace(
+        "        total += -log", "        if p < 1e-9:\n            p = 1e-9\n        total += -log"
+    )
+    floor = floor.replace(
+        "known, total = Suffixes(), 0.0", "known, total, log = Suffixes(), 0.0, 1"
+    )
+    floor = floor.replace("    for at in range(3", "    log = math.log\n    for at in range(3")
+    assert said(floor) == {"target-count-mixed": Confidence.REVIEW}
+
+
 MIX = "(-losses + weights).logsumexp(dim=-1)"
 
 

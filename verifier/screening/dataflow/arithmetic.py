@@ -10,6 +10,7 @@ from verifier.screening.dataflow.value import (
     NO_PLACES,
     NO_READS,
     NO_TERMS,
+    NOTHING,
     Estimate,
     Nature,
     Place,
@@ -30,11 +31,16 @@ Operand = tuple[Value, ast.expr]
 
 @dataclass(slots=True)
 class Record:
-    """What was seen while following. `scored` are estimates that reached a logarithm."""
+    """What was seen while following. `scored` are estimates that reached a logarithm.
+
+    `bound` counts how often an estimate was assigned or returned.
+    """
 
     estimates: dict[Place, Estimate] = field(default_factory=dict)
     scored: dict[Estimate, list[Place]] = field(default_factory=dict)
     chosen: list[Place] = field(default_factory=list)
+    present: list[Place] = field(default_factory=list)
+    bound: int = 0
     experts: dict[Place, Place] = field(default_factory=dict)
     reads: list[Read] = field(default_factory=list)
     counted: list[Read] = field(default_factory=list)
@@ -108,7 +114,8 @@ class Arithmetic:
         if terms:
             mix = left if left.terms else right
             return replace(mix, terms=terms, folded=True, reads=NO_READS)
-        return Value(chooses=left.chooses or right.chooses)
+        chooses, present = left.chooses or right.chooses, left.present or right.present
+        return Value(chooses=chooses, present=present) if chooses or present else NOTHING
 
     def divided(self, left: Value, right: Value, node: ast.expr) -> Value:
         """`left / right`: an estimate where both are counts of the right kind."""

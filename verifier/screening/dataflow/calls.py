@@ -78,10 +78,17 @@ class Calls(Arithmetic):
         elif name in HISTOGRAMS:
             for value in values:
                 self.count_up(path_of(operands[0][1]), value, node)
-        elif name == "where" and values and values[0].chooses:
-            self.record.chosen.append(values[0].chooses)
+        elif name == "where" and values:
+            self.picked(values[0], any(value.estimates for value in values[1:]))
         elif name in CHOICES and len(values) >= 2 and rivals(values[0], values[1]):
             self.record.chosen.append(self.place(node))
+
+    def picked(self, test: Value, estimates: bool) -> None:
+        """Something is taken where `test` holds; `estimates`: it was made of counts."""
+        if test.chooses:
+            self.record.chosen.append(test.chooses)
+        if test.present and estimates:
+            self.record.present.append(test.present)
 
     def _known(self, name: str, operands: list[Operand], node: ast.Call) -> Value | None:
         values = [value for value, _ in operands]
@@ -156,7 +163,9 @@ class Calls(Arithmetic):
         if name in REDUCTIONS:
             if value.nature is Nature.PRODUCT:
                 return Value(nature=Nature.NEGENTROPY)
-            value = replace(value, terms=NO_TERMS, folded=False, vocabulary=False, context=False)
+            value = replace(
+                value, terms=NO_TERMS, folded=False, vocabulary=False, context=False, present=None
+            )
         elif name in KEYS:
             return replace(value, context=value.sliced)
         if name not in SHAPES and (value.entropies or value.terms):

@@ -72,7 +72,9 @@ class Expressions(Calls):
                 return replace(base, sliced=True)
             case _:
                 read = self.read(path_of(node.value), base, index, node)
-                return base if read is None else read
+                if read is None:
+                    read = base
+                return replace(read, present=index.present) if index.present else read
 
     def _display(self, node: ast.Tuple | ast.List) -> Value:
         items = tuple(self.of(item) for item in node.elts)
@@ -84,10 +86,9 @@ class Expressions(Calls):
     # ------------------------------------------------------------ the rest
 
     def _choice(self, node: ast.IfExp) -> Value:
-        test = self.of(node.test)
-        if test.chooses:
-            self.record.chosen.append(test.chooses)
-        return joined([self.of(node.body), self.of(node.orelse)])
+        test, value = self.of(node.test), self.of(node.body)
+        self.picked(test, bool(value.estimates))
+        return joined([value, self.of(node.orelse)])
 
     def _unary(self, node: ast.UnaryOp) -> Value:
         value = self.of(node.operand)
@@ -102,7 +103,7 @@ class Expressions(Calls):
         ordered = isinstance(node.ops[0], ast.Lt | ast.LtE | ast.Gt | ast.GtE)
         if ordered and len(sides) == 2 and rivals(*sides):
             return Value(chooses=self.place(node))
-        return NOTHING
+        return Value(present=self.place(node)) if _asks_for_target(node, sides) else NOTHING
 
     def _any_of(self, node: ast.BoolOp) -> Value:
         return joined([self.of(value) for value in node.values])
@@ -128,10 +129,10 @@ class Expressions(Calls):
         match node.func:
             case ast.Attribute(value=receiver, attr=name):
                 value = self.of(receiver)
-                if path_of(receiver) not in MODULES:
+                if not is_module(receiver):
                     operands.append((value, receiver))
             case ast.Name(id=name):
-                pass
+                name = self.names.get(name, NOTHING).alias or name
             case _:
                 self.of(node.func)
         operands.extend((self.of(argument), argument) for argument in node.args)
@@ -143,6 +144,7 @@ class Expressions(Calls):
 
     def bind(self, target: ast.expr, value: Value) -> None:
         """Give what is assigned to `target` its traits."""
+        self.record.bound += bool(value.estimates)
         match target:
             case ast.Name(id=name):
                 self.names[name] = value
@@ -167,12 +169,31 @@ class Expressions(Calls):
             known = self.names.get(table, NOTHING)
             self.names[table] = replace(joined([known, value]), listed=True)
             return
-        if index.chooses and kept.estimates:
-            self.record.chosen.append(index.chooses)
+        if kept.estimates:
+            self.picked(index, True)
         if index.folded or index.context or not table or table.startswith("self."):
             return
         if kept is not NOTHING and all(read.table != table for read in kept.reads):
             self.names[table] = joined([self.names.get(table, NOTHING), kept])
+
+
+def _asks_for_target(node: ast.Compare, sides: list[Value]) -> bool:
+    """`row[token] > 0`, or `token in row`: whether the token that occurred was ever counted."""
+    match node:
+        case ast.Compare(ops=[ast.Gt() | ast.GtE() | ast.NotEq()], comparators=[ast.Constant()]):
+            reads = () if sides[0].estimates else sides[0].reads
+            return any(read.exact or read.extended for read in reads)
+        case ast.Compare(ops=[ast.In()]):
+            return sides[1].row
+        case _:
+            return False
+
+
+def is_module(node: ast.expr) -> bool:
+    """`np`, `torch.nn.functional`: a library, not what one of its functions gave."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name) and node.id in MODULES
 
 
 def _exponential(node: ast.Call) -> bool:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import ast
 import re
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from verifier.screening.dataflow.arithmetic import Record
 from verifier.screening.dataflow.calls import path_of
-from verifier.screening.dataflow.expressions import Expressions, Spent
+from verifier.screening.dataflow.expressions import Expressions, Spent, is_module
+from verifier.screening.dataflow.selecting import seeded
 from verifier.screening.dataflow.value import (
     BLANK,
     NOTHING,
@@ -33,12 +33,6 @@ _DEEP = 6
 _LEVELS = 4
 _FUNCTIONS = 160
 _CANDIDATES = 4
-_SEEDS = re.compile(
-    r"\^|bitwise_xor|\* ?\w+ ?\+ ?\w+\)? ?[%&]|logsumexp|logaddexp"
-    r"|\.get\([^\"'()=]{1,80}, ?0\)|\.get\([^\"'()=]{1,80}\) ?/|\* ?\w+\)\.sum\("
-)
-"""What a line of a function that hashes, counts or mixes looks like."""
-_LITERALS = ("^", "bitwise_xor", ".get(", "logsumexp", "logaddexp", ").sum(", "%", "&")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +41,14 @@ class Observed:
 
     `estimates` maps a probability made of counts to the logarithms it reached (none: it never
     became a score in what was followed). `chosen`: where an estimate is taken only if it beats the
-    score of the true token. `experts` maps a stack of scores that holds an entropy to the logarithm
-    it reached. `wide`: reads under more than the hash of another read of the same function, of
-    tables that count up under such keys.
+    score of the true token; `present`: only if that token was ever counted. `experts` maps a stack
+    of scores that holds an entropy to the logarithm it reached. `wide`: reads under more than the
+    hash of another read of the same function, of tables that count up under such keys.
     """
 
     estimates: dict[Estimate, tuple[Place, ...]]
     chosen: tuple[Place, ...]
+    present: tuple[Place, ...]
     experts: dict[Place, Place]
     wide: tuple[Read, ...]
 
@@ -69,6 +64,7 @@ def follow(program: Program) -> Observed:
             for estimate in record.estimates.values()
         },
         tuple(dict.fromkeys(record.chosen)),
+        tuple(dict.fromkeys(record.present)),
         record.experts,
         tuple(_wide(record)),
     )
@@ -93,19 +89,33 @@ class _Followed:
         self.record = Record()
         self.returned: dict[Function, Value] = {}
         self.known: dict[Function, dict[int, Function | None]] = {}
+        self.telling: set[Function] = set()
         self.named: dict[str, list[Function]] = {}
         for function in program.functions:
             self.named.setdefault(function.name.rpartition(".")[2], []).append(function)
 
     def run(self) -> None:
         """Follow the functions with a seed, then those that call what returned something."""
-        seeds = list(_seeded(self.program))
+        seeds = list(seeded(self.program))
+        self._above(seeds)
         try:
             for function in seeds:
                 self.of(function)
             self._callers(seeds)
         except (Spent, RecursionError):
             return
+
+    def _above(self, seeds: list[Function]) -> None:
+        """Keep the seeds and what calls them: others give back no more than they are given."""
+        level = seeds
+        for _ in range(_LEVELS):
+            self.telling.update(level)
+            level = [
+                caller
+                for one in level
+                for caller in self.program.callers(one)
+                if caller not in self.telling
+            ]
 
     def _callers(self, seeds: list[Function]) -> None:
         level = seeds
@@ -121,9 +131,10 @@ class _Followed:
                 self.of(caller)
 
     def _callers_of(self, function: Function) -> Iterator[Function]:
-        """Its callers; by the name where the entry reaches none of them."""
-        if self.program.reachable(function):
-            yield from self.program.callers(function)
+        """Its callers; by the name where none is known."""
+        known = self.program.callers(function)
+        if known:
+            yield from known
             return
         called = re.compile(rf"\b{re.escape(function.name.rpartition('.')[2])}\(")
         rows = function.unit.rows()
@@ -157,22 +168,6 @@ class _Followed:
             return self.program.targets(function, call)[:_CANDIDATES] if several else ()
         found = self.named.get(name, [])
         return (found[0],) if len(found) == 1 else ()
-
-
-def _seeded(program: Program) -> Iterator[Function]:
-    for unit in program.units:
-        rows = unit.rows()
-        seeds = [
-            number
-            for number, row in enumerate(rows, 1)
-            if any(literal in row for literal in _LITERALS) and _SEEDS.search(row)
-        ]
-        for function in program.functions if seeds else ():
-            node = function.node
-            if function.unit is unit and not isinstance(node, ast.Module):
-                first = bisect_left(seeds, node.lineno)
-                if first < len(seeds) and seeds[first] <= (node.end_lineno or 0):
-                    yield function
 
 
 def _carries(value: Value) -> bool:
@@ -215,6 +210,7 @@ class _Body:
                 of(value)
             case ast.Return(value=ast.expr() as value):
                 self.returns.append(of(value))
+                self.followed.record.bound += bool(flat(self.returns[-1]).estimates)
             case ast.For(target=target, iter=iterated) | ast.AsyncFor(target=target, iter=iterated):
                 bind(target, element(of(iterated)))
                 self.expressions.loops.append(statement.lineno)
@@ -235,7 +231,13 @@ class _Body:
                 pass
 
     def _assign(self, targets: list[ast.expr], node: ast.expr) -> None:
-        value = BLANK if isinstance(node, ast.Constant) else self.expressions.of(node)
+        match node:
+            case ast.Constant():
+                value = BLANK
+            case ast.Attribute(value=library, attr=name) if is_module(library):
+                value = Value(alias=name)
+            case _:
+                value = self.expressions.of(node)
         for target in targets:
             self.expressions.bind(target, value)
 
@@ -255,9 +257,22 @@ class _Body:
             self.names[table] = result
 
     def _branch(self, test: Value, statement: ast.If | ast.While) -> None:
-        if test.chooses and _assigns(statement.body):
-            self.followed.record.chosen.append(test.chooses)
-        self._block([*statement.body, *statement.orelse])
+        """Both ways, and after them what either may have left."""
+        record = self.followed.record
+        bound, names = record.bound, dict(self.names)
+        self._block(statement.body)
+        if test.present and record.bound > bound:
+            record.present.append(test.present)
+        if test.chooses and _gives(statement.body):
+            record.chosen.append(test.chooses)
+        taken = dict(self.names)
+        self.names.clear()
+        self.names.update(names)
+        self._block(statement.orelse)
+        for name, value in taken.items():
+            other = self.names.get(name, NOTHING)
+            if other is not value:
+                self.names[name] = joined([value, other])
 
     # ------------------------------------------------------------ calls
 
@@ -282,16 +297,21 @@ class _Body:
     def _into(self, target: Function, call: ast.Call, arguments: list[Value]) -> Value:
         """What `target` returns for these arguments."""
         assert not isinstance(target.node, ast.Module)
-        if any(value.terms or value.reads or value.estimates for value in map(flat, arguments)):
+        known = self.followed.returned.get(target, NOTHING)
+        passed = [flat(value) for value in arguments]
+        scores = any(value.nature is Nature.SCORE for value in passed) and _carries(known)
+        if scores or any(value.terms or value.reads or value.estimates for value in passed):
             names = _passed(target.node, call, arguments)
             value = _Body(self.followed, target, names, self.deep + 1).returned()
-        else:
+        elif target in self.followed.telling:
             value = self.followed.of(target, self.deep + 1)
+        else:
+            return NOTHING
         return _signed(value, target, call)
 
 
-def _assigns(statements: list[ast.stmt]) -> bool:
-    return any(isinstance(one, ast.Assign | ast.AugAssign) for one in statements)
+def _gives(statements: list[ast.stmt]) -> bool:
+    return any(isinstance(one, ast.Assign | ast.AugAssign | ast.Return) for one in statements)
 
 
 def _passed(

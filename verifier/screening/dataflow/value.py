@@ -72,9 +72,11 @@ class Value:
 
     `blank`: zeros, before anything was mixed in. `sliced`: part of an array; `context`: such a
     part as the key of a mapping; `row`: what a mapping holds for one context. `vocabulary`: runs
-    over every token there is. `chooses`: true where an estimate beats a score. `entropies`,
+    over every token there is. `chooses`: true where an estimate beats a score; `present`: true
+    where the token itself was counted. `entropies`,
     `experts`: entropies, and stacks of scores that hold one. `items` are those of a tuple;
-    `listed`: the traits are those of each element of a list or mapping.
+    `listed`: the traits are those of each element of a list or mapping. `alias`: a function of a
+    library under a name of the script's, `routine`: one of its own inside the function.
     """
 
     terms: frozenset[str] = frozenset()
@@ -92,9 +94,11 @@ class Value:
     row: bool = False
     vocabulary: bool = False
     chooses: Place | None = None
+    present: Place | None = None
     nature: Nature = Nature.OTHER
     items: tuple[Value, ...] = ()
     listed: bool = False
+    alias: str = ""
     routine: ast.FunctionDef | ast.AsyncFunctionDef | None = None
 
 
@@ -128,6 +132,7 @@ def joined(values: Iterable[Value]) -> Value:
         row=any(value.row for value in known),
         vocabulary=all(value.vocabulary for value in known),
         chooses=next((value.chooses for value in known if value.chooses), None),
+        present=next((value.present for value in known if value.present), None),
         nature=next((value.nature for value in known if value.nature), Nature.OTHER),
         items=tuple(
             joined(value.items[index] for value in known if index < len(value.items))

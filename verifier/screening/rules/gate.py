@@ -25,7 +25,8 @@ from verifier.screening.native import (
     natives,
 )
 from verifier.screening.rule import Rule
-from verifier.screening.rules.places import lines_with, span
+from verifier.screening.rules.places import span
+from verifier.screening.searching import lines_with
 from verifier.source import UNKNOWN
 from verifier.source.program import Function, Program
 from verifier.source.tree import Tree

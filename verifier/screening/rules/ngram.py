@@ -50,6 +50,14 @@ CHOSEN = Rule(
     classes=("NGRAM_HINDSIGHT",),
     clear="Choose by what is known before the token: counts, entropy, the length of the match.",
 )
+SEEN = Rule(
+    id="cache-if-target-seen",
+    sentence="A cache is mixed in only where it has counted the very token that occurred.",
+    clause="C1, C2",
+    at_most=Confidence.REVIEW,
+    classes=("NGRAM_HINDSIGHT",),
+    clear="Mix wherever the context was counted, with what the cache gives a token it never saw.",
+)
 EXPERT = Rule(
     id="expert-no-distribution",
     sentence="An entropy stands among the experts of a mixture; e to its negative is no "
@@ -67,7 +75,7 @@ UNSHIPPED = Rule(
     classes=("NGRAM_HASH", "CODE_MISMATCH"),
     clear="Ship the script that made the logs.",
 )
-RULES = (HASHED, COUNTED, CHOSEN, EXPERT, UNSHIPPED)
+RULES = (HASHED, COUNTED, CHOSEN, SEEN, EXPERT, UNSHIPPED)
 
 _SHOWN = 6
 _CLAIMED = re.compile(
@@ -87,12 +95,18 @@ def check(program: Program, tree: Tree) -> Iterator[Remark]:
     yield from _counted(program, tree, exact)
     if observed.chosen:
         live = [place for place in observed.chosen if _live(program, place)]
+        seen_ = (seen_running(program, place.function, tree) for place in observed.chosen)
+        ran = None if live else next((place for place in seen_ if place is not None), None)
         yield _remark(
             CHOSEN,
-            Confidence.VIOLATION if live else Confidence.NOTE,
+            Confidence.VIOLATION if live or ran is not None else Confidence.NOTE,
             "the cache counts only where the token that occurred gains by it",
-            _locations(program, live or observed.chosen),
+            (*([ran] if ran is not None else []), *_locations(program, live or observed.chosen)),
         )
+    seen = [place for place in observed.present if _live(program, place)]
+    if seen:
+        said = "the cache is left out where it has not seen the token that occurred"
+        yield _remark(SEEN, Confidence.REVIEW, said, _locations(program, seen))
     if observed.experts:
         live = [
             one

@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterator
 
 from verifier.screening.finding import Location
+from verifier.screening.searching import lines_with
 from verifier.source.program import Function, Program
 
 
@@ -66,23 +67,6 @@ def nodes_on(function: Function, lines: Collection[int]) -> Iterator[ast.AST]:
                 open_.append(node)
                 if begin in lines:
                     yield node
-
-
-def lines_with(
-    rows: list[str], text: str, pattern: re.Pattern[str], literals: tuple[str, ...]
-) -> list[int]:
-    """The 1-based lines of `text`, whose lines are `rows`, that hold a literal and `pattern`."""
-    lines: set[int] = set()
-    for literal in literals:
-        line, last = 1, 0
-        found = text.find(literal)
-        while found >= 0:
-            line += text.count("\n", last, found)
-            last = found
-            lines.add(line)
-            end = text.find("\n", found)
-            found = text.find(literal, end) if end >= 0 else -1
-    return [line for line in sorted(lines) if pattern.search(rows[line - 1])]
 
 
 def live_lines(program: Program, pattern: re.Pattern[str], *literals: str) -> list[Location]:

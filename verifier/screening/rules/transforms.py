@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 from verifier.screening.finding import Confidence, Location, Remark
 from verifier.screening.rule import Rule
-from verifier.screening.rules.places import functions_with, lines_with, rows_of, span
+from verifier.screening.rules.places import functions_with, rows_of, span
+from verifier.screening.searching import lines_with
 from verifier.source.program import Program
 from verifier.source.tree import Tree
 
