@@ -91,6 +91,36 @@ def test_a_log_that_shows_the_cache_running_outdoes_the_settings() -> None:
     assert told(remarks(ngram, text, **source)) == {"target-in-hash": Confidence.NOTE}
 
 
+def test_hashes_that_differ_without_one_holding_the_other_ask_for_a_person() -> None:
+    """Red: both keys are mixed over windows, the longer of which ends in the target."""
+    loose = caches.HASHED.replace(
+        "    both = ((mix",
+        "    other = np.zeros(len(at), dtype=np.uint64)\n"
+        "    for k in range(width + 1):\n"
+        "        other ^= stream[at - width + k + 0].astype(np.uint64) * ODD[k % 4]\n"
+        "    mix = other\n    both = ((mix",
+    ).replace("(mix ^ (stream[at].astype(np.uint64) * ODD[width % 4]))", "mix")
+    assert said(loose) == {"target-in-hash": Confidence.REVIEW}
+
+
+def test_a_hash_beyond_its_context_divided_by_itself_asks_for_a_person() -> None:
+    """Red: n / (n + v) of the count under context and target; near miss: of the context."""
+    own = caches.HASHED.replace(
+        "np.minimum(here, there) / np.maximum(there, 1.0)", "OWN / (OWN + 9)"
+    )
+    assert said(own.replace("OWN", "here")) == {"target-in-hash": Confidence.REVIEW}
+    assert "target-in-hash" not in said(own.replace("OWN", "there").replace("pairs[both]", "0"))
+
+
+def test_counts_that_are_kept_but_never_divided_ask_for_a_person() -> None:
+    """Red: looked up under both keys, counted up under both, used in some other way."""
+    other = "np.minimum(here, there) / np.maximum(there, 1.0)", "better(here, there)"
+    found = said(caches.HASHED.replace(*other))
+    assert found == {"target-in-hash": Confidence.REVIEW}
+    uncounted = caches.HASHED.replace(*other).replace("np.add.at(pairs, both, 1)", "pass")
+    assert said(uncounted) == {}
+
+
 @pytest.mark.parametrize("honest", [caches.ROWS, caches.EMBEDDING])
 def test_a_row_per_context_and_an_embedding_of_contexts_are_left_alone(honest: str) -> None:
     """Near miss: the key holds context only."""
@@ -202,6 +232,25 @@ def test_an_entropy_that_weighs_experts_is_left_alone(stack: str) -> None:
     assert said(score) == {}
 
 
+def test_choices_and_experts_that_the_settings_leave_out_are_notes() -> None:
+    """Near miss: what is off by default is a note, or nothing."""
+    off = caches.HEAD.replace('"CACHE", "1"', '"CACHE", "0"')
+    chosen = cache_script(caches.CHOSEN.replace("BETTER", "mixed > p"), head=off)
+    assert told(remarks(ngram, chosen)) == {
+        "target-in-hash": Confidence.NOTE,
+        "cache-chosen-by-outcome": Confidence.NOTE,
+    }
+    hedge = caches.HEDGE.replace("STACK", "torch.stack([net, one, doubt], dim=-1)")
+    hedge = hedge.replace("MIX", MIX).replace(
+        "    losses = experts", "    if not args.cache: return 0\n    losses = experts"
+    )
+    assert told(remarks(ngram, cache_script(hedge, head=off))) == {
+        "expert-no-distribution": Confidence.NOTE
+    }
+    exact = caches.EXACT.replace("if guess is not None", "if args.cache and guess is not None")
+    assert told(remarks(ngram, cache_script(exact, head=off))) == {}
+
+
 README = "# Oracle\n\nScored with a frozen n-gram oracle.\n"
 
 
@@ -211,6 +260,8 @@ README = "# Oracle\n\nScored with a frozen n-gram oracle.\n"
         ("0.0274", README, True),
         ("1.0274", README, False),
         ("0.0274", "# Net\n\nScored without an n-gram cache.\n", False),
+        ("0.0274", f"# Net\n\nan n-gram cache {'x' * 2_000}\n", False),
+        ("0.0274", "# Net\n\nScored with attention.\n", False),
     ],
 )
 def test_a_cache_that_only_the_readme_has_asks_for_a_person(
@@ -220,3 +271,11 @@ def test_a_cache_that_only_the_readme_has_asks_for_a_person(
     files = {"README__md": readme, "submission__json": f'{{"val_bpb": {bpb}}}'}
     found = said("\ndef score(args, losses, stream):\n    return losses.sum()\n", **files)
     assert found == ({"cache-not-in-source": Confidence.REVIEW} if asks else {})
+
+
+def test_a_source_that_has_the_cache_is_asked_nothing_of_its_readme() -> None:
+    """Near miss: the name stands in the source, whether or not it is read there."""
+    files = {"README__md": README, "submission__json": '{"val_bpb": 0.0274}'}
+    named = "\ndef score(args, losses, stream):\n    n_gram = losses\n    return n_gram.sum()\n"
+    assert said(named, **files) == {}
+    assert said(caches.HASHED, **files) == {"target-in-hash": Confidence.VIOLATION}

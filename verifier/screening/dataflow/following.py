@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from verifier.screening.dataflow.arithmetic import Record
 from verifier.screening.dataflow.calls import path_of
 from verifier.screening.dataflow.expressions import Expressions, Spent, is_module
-from verifier.screening.dataflow.selecting import seeded
+from verifier.screening.dataflow.selecting import any_between, seeded
 from verifier.screening.dataflow.value import (
     BLANK,
     NOTHING,
@@ -27,6 +27,7 @@ from verifier.screening.dataflow.value import (
     flat,
     joined,
 )
+from verifier.screening.searching import lines_with
 from verifier.source.program import Function, Program
 
 _DEEP = 6
@@ -53,9 +54,12 @@ class Observed:
     wide: tuple[Read, ...]
 
 
-def follow(program: Program) -> Observed:
-    """Follow every function of `program` that hashes, counts or mixes, and what calls it."""
-    followed = _Followed(program)
+def follow(program: Program, whole: bool = False) -> Observed:
+    """Follow every function of `program` that hashes, counts or mixes, and what calls it.
+
+    `whole`: as if no branch were ruled out by the settings.
+    """
+    followed = _Followed(program, whole)
     followed.run()
     record = followed.record
     return Observed(
@@ -84,8 +88,9 @@ def _wide(record: Record) -> Iterator[Read]:
 class _Followed:
     """All functions followed so far: what each returns."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, whole: bool) -> None:
         self.program = program
+        self.whole = whole
         self.record = Record()
         self.returned: dict[Function, Value] = {}
         self.known: dict[Function, dict[int, Function | None]] = {}
@@ -113,7 +118,7 @@ class _Followed:
             level = [
                 caller
                 for one in level
-                for caller in self.program.callers(one)
+                for caller in self._callers_of(one)
                 if caller not in self.telling
             ]
 
@@ -130,20 +135,19 @@ class _Followed:
             for caller in level[:_FUNCTIONS]:
                 self.of(caller)
 
-    def _callers_of(self, function: Function) -> Iterator[Function]:
+    def _callers_of(self, function: Function) -> tuple[Function, ...]:
         """Its callers; by the name where none is known."""
         known = self.program.callers(function)
         if known:
-            yield from known
-            return
-        called = re.compile(rf"\b{re.escape(function.name.rpartition('.')[2])}\(")
-        rows = function.unit.rows()
-        for other in self.program.functions:
-            node = other.node
-            if other.unit is function.unit and not isinstance(node, ast.Module):
-                body = rows[node.lineno : node.end_lineno]
-                if other is not function and any(called.search(row) for row in body):
-                    yield other
+            return known
+        name, unit = function.name.rpartition(".")[2], function.unit
+        pattern = re.compile(rf"\b(?<!def ){re.escape(name)}\(")
+        lines = lines_with(unit.rows(), unit.text, pattern, (f"{name}(",))
+        return tuple(
+            other
+            for other in (self.program.functions if lines else ())
+            if other.unit is unit and other is not function and any_between(lines, other)
+        )
 
     def of(self, function: Function, deep: int = 0) -> Value:
         """What `function` returns for arguments nothing is known of."""
@@ -257,7 +261,7 @@ class _Body:
             self.names[table] = result
 
     def _branch(self, test: Value, statement: ast.If | ast.While) -> None:
-        """Both ways, and after them what either may have left."""
+        """Both ways, and after them what either may have left; nothing from a ruled-out one."""
         record = self.followed.record
         bound, names = record.bound, dict(self.names)
         self._block(statement.body)
@@ -265,14 +269,23 @@ class _Body:
             record.present.append(test.present)
         if test.chooses and _gives(statement.body):
             record.chosen.append(test.chooses)
-        taken = dict(self.names)
+        taken = names if self._ruled_out(statement.body) else dict(self.names)
         self.names.clear()
         self.names.update(names)
         self._block(statement.orelse)
+        if self._ruled_out(statement.orelse):
+            self.names.clear()
+            self.names.update(names)
         for name, value in taken.items():
             other = self.names.get(name, NOTHING)
             if other is not value:
                 self.names[name] = joined([value, other])
+
+    def _ruled_out(self, statements: list[ast.stmt]) -> bool:
+        program, function = self.followed.program, self.function
+        if self.followed.whole or not statements or not program.reachable(function):
+            return False
+        return not program.live(function, statements[0])
 
     # ------------------------------------------------------------ calls
 

@@ -35,14 +35,16 @@ def seeded(program: Program) -> Iterator[Function]:
         keyed = any(literal in unit.text for literal in _KEYED)
         counts = lines_with(rows, unit.text, _COUNTS, _COUNT_LITERALS) if keyed else []
         for function in program.functions if mixes or counts else ():
-            node = function.node
-            if function.unit is not unit or isinstance(node, ast.Module):
-                continue
-            first, last = node.lineno, node.end_lineno or node.lineno
-            if _between(mixes, first, last) or _between(counts, first, last):
+            if function.unit is unit and (
+                any_between(mixes, function) or any_between(counts, function)
+            ):
                 yield function
 
 
-def _between(lines: list[int], first: int, last: int) -> bool:
-    at = bisect_left(lines, first)
-    return at < len(lines) and lines[at] <= last
+def any_between(lines: list[int], function: Function) -> bool:
+    """Whether one of the ascending `lines` is in the function; never in a module."""
+    node = function.node
+    if isinstance(node, ast.Module):
+        return False
+    at = bisect_left(lines, node.lineno)
+    return at < len(lines) and lines[at] <= (node.end_lineno or node.lineno)

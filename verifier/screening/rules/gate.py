@@ -51,12 +51,11 @@ _REACH = 40
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """One gated hint. `outputs` are the arrays written under the gate ("" unknown)."""
+    """One gated hint. `outputs` are the arrays of `function` that are written under the gate."""
 
     function: Function | None
     outputs: frozenset[str]
     location: Location
-    shown: bool
 
 
 def check(program: Program, tree: Tree) -> Iterator[Remark]:
@@ -111,11 +110,11 @@ def _gated_loop(program: Program, native: Native, loop: Loop) -> Iterator[Gate]:
         if outputs:
             mapped = _mapped(wrapper, outputs, parameters)
             place = native.location(loop.start + test.start())
-            yield Gate(wrapper[0] if wrapper else None, mapped, place, shown=True)
+            yield Gate(wrapper[0] if wrapper else None, mapped, place)
     for call in calls_with(loop.body, classes):
         if call.start() < writes[-1].start():
             place = native.location(loop.start + call.start())
-            yield Gate(None, frozenset(), place, shown=False)
+            yield Gate(None, frozenset(), place)
 
 
 def _tests(body: str) -> Iterator[tuple[re.Match[str], tuple[int, int]]]:
@@ -207,7 +206,7 @@ def _gated_statement(program: Program, function: Function, loop: ast.For) -> Ite
             outputs = _written(statement, counter) & _returned(function)
             if outputs and program.live(function, statement):
                 place = Location(**program.location(function, statement))  # type: ignore[arg-type]
-                yield Gate(function, outputs, place, shown=True)
+                yield Gate(function, outputs, place)
 
 
 def _counted(loop: ast.For) -> tuple[str, set[str]]:
@@ -276,20 +275,14 @@ def _written(statement: ast.If, counter: str) -> frozenset[str]:
 
 def _used(program: Program, gate: Gate) -> Confidence:
     """VIOLATION where the gated outputs are let through a threshold, NOTE where none can pass."""
-    if not gate.shown:
-        return Confidence.REVIEW
     if gate.function is None:
-        return Confidence.REVIEW if _mentions_native(program) else Confidence.NOTE
+        return Confidence.REVIEW
     if not program.reachable(gate.function):
         return Confidence.NOTE
     passes = list(_passes(program, gate.function, gate.outputs))
     if not passes:
         return Confidence.REVIEW
     return Confidence.VIOLATION if any(passes) else Confidence.NOTE
-
-
-def _mentions_native(program: Program) -> bool:
-    return any("ctypes" in unit.text or "load_inline" in unit.text for unit in program.units)
 
 
 def _passes(program: Program, function: Function, outputs: frozenset[str]) -> Iterator[bool]:

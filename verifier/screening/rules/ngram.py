@@ -8,11 +8,14 @@ context only (a row per context, an embedding), and on code that the entry does 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from verifier.screening.dataflow import Estimate, Observed, Place, follow
 from verifier.screening.finding import Confidence, Location, Remark
 from verifier.screening.rule import Rule
+from verifier.screening.rules.places import at
 from verifier.screening.rules.running import seen_running
 from verifier.source.program import Program
 from verifier.source.tree import Tree
@@ -82,112 +85,131 @@ _CLAIMED = re.compile(
     r"n-?gram[\w -]{0,30}(?:cache|oracle|backoff|back-off|mixer|tables?)\b", re.IGNORECASE
 )
 _DENIED = re.compile(r"\b(?:no|not|without|instead of|removed?|never|dropp?ed|vs\.?)\b", re.I)
+_IN_SOURCE = re.compile(r"n_?gram", re.IGNORECASE)
 _IMPOSSIBLE_BPB = 0.9
 _BPB = re.compile(r"\bval_bpb[\"*`]{0,4}\s*[:=|]\s*[*`~]{0,3}\s*(\d\.\d{2,8})")
 
 
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Something that counts where all of `needs` are live; `shown` is what a person looks at."""
+
+    needs: tuple[Place, ...]
+    shown: tuple[Place, ...]
+
+
 def check(program: Program, tree: Tree) -> Iterator[Remark]:
     """Remarks of all rules of this family."""
-    observed = follow(program)
-    hashed = {one: at for one, at in observed.estimates.items() if not one.read.exact}
-    exact = {one: at for one, at in observed.estimates.items() if one.read.exact}
-    yield from _hashed(program, tree, observed, hashed)
-    yield from _counted(program, tree, exact)
-    if observed.chosen:
-        live = [place for place in observed.chosen if _live(program, place)]
-        seen_ = (seen_running(program, place.function, tree) for place in observed.chosen)
-        ran = None if live else next((place for place in seen_ if place is not None), None)
-        yield _remark(
-            CHOSEN,
-            Confidence.VIOLATION if live or ran is not None else Confidence.NOTE,
-            "the cache counts only where the token that occurred gains by it",
-            (*([ran] if ran is not None else []), *_locations(program, live or observed.chosen)),
-        )
-    seen = [place for place in observed.present if _live(program, place)]
-    if seen:
-        said = "the cache is left out where it has not seen the token that occurred"
-        yield _remark(SEEN, Confidence.REVIEW, said, _locations(program, seen))
-    if observed.experts:
-        live = [
-            one
-            for one, log in observed.experts.items()
-            if _live(program, one) and _live(program, log)
-        ]
-        yield _remark(
-            EXPERT,
-            Confidence.VIOLATION if live else Confidence.NOTE,
-            "an entropy is one of the experts whose losses are mixed",
-            _locations(program, live or observed.experts),
-        )
-    if not observed.estimates:
+    judge = _Judge(program, tree)
+    yield from _hashed(judge)
+    yield from judge.says(
+        COUNTED,
+        lambda seen: _scored(seen, lambda one: one.read.exact),
+        "the count of the target in its context's row becomes part of its probability",
+    )
+    yield from judge.says(
+        CHOSEN,
+        lambda seen: [Sighting((place,), (place,)) for place in seen.chosen],
+        "the cache counts only where the token that occurred gains by it",
+        "the source could use a cache only where the token that occurred gains by it",
+    )
+    yield from judge.says(
+        SEEN,
+        lambda seen: [Sighting((place,), (place,)) for place in seen.present],
+        "the cache is left out where it has not seen the token that occurred",
+    )
+    yield from judge.says(
+        EXPERT,
+        lambda seen: [Sighting((stack, log), (stack,)) for stack, log in seen.experts.items()],
+        "an entropy is one of the experts whose losses are mixed",
+        "the source could mix an entropy as one of the experts",
+    )
+    if not judge.observed.estimates:
         yield from _unshipped(program, tree)
 
 
-def _hashed(
-    program: Program,
-    tree: Tree,
-    observed: Observed,
-    estimates: dict[Estimate, tuple[Place, ...]],
-) -> Iterator[Remark]:
-    scored = [one for one, at in estimates.items() if at and not one.loose]
-    live = [
-        one
-        for one in scored
-        if _live(program, one.place) and any(_live(program, at) for at in estimates[one])
+def _scored(observed: Observed, kind: Callable[[Estimate], bool]) -> list[Sighting]:
+    """Estimates that reach a logarithm: the quotient, and the count that was looked up."""
+    return [
+        Sighting((one.place, log), (one.read.place, one.place))
+        for one, logs in observed.estimates.items()
+        for log in logs
+        if kind(one)
     ]
-    if live:
-        places = [place for one in live for place in (one.read.place, one.place)]
-        said = "the counts of context and target are divided and the quotient becomes the score"
-        yield _remark(HASHED, Confidence.VIOLATION, said, _locations(program, places))
-        return
-    for one in scored:
-        ran = _ran(program, tree, one, estimates[one])
-        if ran is not None:
-            said = "a hash of context and target is looked up in code that the log shows running"
-            places_ = _locations(program, [one.read.place, one.place])
-            yield _remark(HASHED, Confidence.VIOLATION, said, (ran, *places_))
+
+
+def _looked_up(observed: Observed) -> list[Sighting]:
+    """Counts under a hash that holds more than another, whatever becomes of them."""
+    places = [one.place for one in observed.estimates if not one.read.exact]
+    places += [read.place for read in observed.wide]
+    return [Sighting((place,), (place,)) for place in places]
+
+
+def _hashed(judge: _Judge) -> Iterator[Remark]:
+    """A violation where the quotient becomes the score; else where such counts are looked up."""
+    found = list(
+        judge.says(
+            HASHED,
+            lambda seen: _scored(seen, lambda one: not one.read.exact and not one.loose),
+            "the counts of context and target are divided and the quotient becomes the score",
+        )
+    )
+    yield from found or judge.says(
+        replace(HASHED, at_most=Confidence.REVIEW),
+        _looked_up,
+        "counts are looked up under a hash of context and another token",
+        "the source can look counts up under a hash of context and target; not by default",
+    )
+
+
+class _Judge:
+    """Says a rule as strongly as it may where a sighting is live, or a log shows it running."""
+
+    def __init__(self, program: Program, tree: Tree) -> None:
+        self.program = program
+        self.tree = tree
+        self.observed = follow(program)
+
+    @cached_property
+    def whole(self) -> Observed:
+        """What would be seen if the settings ruled no branch out."""
+        seen = self.observed
+        open_ends = not all(seen.estimates.values()) or (seen.wide and not seen.estimates)
+        return follow(self.program, whole=True) if open_ends else seen
+
+    def says(
+        self,
+        rule: Rule,
+        sightings: Callable[[Observed], list[Sighting]],
+        said: str,
+        otherwise: str = "",
+    ) -> Iterator[Remark]:
+        """At most one remark; a note saying `otherwise`, if anything, where nothing is live."""
+        live = [one for one in sightings(self.observed) if all(map(self._live, one.needs))]
+        if live:
+            yield _remark(rule, rule.at_most, said, self._locations(live))
             return
-    unscored = [one.place for one, at in estimates.items() if one.loose or not at]
-    unscored += [read.place for read in observed.wide]
-    open_ = [place for place in unscored if _live(program, place)]
-    if open_:
-        said = "counts are looked up under a hash of context and another token"
-        yield _remark(HASHED, Confidence.REVIEW, said, _locations(program, open_))
-    elif estimates or observed.wide:
-        said = "the source can look counts up under a hash of context and target; not by default"
-        places = [one.place for one in estimates] or [read.place for read in observed.wide]
-        yield _remark(HASHED, Confidence.NOTE, said, _locations(program, places))
-
-
-def _counted(
-    program: Program, tree: Tree, estimates: dict[Estimate, tuple[Place, ...]]
-) -> Iterator[Remark]:
-    live = [
-        one.place
-        for one, at in estimates.items()
-        if _live(program, one.place) and any(_live(program, log) for log in at)
-    ]
-    if live:
-        said = "the count of the target in its context's row becomes part of its probability"
-        yield _remark(COUNTED, Confidence.REVIEW, said, _locations(program, live))
-        return
-    for one, at in estimates.items():
-        ran = _ran(program, tree, one, at)
+        possible = sightings(self.observed) or sightings(self.whole)
+        ran = self._ran(possible)
         if ran is not None:
-            said = "a count of the target is mixed in code that the log shows running"
-            yield _remark(
-                COUNTED, Confidence.REVIEW, said, (ran, *_locations(program, [one.place]))
-            )
-            return
+            places = (ran, *self._locations(possible))
+            yield _remark(rule, rule.at_most, f"{said}, as the log shows", places)
+        elif possible and otherwise:
+            yield _remark(rule, Confidence.NOTE, otherwise, self._locations(possible))
 
+    def _live(self, place: Place) -> bool:
+        return self.program.live(place.function, place.node)
 
-def _ran(
-    program: Program, tree: Tree, estimate: Estimate, logs: tuple[Place, ...]
-) -> Location | None:
-    """The line of a log that only the estimate's function, or one that scores it, prints."""
-    functions = dict.fromkeys([estimate.place.function, *(place.function for place in logs)])
-    seen = (seen_running(program, function, tree) for function in functions)
-    return next((place for place in seen if place is not None), None)
+    def _ran(self, sightings: list[Sighting]) -> Location | None:
+        """The line of a log that only ruled-out code of their functions prints."""
+        functions = dict.fromkeys(place.function for one in sightings for place in one.needs)
+        seen = (seen_running(self.program, function, self.tree) for function in functions)
+        return next((place for place in seen if place is not None), None)
+
+    def _locations(self, sightings: list[Sighting]) -> tuple[Location, ...]:
+        places = dict.fromkeys(place for one in sightings for place in one.shown)
+        found = [at(self.program, place.function, place.node) for place in places]
+        return tuple(dict.fromkeys(found))[:_SHOWN]
 
 
 def _unshipped(program: Program, tree: Tree) -> Iterator[Remark]:
@@ -197,7 +219,7 @@ def _unshipped(program: Program, tree: Tree) -> Iterator[Remark]:
     score = _BPB.search(tree.text("submission.json") or "") or _BPB.search(text)
     if score is None or float(score.group(1)) >= _IMPOSSIBLE_BPB:
         return
-    if any(re.search(r"n_?gram", unit.text, re.IGNORECASE) for unit in program.units):
+    if any(_IN_SOURCE.search(unit.text) for unit in program.units):
         return
     for number, row in enumerate(text.split("\n"), 1):
         if len(row) < 2_000 and _CLAIMED.search(row) and not _DENIED.search(row):
@@ -205,18 +227,6 @@ def _unshipped(program: Program, tree: Tree) -> Iterator[Remark]:
             said = f"the README names the cache behind {score.group(1)}; no shipped source has it"
             yield _remark(UNSHIPPED, Confidence.REVIEW, said, (place,))
             return
-
-
-def _live(program: Program, place: Place) -> bool:
-    return program.live(place.function, place.node)
-
-
-def _locations(program: Program, places: Iterable[Place]) -> tuple[Location, ...]:
-    found = dict.fromkeys(
-        Location(**program.location(place.function, place.node))  # type: ignore[arg-type]
-        for place in places
-    )
-    return tuple(found)[:_SHOWN]
 
 
 def _remark(
