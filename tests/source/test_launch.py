@@ -85,6 +85,21 @@ def test_what_only_the_claims_or_a_log_say_is_found() -> None:
     assert (launch.environment, launch.told_by) == ({"A": "2", "B": "3"}, "train.log:2")
 
 
+def test_a_block_that_only_sets_variables_is_the_environment() -> None:
+    """Promise: "Key environment" of a README counts where it names no command."""
+    files = {
+        "train_gpt.py": b"import os\nx = os.environ.get('PRESET')\n",
+        "README.md": b"## Key environment\n\n```bash\nPRESET=lean\nexport FAST=1\n```\n",
+    }
+    launch = find_launch(Tree(files=files))
+    assert launch is not None
+    assert launch.environment == {"PRESET": "lean", "FAST": "1"}
+    assert (launch.told_by, launch.told) == ("README.md:4", True)
+    other = find_launch(Tree(files={**files, "train_gpt.py": b"x = 1\n"}))
+    assert other is not None
+    assert not other.told
+
+
 def test_verify_yaml_comes_first_and_nothing_falls_back_to_the_default() -> None:
     """Promise: a manifest pins the command; without any word it is torchrun on 8 GPUs."""
     manifest = "contract: script/1\ncommand: [python, train_gpt.py]\nenvironment: {A: 1}\n"

@@ -265,3 +265,26 @@ def test_folding_ends_whatever_is_folded() -> None:
         """
     )
     assert read.settings["x"].value == 1
+
+
+def test_a_local_name_decides_a_branch_before_anything_is_reached() -> None:
+    """Promise: what a local constant turns off is not reached on the way to knowing it."""
+    read = program(
+        """
+        import os
+
+        def main():
+            wanted = bool(int(os.environ.get("WANTED", "0")))
+            both = wanted and True
+            if both:
+                never()
+            else:
+                always()
+
+        def never(): pass
+        def always(): pass
+        main()
+        """
+    )
+    reached = {each.name for each in read.functions if read.reachable(each)}
+    assert reached == {"<module>", "main", "always"}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import yaml
 
-from verifier.source.shell import Command, commands
+from verifier.source.shell import Command, blocks_of_assignments, commands
 from verifier.source.tree import Tree
 
 ENTRY = "train_gpt.py"
@@ -75,10 +75,9 @@ def find_launch(tree: Tree) -> Launch | None:
 
 def find_launches(tree: Tree) -> tuple[Launch, ...]:
     """Every command that the submission names for itself, the likeliest first; else the default."""
-    scripts = [path for path in tree.files if path.endswith(".py")]
-    if not scripts:
+    if not any(path.endswith(".py") for path in tree.files):
         return ()
-    for source in (_of_manifest, _of_readme, _of_claims, _of_logs):
+    for source in (_of_manifest, _of_readme, _of_claims, _of_logs, _of_blocks):
         usable = {
             (each.script, each.arguments, tuple(sorted(each.environment.items()))): each
             for each in reversed(list(source(tree)))
@@ -86,9 +85,14 @@ def find_launches(tree: Tree) -> tuple[Launch, ...]:
         }
         if usable:
             return tuple(sorted(reversed(usable.values()), key=_rank))
-    script = min(scripts, key=_likeness)
+    return (_default(tree),)
+
+
+def _default(tree: Tree) -> Launch:
+    """The script that looks most like the one that is run, as the competition runs it."""
+    script = min((path for path in tree.files if path.endswith(".py")), key=_likeness)
     command = f"torchrun --standalone --nproc_per_node={PROCESSES} {script}"
-    return (Launch(script=script, command=command),)
+    return Launch(script=script, command=command)
 
 
 def _rank(launch: Launch) -> tuple[bool, bool, bool]:
@@ -180,6 +184,16 @@ def _of_logs(tree: Tree) -> Iterator[Launch]:
                 if "torchrun " in line and len(line) < 4000:
                     for launch in _of_text(tree, line[_start(line) :], path, 1):
                         yield replace(launch, told_by=f"{path}:{number}")
+
+
+def _of_blocks(tree: Tree) -> Iterator[Launch]:
+    """What a README only sets ("Key environment"), for the script that would be run anyway."""
+    for name in (path for path in tree.files if path.lower().startswith("readme")):
+        for line, environment in blocks_of_assignments(tree.text(name) or ""):
+            launch = _default(tree)
+            content = tree.files[launch.script]
+            if any(variable.encode() in content for variable in environment):
+                yield replace(launch, environment=environment, told_by=f"{name}:{line}")
 
 
 def _start(line: str) -> int:

@@ -19,10 +19,11 @@ from verifier.source.steps import Step, Store
 from verifier.source.tracing import Trace
 from verifier.source.unit import Gathered
 from verifier.source.values import UNKNOWN, Members
-from verifier.source.walking import Walk, prepared
+from verifier.source.walking import Bindings, Walk, bound_names, prepared
 
 _STEPS = 2_000_000
 _SITES = 200
+_LOOKS = 3
 _TIMES = 20
 """Each function is looked at again whenever what it is given changes; that often at most."""
 
@@ -37,7 +38,7 @@ class Reached:
 
     function: Function
     prepared: list[Step] = field(default_factory=list)
-    bindings: dict[str, list[ast.expr | None]] | None = None
+    bindings: Bindings | None = None
     steps: list[Step] = field(default_factory=list)
     calls: list[tuple[ast.Call, tuple[Function, ...]]] = field(default_factory=list)
     decided: dict[int, bool] = field(default_factory=dict)
@@ -125,12 +126,13 @@ class Reaching:
     def _analyse(self, state: Reached) -> None:
         state.times += 1
         stored = [step for step in state.steps if isinstance(step, Store)]
-        for _ in range(2 if state.bindings is None else 1):
-            before = state.bindings
-            self.epoch += 1
-            walk = Walk(self, state, self.scope(state))
-            walk.follow(state.prepared)
-            state.bindings = _grown(before, walk.bindings)
+        if state.bindings is None:
+            self._look_ahead(state)
+        before = state.bindings
+        self.epoch += 1
+        walk = Walk(self, state, self.scope(state))
+        walk.follow(state.prepared)
+        state.bindings = _grown(before, walk.bindings)
         state.decided, state.steps = walk.decided, walk.steps
         state.calls, state.targets = walk.calls, walk.targets
         state.targets_of = {id(node): found for node, found in walk.calls if found}
@@ -138,6 +140,16 @@ class Reaching:
             step for step in state.steps if isinstance(step, Store)
         ]:
             self._changed(state)
+
+    def _look_ahead(self, state: Reached) -> None:
+        """Which names the function binds, before anything that it calls is said to be reached."""
+        for _ in range(_LOOKS):
+            made: Bindings = {}
+            self.epoch += 1
+            bound_names(state.prepared, self.scope(state), made)
+            if made == state.bindings:
+                break
+            state.bindings = made
 
     # -- what scopes ask ---------------------------------------------------------------------
 
@@ -260,9 +272,7 @@ def _shared(functions: Meanings) -> set[str]:
     }
 
 
-def _grown(
-    before: dict[str, list[ast.expr | None]] | None, now: dict[str, list[ast.expr | None]]
-) -> dict[str, list[ast.expr | None]]:
+def _grown(before: Bindings | None, now: Bindings) -> Bindings:
     """The bindings of both looks at a function: what was live once stays, so that looking ends."""
     if not before or before == now:
         return now

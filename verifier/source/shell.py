@@ -54,6 +54,26 @@ def commands(text: str) -> Iterator[Command]:
                 yield command
 
 
+def blocks_of_assignments(text: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """The fenced blocks of a README that only set variables, with their first line."""
+    start, rows = 0, list[str]()
+    for number, line in enumerate(text[:TEXT_CHARACTERS].split("\n"), start=1):
+        if not line.lstrip().startswith(("```", "~~~")):
+            rows.append(line.strip()[:LINE_CHARACTERS])
+            continue
+        made: dict[str, str] = {}
+        words = [row.removeprefix("export ").rstrip("\\ ") for row in rows if row]
+        for word in words:
+            found = _ASSIGNED.fullmatch(word)
+            if found is None or not found[1].isupper() or "$" in word or " " in word:
+                break
+            made[found[1]] = found[2].strip("\"'")
+        else:
+            if made:
+                yield start + 1, made
+        start, rows = number, []
+
+
 def _logical(text: str) -> Iterator[tuple[int, str]]:
     """Lines with those that end in a backslash joined to the next, and the number of the first."""
     held: list[str] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from verifier.source.folding import truth
 from verifier.source.functions import Function, Klass, last_name
@@ -76,6 +76,34 @@ def _is_registered(node: ast.AST) -> bool:
     )
 
 
+Bindings: TypeAlias = dict[str, list[ast.expr | None]]
+"""The expressions that each local name is live bound to; None for what is no one expression."""
+
+
+def bound_names(steps: list[Step], scope: Local, into: Bindings) -> bool:
+    """Collect the live bindings among `steps`; whether nothing after them is reached.
+
+    Nothing is reached by it: what is not known yet of the function's own names reaches nothing.
+    """
+    for step in steps:
+        match step:
+            case Binding():
+                into.setdefault(step.name, []).append(step.value)
+            case Branch():
+                known = UNKNOWN if step.test is None else truth(step.test, scope)
+                ended = known is False or bound_names(step.body, scope, into)
+                ended = (known is True or bound_names(step.orelse, scope, into)) and ended
+                if ended and not step.loops:
+                    return True
+            case Outside() | HandsOn():
+                pass
+            case Block():
+                bound_names(step.steps, scope, into)
+            case Jump():
+                return True
+    return False
+
+
 class Walk:
     """One walk over the steps of a reached function, those that are live."""
 
@@ -83,7 +111,7 @@ class Walk:
         self._reaching = reaching
         self._function = state.function
         self._scope = scope
-        self.bindings: dict[str, list[ast.expr | None]] = {}
+        self.bindings: Bindings = {}
         self.calls: list[tuple[ast.Call, tuple[Function, ...]]] = []
         self.decided: dict[int, bool] = {}
         self.targets: dict[Function, None] = {}
