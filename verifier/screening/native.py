@@ -17,7 +17,8 @@ from verifier.source.tree import Tree
 
 SUFFIXES = (".c", ".cc", ".cpp", ".cxx", ".cu", ".cuh", ".h", ".hpp")
 _CHARACTERS = 400_000
-_LOOPS = 400
+_LOOPS = 120
+_BODY_CHARACTERS = 40_000
 _LINE_CHARACTERS = 200
 
 _NOISE = re.compile(r"//[^\n]*|/\*.*?\*/|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'", re.DOTALL)
@@ -26,6 +27,7 @@ _COUNTER = re.compile(r"(\w+)\s*=[^=]")
 _ELEMENT = re.compile(r"\b(\w+)\s*=(?!=)[^;{}=]{0,80}?\b(\w+)\s*\[\s*(\w+)\s*\]\s*\)*\s*[;,]")
 _CALLED = re.compile(r"\b([A-Za-z_]\w*)\s*\(([^(){};]{0,300})\)")
 _FUNCTION = re.compile(r"\b([A-Za-z_]\w*)\s*\(([^(){};]{0,3000})\)\s*(?:const\s*)?\{")
+_BRACE = re.compile(r"[{}]")
 _WORD = re.compile(r"\w+")
 
 
@@ -116,13 +118,13 @@ def loops(code: str) -> Iterator[Loop]:
 
 
 def closing(code: str, opening: int) -> int:
-    """The offset of the brace that closes the one at `opening`, or the end of the text."""
-    depth = 0
-    for found in re.finditer(r"[{}]", code[opening:]):
+    """The offset of the brace that closes the one at `opening`, or as far as is read for it."""
+    depth, end = 0, min(len(code), opening + _BODY_CHARACTERS)
+    for found in _BRACE.finditer(code, opening, end):
         depth += 1 if found.group() == "{" else -1
         if depth == 0:
-            return opening + found.start()
-    return len(code)
+            return found.start()
+    return end
 
 
 def function_at(code: str, offset: int) -> tuple[str, tuple[str, ...]]:

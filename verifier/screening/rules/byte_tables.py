@@ -74,7 +74,8 @@ _ADDED = re.compile(
 )
 _STRIPS = frozenset(["startswith", "replace", "lstrip", "strip", "removeprefix", "sub"])
 _BYTES_KEY = re.compile(r"\[\s*[\"']\w*bytes?\w*[\"']\s*\]")
-_LOADS = re.compile(r"\b(?:np|numpy|torch|json|pickle)\.load\(|\bload_file\(")
+_LOADS = re.compile(r"\.load\(|\bload_file\(")
+_LOADERS = ("np", "numpy", "torch", "json", "pickle")
 _CHECKED = re.compile(
     r"piece_to_id\(\s*(?:[\"'](?:▁|\\u2581)[\"']|chr\(0x2581\)|\w*SPACE\w*)|PieceToId"
 )
@@ -137,7 +138,7 @@ def _table(function: Function) -> Table | None:
     encoded = {
         name
         for node in ast.walk(function.node)
-        if isinstance(node, ast.Assign) and ".encode(" in ast.unparse(node.value)
+        if isinstance(node, ast.Assign) and _encodes(node.value)
         for name in _assigned(node)
     }
     for node in ast.walk(function.node):
@@ -165,6 +166,12 @@ def _table(function: Function) -> Table | None:
     return Table(function, first, spaced, flags, strips, known)
 
 
+def _encodes(value: ast.expr) -> bool:
+    return any(
+        isinstance(node, ast.Attribute) and node.attr == "encode" for node in ast.walk(value)
+    )
+
+
 def _assigned(node: ast.Assign) -> Iterator[str]:
     for target in node.targets:
         if isinstance(target, ast.Name):
@@ -177,9 +184,8 @@ def _measures(value: ast.expr, encoded: set[str]) -> bool:
         match node:
             case ast.Call(func=ast.Name(id="len"), args=[ast.Name(id=name)]) if name in encoded:
                 return True
-            case ast.Call(func=ast.Name(id="len"), args=[argument]):
-                if ".encode(" in ast.unparse(argument):
-                    return True
+            case ast.Call(func=ast.Name(id="len"), args=[argument]) if _encodes(argument):
+                return True
             case _:
                 continue
     return False
@@ -257,7 +263,13 @@ def _loaded(function: Function) -> ast.Subscript | None:
 
 
 def _load(value: ast.expr) -> bool:
-    return bool(_LOADS.match(ast.unparse(value)))
+    match value:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=module), attr="load")):
+            return module in _LOADERS
+        case ast.Call(func=ast.Attribute(attr="load_file") | ast.Name(id="load_file")):
+            return True
+        case _:
+            return False
 
 
 def _own_table(program: Program, tree: Tree) -> bool:

@@ -35,6 +35,7 @@ TRANSFORMED = Rule(
 RULES = (CONSTANT, TRANSFORMED)
 
 _BITS = re.compile(r"\blog\(\s*2(?:\.0*)?\s*\)|\bLN_?2\b|\bLOG_?2\b|0\.6931")
+_NAMES = re.compile(r"_*LN_?2|_*LOG_?2")
 _BIT_WORDS = ("log(2", "log( 2", "LN2", "LN_2", "LOG2", "LOG_2", "0.6931")
 _SWITCH = re.compile(r"caseops|side_?car|lossless_?caps", re.IGNORECASE)
 _TRANSFORMED = re.compile(r"\bcase_?ops\b|\blossless[ _]caps\b", re.IGNORECASE)
@@ -54,14 +55,11 @@ def check(program: Program, tree: Tree) -> Iterator[Remark]:
 def _constant(program: Program) -> Iterator[Remark]:
     places = []
     for function in functions_with(program, _BITS, *_BIT_WORDS):
-        if not program.reachable(function):
-            continue
         first, _ = span(function)
-        for number, row in enumerate(rows_of(function), first):
-            for node in nodes_on(function, {number}) if _BITS.search(row) else ():
-                constant = isinstance(node, ast.BinOp) and _per_token(program, function, node)
-                if constant and program.live(function, node):
-                    places.append(at(program, function, node))
+        lines = {n for n, row in enumerate(rows_of(function), first) if _BITS.search(row)}
+        for node in _products(function, lines) if program.reachable(function) else ():
+            if program.live(function, node) and _per_token(program, function, node):
+                places.append(at(program, function, node))
     if places:
         yield Remark(
             rule=CONSTANT.id,
@@ -71,12 +69,21 @@ def _constant(program: Program) -> Iterator[Remark]:
         )
 
 
+def _products(function: Function, lines: set[int]) -> Iterator[ast.BinOp]:
+    """The products and quotients that begin on the lines, each as a whole."""
+    inside: set[ast.AST] = set()
+    for line in sorted(lines):
+        for node in nodes_on(function, {line}):
+            if isinstance(node, ast.BinOp) and node not in inside:
+                inside.update(ast.walk(node))
+                yield node
+
+
 def _per_token(program: Program, function: Function, node: ast.BinOp) -> bool:
     """Whether a product of a loss, 1 / log(2) and a number like bytes per token."""
-    factors = list(_factors(node))
-    bits = [factor for factor in factors if _BITS.search(ast.unparse(factor))]
-    logs = [factor for factor in factors if "log(" in ast.unparse(factor)]
-    if len(bits) != 1 or len(factors) < 3 or len(logs) > 1:
+    factors = _factors(node)
+    logarithms = [factor for factor in factors if _logarithm(factor)]
+    if len(factors) < 3 or len(logarithms) != 1 or not _of_two(logarithms[0]):
         return False
     for factor in factors:
         value = program.value(factor, function)
@@ -92,13 +99,37 @@ def _plausible(value: float) -> bool:
     return 1.5 <= value <= 8.0 or 0.125 <= value <= 0.667
 
 
-def _factors(node: ast.expr) -> Iterator[ast.expr]:
+def _factors(node: ast.expr) -> list[ast.expr]:
+    found: list[ast.expr] = []
+    open_ = [node]
+    while open_:
+        match open_.pop():
+            case ast.BinOp(op=ast.Mult() | ast.Div(), left=left, right=right):
+                open_ += [left, right]
+            case factor:
+                found.append(factor)
+    return found
+
+
+def _logarithm(node: ast.expr) -> bool:
+    """`log(…)`, or a name or number for that of 2."""
     match node:
-        case ast.BinOp(op=ast.Mult() | ast.Div(), left=left, right=right):
-            yield from _factors(left)
-            yield from _factors(right)
+        case ast.Call(func=ast.Attribute(attr="log") | ast.Name(id="log")):
+            return True
         case _:
-            yield node
+            return _of_two(node)
+
+
+def _of_two(node: ast.expr) -> bool:
+    match node:
+        case ast.Call(args=[ast.Constant(value=2)]):
+            return True
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return bool(_NAMES.fullmatch(name))
+        case ast.Constant(value=float() as value):
+            return abs(value - 0.693147) < 0.001
+        case _:
+            return False
 
 
 def _transformed(program: Program, tree: Tree) -> Iterator[Remark]:
