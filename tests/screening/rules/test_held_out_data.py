@@ -125,3 +125,19 @@ def test_a_preparation_that_holds_out_50_000_is_left_alone() -> None:
         README__md="python3 prepare_data.py\n",
     )
     assert found == {}
+
+
+LIMITED = """
+limit = min(8_000_000, held.numel())
+print(score(net, held[:limit], lengths))
+"""
+
+
+def test_scoring_no_more_than_so_many_tokens_asks_for_a_person() -> None:
+    """Red: the cut is the lesser of a constant and the data's own length."""
+    assert said(LIMITED) == {"part-scored": Confidence.REVIEW}
+
+
+def test_windows_no_longer_than_the_data_are_left_alone() -> None:
+    """Near miss: a chunk is the lesser of a constant and the data's own length."""
+    assert said(LIMITED.replace("8_000_000", "32_768").replace("[:limit]", "")) == {}

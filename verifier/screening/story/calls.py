@@ -62,7 +62,7 @@ def attribute(world: World, base: Value, node: ast.Attribute) -> Value:
         if member is not None:
             return _bound(world, member, base, node)
     if name in SIZES:
-        return NOTHING
+        return library.size(world, base)
     if name == "grad":
         return marks | GRADIENT | world.pending, 0, UNKNOWN
     marks |= SHARDS[shard_setting(name)]

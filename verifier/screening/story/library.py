@@ -14,6 +14,7 @@ from verifier.screening.story.value import (
     CLOCK,
     COMPUTED,
     DATA,
+    EXTENT,
     FILE,
     GRADIENT,
     HELD_OUT,
@@ -61,6 +62,7 @@ Keywords = dict[str, Value]
 Call = Callable[[World, Arguments, Keywords, ast.Call], Value]
 
 
+CUT_TOKENS: Final = 1_000_000
 _PLAIN = (int, float, str)
 
 
@@ -156,6 +158,25 @@ def _enumerate(world: World, arguments: Arguments, keywords: Keywords, node: ast
 
 def _nothing(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
     return NOTHING
+
+
+def _size(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    return size(world, arguments[0]) if arguments else NOTHING
+
+
+def size(world: World, value: Value) -> Value:
+    """How much there is of a value: nothing of the value itself."""
+    marks = world.raw(value)
+    held = marks & (HELD_OUT | PLACE) and not marks & COMPUTED
+    return (EXTENT, 0, UNKNOWN) if held else NOTHING
+
+
+def _least(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    marks, things, constant = _number(min)(world, arguments, keywords, node)
+    limits = [value[2] for value in arguments if isinstance(value[2], int)]
+    if marks & EXTENT and len(limits) == 1 and limits[0] >= CUT_TOKENS:
+        marks |= world.cut_mark(node, limits[0])
+    return marks, things, constant
 
 
 def _positions(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
@@ -358,7 +379,7 @@ def _next(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call
 
 _CALLS: Final[dict[str, Call]] = {
     **dict.fromkeys(PASSES, _pass),
-    **dict.fromkeys(SIZES, _nothing),
+    **dict.fromkeys(SIZES, _size),
     **dict.fromkeys(POSITIONS, _positions),
     **dict.fromkeys(TENSORS, _tensor),
     **dict.fromkeys(CONTAINERS, _container),
@@ -373,7 +394,7 @@ _CALLS: Final[dict[str, Call]] = {
     **dict.fromkeys(NEXT, _next),
     "zip": _zip,
     "enumerate": _enumerate,
-    "len": _nothing,
+    "len": _size,
     "isinstance": _nothing,
     "hasattr": _nothing,
     "id": _nothing,
@@ -391,7 +412,7 @@ _CALLS: Final[dict[str, Call]] = {
     "bool": _number(bool),
     "str": _number(str),
     "max": _number(max),
-    "min": _number(min),
+    "min": _least,
     "abs": _number(abs),
     "round": _number(round),
     "range": _range,

@@ -110,8 +110,8 @@ def _is_whole(node: ast.Call) -> bool:
     return isinstance(receiver, ast.Name)
 
 
-def _nothing(w: World, receiver: Value, a: Arguments, k: Keywords, node: ast.Call) -> Value:
-    return NOTHING
+def _size(world: World, receiver: Value, a: Arguments, k: Keywords, node: ast.Call) -> Value:
+    return library.size(world, receiver)
 
 
 def _view(w: World, receiver: Value, a: Arguments, k: Keywords, node: ast.Call) -> Value:
@@ -275,7 +275,7 @@ def _add_argument(
 
 
 _METHODS: Final[dict[str, Method]] = {
-    **dict.fromkeys(SIZES, _nothing),
+    **dict.fromkeys(SIZES, _size),
     **dict.fromkeys(VIEWS, _view),
     **dict.fromkeys(INNER, _inner),
     **dict.fromkeys(SNAPSHOTS, _snapshot),

@@ -47,7 +47,9 @@ PLACE: Final = 1 << 13
 """Places in the held-out data: where documents begin, the order of their lengths."""
 SAMPLED: Final = 1 << 14
 """Held-out data taken at places drawn at random."""
-FIXED: Final = 15
+EXTENT: Final = 1 << 15
+"""How much held-out data there is."""
+FIXED: Final = 16
 """How many bits are taken by the marks above; those made on the way come after."""
 
 SHARDS: Final = {"training": TRAINING | PATH, "held out": HELD_OUT | PATH, "": 0}

@@ -104,7 +104,8 @@ CALLERS: Final = _words(
 
 TELLING: Final = re.compile(
     r"backward|autograd|\.step\(|log\(2|LN2|ln2|log2|load_state_dict|_files|glob\(|\.bin"
-    r"|_hook\(|add\.at|scatter_add|bincount|index_add|perf_counter|compress|eval_|train_|\.save\(|loss"
+    r"|_hook\(|add\.at|scatter_add|bincount|index_add|perf_counter|compress|eval_|train_"
+    r"|bpb|nll|\.save\(|loss"
 )
 """What a long function must mention to be followed."""
 SHORT_LINES: Final = 40
