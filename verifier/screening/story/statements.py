@@ -10,29 +10,18 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from verifier.screening.story import calls
+from verifier.screening.story import calls, definitions, stores
 from verifier.screening.story.events import Learned, Loop
-from verifier.screening.story.expressions import computed, evaluate, masked, spans, truth
+from verifier.screening.story.expressions import evaluate, truth
 from verifier.screening.story.value import (
-    CLOCK,
-    COMPUTED,
-    FILE,
-    GRADIENT,
     HELD_OUT,
-    HISTOGRAM,
     NONE,
-    NOTHING,
-    PATH,
     Frame,
-    Kind,
-    Outside,
-    Routine,
-    Shape,
     Value,
     union,
 )
 from verifier.screening.story.world import World
-from verifier.source.values import UNKNOWN, Members
+from verifier.source.values import UNKNOWN
 
 DEEP = 1_000
 """What a statement that is too deep costs, in statements."""
@@ -71,106 +60,13 @@ def _exits(node: ast.expr) -> bool:
 def _assign(world: World, node: ast.Assign) -> bool:
     value = evaluate(world, node.value)
     for target in node.targets:
-        _store(world, target, value, node)
+        stores.store(world, target, value, node)
     return False
 
 
 def _annotated(world: World, node: ast.AnnAssign) -> bool:
     if node.value is not None:
-        _store(world, node.target, evaluate(world, node.value), node)
-    return False
-
-
-def _store(world: World, target: ast.expr, value: Value, node: ast.Assign | ast.AnnAssign) -> None:
-    if isinstance(target, ast.Name):
-        if value[0] & GRADIENT and value[0] & HELD_OUT and isinstance(node.value, ast.BinOp):
-            made = world.new_thing(Shape.TENSOR)
-            world.learn(made, value[0], node)
-            value = 0, made, UNKNOWN
-        elif value[2] is UNKNOWN and world.frame.outer is None:
-            value = value[0], value[1], world.constant(target.id)
-        world.frame.bind(target.id, value)
-    elif isinstance(target, ast.Tuple | ast.List | ast.Starred):
-        calls.bind(world, target, value)
-        if isinstance(target, ast.Tuple | ast.List):
-            for each in target.elts:
-                if isinstance(each, ast.Subscript | ast.Attribute):
-                    _store(world, each, (value[0], value[1], UNKNOWN), node)
-    elif isinstance(target, ast.Attribute):
-        _store_attribute(world, target, value)
-    elif isinstance(target, ast.Subscript):
-        _store_item(world, target, value, node)
-
-
-def _store_attribute(world: World, target: ast.Attribute, value: Value) -> None:
-    for thing in world.each(evaluate(world, target.value)[1]):
-        if thing.shape == Shape.INSTANCE:
-            thing.members[target.attr] = value
-            if thing.kind is None or not thing.kind.settings:
-                thing.marks |= value[0]
-                thing.holds |= value[1] & ~thing.bit
-        elif thing.shape == Shape.MODEL and target.attr != "grad":
-            thing.holds |= value[1] & ~thing.bit
-
-
-def _store_item(
-    world: World, target: ast.Subscript, value: Value, node: ast.Assign | ast.AnnAssign
-) -> None:
-    base = evaluate(world, target.value)
-    index = world.content(evaluate(world, target.slice))
-    given = world.content(value)
-    marks = (given | index) & ~(FILE | CLOCK) | spans(world, target.slice)
-    key = _key(target.slice)
-    for thing in world.each(base[1]):
-        if thing.shape == Shape.MODEL:
-            continue
-        if key and thing.shape == Shape.CONTAINER:
-            thing.members[key] = value
-        thing.marks |= marks
-        if thing.shape == Shape.CONTAINER:
-            thing.holds |= value[1] & ~thing.bit
-            if index & HELD_OUT and not (index | given) & (COMPUTED | PATH):
-                world.learn(thing.bit, index, node, table=True)
-    if not base[1] and isinstance(target.value, ast.Name):
-        world.frame.bind(target.value.id, (base[0] | marks, 0, UNKNOWN))
-
-
-def _key(node: ast.expr) -> str:
-    """A key that is written out."""
-    constant = node.value if isinstance(node, ast.Constant) else None
-    return constant if isinstance(constant, str) else ""
-
-
-def _augmented(world: World, node: ast.AugAssign) -> bool:
-    target = node.target
-    value = evaluate(world, node.value)
-    given = world.content(value) & ~FILE
-    adds = isinstance(node.op, ast.Add | ast.Sub)
-    base = evaluate(world, target)
-    if isinstance(target, ast.Subscript):
-        index = world.content(evaluate(world, target.slice))
-        if adds and index & HELD_OUT and not (index | given) & (COMPUTED | PATH):
-            world.learn(evaluate(world, target.value)[1], index, node, table=True)
-        given |= spans(world, target.slice) if given & COMPUTED else 0
-    if isinstance(node.op, ast.Mult) and masked(world.raw(base), given):
-        world.mask(given, node)
-    if given & GRADIENT and given & HELD_OUT:
-        world.learn(base[1], given, node)
-    elif given & HISTOGRAM and given & HELD_OUT and not given & COMPUTED:
-        world.learn(base[1], given, node, table=True)
-        given &= ~HISTOGRAM
-    elif adds and given & HELD_OUT and given & COMPUTED:
-        given |= world.count(given, node)
-    if isinstance(target, ast.Name):
-        folded = computed(node.op, base[2], value[2])
-        world.frame.bind(target.id, (base[0] | given, base[1], folded))
-    elif isinstance(target, ast.Attribute):
-        _store_attribute(world, target, (base[0] | given, base[1] | value[1], UNKNOWN))
-    for thing in world.each(base[1]):
-        if thing.shape != Shape.MODEL:
-            thing.marks |= given
-            if thing.shape == Shape.CONTAINER:
-                thing.holds |= value[1] & ~thing.bit
+        stores.store(world, node.target, evaluate(world, node.value), node)
     return False
 
 
@@ -329,84 +225,6 @@ def _try(world: World, node: ast.Try) -> bool:
     return execute(world, node.finalbody) or (left and not node.handlers)
 
 
-def _function(world: World, node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    world.frame.bind(node.name, (0, 0, Routine(node, world.frame, world.where(node))))
-    return False
-
-
-def _class(world: World, node: ast.ClassDef) -> bool:
-    bases = tuple(evaluate(world, base)[2] for base in node.bases)
-    frame = Frame({}, world.frame)
-    before, world.frame = world.frame, frame
-    execute(world, node.body)
-    world.frame = before
-    known = world.unit_name(node.name)
-    if isinstance(known, Members):
-        for name, set_to in known.values.items():
-            constant = True if world.is_on(name) else set_to
-            if isinstance(constant, int | float | str | bool) or constant is None:
-                marks, things, found = frame.names.get(name, NOTHING)
-                if not isinstance(found, Routine | Kind):
-                    frame.names[name] = world.constant_value(constant, marks, things)
-    shape = _shape(bases)
-    routines = any(
-        isinstance(value[2], Routine) and not name.startswith("__")
-        for name, value in frame.names.items()
-    )
-    kind = Kind(
-        node.name,
-        shape,
-        frame.names,
-        tuple(base for base in bases if isinstance(base, Kind)),
-        world.place,
-        settings=shape == Shape.INSTANCE and not routines,
-    )
-    world.frame.bind(node.name, (0, 0, kind))
-    return False
-
-
-def _shape(bases: tuple[object, ...]) -> str:
-    for base in bases:
-        if isinstance(base, Kind):
-            if base.shape != Shape.INSTANCE:
-                return base.shape
-        elif isinstance(base, Outside):
-            last = base.dotted.rpartition(".")[2]
-            if last == "Optimizer" or ".optim." in base.dotted:
-                return Shape.OPTIMISER
-            if last in ("Module", "Function") or ".nn." in base.dotted:
-                return Shape.MODEL
-    return Shape.INSTANCE
-
-
-def _import(world: World, node: ast.Import) -> bool:
-    for alias in node.names:
-        module = world.sibling(alias.name)
-        name = alias.asname or alias.name.partition(".")[0]
-        dotted = alias.name if alias.asname else name
-        world.frame.bind(name, (0, 0, Outside(dotted) if module is None else module))
-    return False
-
-
-def _import_from(world: World, node: ast.ImportFrom) -> bool:
-    module = world.sibling(node.module or "")
-    for alias in node.names:
-        if module is not None:
-            if alias.name == "*":
-                world.frame.names.update(module.names)
-                continue
-            value = module.names.get(alias.name, NOTHING)
-        else:
-            value = 0, 0, Outside(f"{node.module or ''}.{alias.name}")
-        world.frame.bind(alias.asname or alias.name, value)
-    return False
-
-
-def _borrow(world: World, node: ast.Global | ast.Nonlocal) -> bool:
-    world.frame.borrowed.update(node.names)
-    return False
-
-
 def _test(world: World, node: ast.Assert) -> bool:
     evaluate(world, node.test)
     return False
@@ -416,7 +234,7 @@ _KINDS: dict[type[ast.stmt], Callable[[World, Any], bool]] = {
     ast.Expr: _expression,
     ast.Assign: _assign,
     ast.AnnAssign: _annotated,
-    ast.AugAssign: _augmented,
+    ast.AugAssign: stores.augmented,
     ast.Return: _return,
     ast.Continue: _leave,
     ast.Break: _leave,
@@ -429,12 +247,12 @@ _KINDS: dict[type[ast.stmt], Callable[[World, Any], bool]] = {
     ast.AsyncWith: _with,
     ast.Try: _try,
     ast.TryStar: _try,
-    ast.FunctionDef: _function,
-    ast.AsyncFunctionDef: _function,
-    ast.ClassDef: _class,
-    ast.Import: _import,
-    ast.ImportFrom: _import_from,
-    ast.Global: _borrow,
-    ast.Nonlocal: _borrow,
+    ast.FunctionDef: definitions.function,
+    ast.AsyncFunctionDef: definitions.function,
+    ast.ClassDef: definitions.class_,
+    ast.Import: definitions.import_,
+    ast.ImportFrom: definitions.import_from,
+    ast.Global: definitions.borrow,
+    ast.Nonlocal: definitions.borrow,
     ast.Assert: _test,
 }
