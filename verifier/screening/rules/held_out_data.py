@@ -10,8 +10,8 @@ from verifier.screening.rule import Rule
 from verifier.screening.rules.evidence_of import location, locations, scores
 from verifier.screening.story import Story, read_story
 from verifier.screening.story.events import Cut, Event, Masked, Scored
+from verifier.screening.story.traces import bits
 from verifier.screening.story.value import SAMPLED
-from verifier.screening.story.world import bits
 from verifier.source.program import Program
 from verifier.source.tree import Tree
 

@@ -10,7 +10,7 @@ from verifier.screening.rules.evidence_of import learned_before, locations, scor
 from verifier.screening.rules.switched import told
 from verifier.screening.story import Story
 from verifier.screening.story.events import Learned, Relation, Scored, Span
-from verifier.screening.story.world import bits
+from verifier.screening.story.traces import bits
 from verifier.source.program import Program
 from verifier.source.tree import Tree
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 
-from verifier.screening.story import library, methods
+from verifier.screening.story import data_calls, library, methods
 from verifier.screening.story.events import Loop
 from verifier.screening.story.value import (
     COMPUTED,
@@ -62,7 +62,7 @@ def attribute(world: World, base: Value, node: ast.Attribute) -> Value:
         if member is not None:
             return _bound(world, member, base, node)
     if name in SIZES:
-        return library.size(world, base)
+        return data_calls.size(world, base)
     if name == "grad":
         return marks | GRADIENT | world.pending, 0, UNKNOWN
     marks |= SHARDS[shard_setting(name)]
@@ -122,7 +122,7 @@ def call(world: World, node: ast.Call) -> Value:
         return enter(world, constant, arguments, keywords, node)
     if isinstance(constant, Either):
         ways = [enter(world, each, arguments, keywords, node) for each in constant.routines]
-        return library.either(ways)
+        return data_calls.either(ways)
     if isinstance(constant, Kind):
         return instantiate(world, constant, arguments, keywords, node)
     if isinstance(constant, Outside):
@@ -155,7 +155,7 @@ def _applied(
             if isinstance(routine, Routine):
                 bound = Routine(routine.node, routine.frame, routine.place, target)
                 return enter(world, bound, arguments, keywords, node)
-    marks = library.carried(world, [target, *arguments], keywords)
+    marks = data_calls.carried(world, [target, *arguments], keywords)
     shapes = {thing.shape for thing in world.each(target[1])} - {Shape.CONTAINER}
     # What nobody knows, given data: a model's method that was handed on.
     if shapes or (not target[1] and marks & DATA and not marks & PATH):
@@ -204,7 +204,7 @@ def enter(
         or world.following.count(id(body)) > 1
         or _dull(world, routine)
     ):
-        return library.carried(world, arguments, keywords), 0, UNKNOWN
+        return data_calls.carried(world, arguments, keywords), 0, UNKNOWN
     if routine.owner is not None:
         arguments = [routine.owner, *arguments]
     frame = Frame({}, routine.frame)
@@ -279,7 +279,7 @@ def _bind_parameters(
         frame.names.setdefault(name, NOTHING)
     if parameters.vararg is not None:
         extra = tuple(arguments[len(names) :])
-        frame.names[parameters.vararg.arg] = library.several(extra)
+        frame.names[parameters.vararg.arg] = data_calls.several(extra)
     if parameters.kwarg is not None:
         frame.names[parameters.kwarg.arg] = rest
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
-from verifier.screening.story import calls, library
+from verifier.screening.story import calls, data_calls
 from verifier.screening.story.constants import LONG_LITERAL
 from verifier.screening.story.events import Loop
 from verifier.screening.story.value import Shape, Value
@@ -15,12 +15,12 @@ from verifier.source.values import UNKNOWN
 
 def row(world: World, node: ast.Tuple) -> Value:
     """A tuple."""
-    return library.several(tuple(world.value(each) for each in node.elts))
+    return data_calls.several(tuple(world.value(each) for each in node.elts))
 
 
 def display(world: World, node: ast.List | ast.Set) -> Value:
     """A list or a set."""
-    marks, things, parts = library.several(tuple(world.value(each) for each in node.elts))
+    marks, things, parts = data_calls.several(tuple(world.value(each) for each in node.elts))
     if not node.elts:
         return 0, world.new_thing(Shape.CONTAINER), UNKNOWN
     return marks, things | world.new_thing(Shape.CONTAINER, None, marks, things), parts

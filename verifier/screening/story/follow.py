@@ -22,8 +22,9 @@ from verifier.screening.story.events import (
 )
 from verifier.screening.story.expressions import evaluate
 from verifier.screening.story.statements import execute
+from verifier.screening.story.traces import bits
 from verifier.screening.story.value import Frame
-from verifier.screening.story.world import World, bits
+from verifier.screening.story.world import World
 from verifier.source.program import Program
 
 
@@ -60,7 +61,15 @@ def read_story(program: Program, on: frozenset[str] = frozenset()) -> Story:
     top = program.function("<module>") if entry.tree is None else functions[id(entry.tree)]
     if top is None or entry.tree is None:
         return Story(program, None, False)
-    world = World(frame, program, evaluate, execute, enter, instantiate, top)
+    world = World(
+        frame=frame,
+        place=top,
+        program=program,
+        evaluate=evaluate,
+        execute=execute,
+        call_into=enter,
+        make_of=instantiate,
+    )
     world.functions, world.on = functions, on
     for unit in program.units:
         if unit is not entry and unit.path.endswith(".py"):

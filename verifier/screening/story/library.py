@@ -6,25 +6,20 @@ A name nobody listed passes on what its arguments carry.
 from __future__ import annotations
 
 import ast
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
+from verifier.screening.story import data_calls
+from verifier.screening.story.data_calls import Arguments, Keywords, carried, places
 from verifier.screening.story.value import (
     CLOCK,
     COMPUTED,
     DATA,
     EXTENT,
-    FILE,
-    GRADIENT,
     HELD_OUT,
-    HISTOGRAM,
-    NATS_TO_BITS,
     NONE,
     NOTHING,
     PATH,
-    PLACE,
-    RANDOM,
     SHARDS,
     Kind,
     Outside,
@@ -33,7 +28,6 @@ from verifier.screening.story.value import (
     Shape,
     Value,
     Zipped,
-    union,
 )
 from verifier.screening.story.vocabulary import (
     CALLERS,
@@ -57,33 +51,9 @@ from verifier.screening.story.vocabulary import (
 from verifier.screening.story.world import World
 from verifier.source.values import UNKNOWN
 
-Arguments = list[Value]
-Keywords = dict[str, Value]
-Call = Callable[[World, Arguments, Keywords, ast.Call], Value]
-
-
 CUT_TOKENS: Final = 1_000_000
 _PLAIN = (int, float, str)
-
-
-def carried(world: World, arguments: Iterable[Value], keywords: Keywords) -> int:
-    """Everything that the arguments of a call carry."""
-    marks = 0
-    for value in arguments:
-        marks |= world.raw(value)
-    for value in keywords.values():
-        marks |= world.raw(value)
-    # Together: whether what was learned lies in the same slice shows in the other arguments.
-    return world.related(marks)
-
-
-def several(parts: tuple[Value, ...]) -> Value:
-    """A tuple of values."""
-    marks = things = 0
-    for part in parts:
-        marks |= part[0]
-        things |= part[1]
-    return marks, things, Several(parts)
+Call = Callable[[World, Arguments, Keywords, ast.Call], Value]
 
 
 def call(
@@ -146,7 +116,7 @@ def _pass(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call
 
 
 def _zip(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
-    marks, things, _ = several(tuple(arguments))
+    marks, things, _ = data_calls.several(tuple(arguments))
     return marks, things, Zipped(tuple(arguments))
 
 
@@ -160,33 +130,12 @@ def _nothing(world: World, arguments: Arguments, keywords: Keywords, node: ast.C
     return NOTHING
 
 
-def _size(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
-    return size(world, arguments[0]) if arguments else NOTHING
-
-
-def size(world: World, value: Value) -> Value:
-    """How much there is of a value: nothing of the value itself."""
-    marks = world.raw(value)
-    held = marks & (HELD_OUT | PLACE) and not marks & COMPUTED
-    return (EXTENT, 0, UNKNOWN) if held else NOTHING
-
-
 def _least(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
     marks, things, constant = _number(min)(world, arguments, keywords, node)
     limits = [value[2] for value in arguments if isinstance(value[2], int)]
     if marks & EXTENT and len(limits) == 1 and limits[0] >= CUT_TOKENS:
         marks |= world.cut_mark(node, limits[0])
     return marks, things, constant
-
-
-def _positions(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
-    return places(world, carried(world, arguments, keywords)), 0, UNKNOWN
-
-
-def places(world: World, marks: int) -> int:
-    """The marks of places in data with these marks."""
-    found = marks & ~(DATA | world.slice_bits)
-    return found | PLACE if marks & HELD_OUT else found
 
 
 def _print(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
@@ -197,87 +146,12 @@ def _clock(world: World, arguments: Arguments, keywords: Keywords, node: ast.Cal
     return CLOCK, 0, UNKNOWN
 
 
-def _tensor(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
-    marks = carried(world, arguments, keywords)
-    return 0, world.new_thing(Shape.TENSOR, None, marks), UNKNOWN
-
-
-def _container(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
-    marks = things = 0
-    for value in (*arguments, *keywords.values()):
-        inner, held = world.inside(value[1])
-        marks |= value[0] | inner
-        things |= held
-    return 0, world.new_thing(Shape.CONTAINER, None, marks, things), UNKNOWN
-
-
-def _snapshot(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
-    return snapshot(world, arguments[0]) if arguments else NOTHING
-
-
-def snapshot(world: World, value: Value) -> Value:
-    """A copy that shares no memory: a new thing of the same shape with the same marks."""
-    shape, kind, holds = Shape.TENSOR, None, 0
-    for thing in world.each(value[1]):
-        if thing.shape != Shape.TENSOR:
-            shape, kind = thing.shape, thing.kind
-            holds |= thing.holds if thing.shape == Shape.CONTAINER else 0
-    return 0, world.new_thing(shape, kind, world.raw(value), holds), UNKNOWN
-
-
-def _draw(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
-    marks = carried(world, arguments, keywords) | RANDOM | world.loops_mark()
-    return 0, world.new_thing(Shape.TENSOR, None, marks), UNKNOWN
-
-
-def _logarithm(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
-    marks = carried(world, arguments, keywords)
-    if arguments and isinstance(arguments[0][2], int | float) and arguments[0][2] == 2:
-        return marks | NATS_TO_BITS, 0, math.log(2)
-    return (marks | COMPUTED if marks & HELD_OUT else marks), 0, UNKNOWN
-
-
-def _loss(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
-    return carried(world, arguments, keywords) | COMPUTED, 0, UNKNOWN
-
-
-def _read(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
-    marks = carried(world, arguments, keywords)
-    return read(world, marks), 0, UNKNOWN
-
-
-def read(world: World, marks: int) -> int:
-    """The marks of what a file holds: the shards it names, or whatever was written before."""
-    return marks & ~PATH if marks & DATA else marks | FILE | world.written
-
-
-def _write(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
-    if arguments:
-        world.export(arguments[0], node)
-    return carried(world, arguments, keywords), 0, UNKNOWN
-
-
-def _gradient(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
-    marks = carried(world, arguments[:1], {}) | GRADIENT
-    world.await_step(marks)
-    return marks, 0, UNKNOWN
-
-
-def _backward(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
-    world.await_step(carried(world, arguments, keywords))
-    return NONE
-
-
 def _add_at(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
     if len(arguments) > 1:
         key = world.content(arguments[1])
         if key & HELD_OUT and not key & PATH:
             world.learn(arguments[0][1], key, node, table=True)
     return NONE
-
-
-def _histogram(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
-    return carried(world, arguments, keywords) | HISTOGRAM, 0, UNKNOWN
 
 
 def _getattr(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
@@ -366,44 +240,33 @@ def _partial(world: World, arguments: Arguments, keywords: Keywords, node: ast.C
     return arguments[0] if arguments else NOTHING
 
 
-def _next(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
-    marks, things = 0, 0
-    for value in arguments:
-        inner, held = world.inside(value[1])
-        marks |= world.content(value) | inner
-        things |= held
-    if marks & HELD_OUT and not marks & COMPUTED:
-        marks |= world.slice_mark(node)
-    return marks | world.loops_mark(), things, UNKNOWN
-
-
 _CALLS: Final[dict[str, Call]] = {
     **dict.fromkeys(PASSES, _pass),
-    **dict.fromkeys(SIZES, _size),
-    **dict.fromkeys(POSITIONS, _positions),
-    **dict.fromkeys(TENSORS, _tensor),
-    **dict.fromkeys(CONTAINERS, _container),
-    **dict.fromkeys(SNAPSHOTS, _snapshot),
-    **dict.fromkeys(DRAWS, _draw),
-    **dict.fromkeys(LOGARITHMS, _logarithm),
-    **dict.fromkeys(LOSSES, _loss),
-    **dict.fromkeys(READS, _read),
-    **dict.fromkeys(WRITES, _write),
+    **dict.fromkeys(SIZES, data_calls.size_of),
+    **dict.fromkeys(POSITIONS, data_calls.positions),
+    **dict.fromkeys(TENSORS, data_calls.tensor),
+    **dict.fromkeys(CONTAINERS, data_calls.container),
+    **dict.fromkeys(SNAPSHOTS, data_calls.copied),
+    **dict.fromkeys(DRAWS, data_calls.drawn),
+    **dict.fromkeys(LOGARITHMS, data_calls.logarithm),
+    **dict.fromkeys(LOSSES, data_calls.loss),
+    **dict.fromkeys(READS, data_calls.opened),
+    **dict.fromkeys(WRITES, data_calls.written),
     **dict.fromkeys(CALLERS, _caller),
     **dict.fromkeys(CLOCKS, _clock),
-    **dict.fromkeys(NEXT, _next),
+    **dict.fromkeys(NEXT, data_calls.following),
     "zip": _zip,
     "enumerate": _enumerate,
-    "len": _size,
+    "len": data_calls.size_of,
     "isinstance": _nothing,
     "hasattr": _nothing,
     "id": _nothing,
     "print": _print,
     "super": _nothing,
-    "torch.autograd.grad": _gradient,
-    "torch.autograd.backward": _backward,
-    "bincount": _histogram,
-    "histc": _histogram,
+    "torch.autograd.grad": data_calls.gradient,
+    "torch.autograd.backward": data_calls.backward,
+    "bincount": data_calls.histogram,
+    "histc": data_calls.histogram,
     "getattr": _getattr,
     "os.environ.get": _environment,
     "os.getenv": _environment,
@@ -428,11 +291,3 @@ _CALLS: Final[dict[str, Call]] = {
 def outside(value: Value) -> str:
     """The dotted name behind a value, "" where there is none."""
     return value[2].dotted if isinstance(value[2], Outside) else ""
-
-
-def either(values: Iterable[Value]) -> Value:
-    """What may be any of these."""
-    result: Value | None = None
-    for value in values:
-        result = value if result is None else union(result, value)
-    return NOTHING if result is None else result

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable
 from typing import Final
 
-from verifier.screening.story import library
+from verifier.screening.story import data_calls, library
 from verifier.screening.story.value import (
     COMPUTED,
     DATA,
@@ -62,7 +62,7 @@ def call(
         return known(world, receiver, arguments, keywords, node)
     if name.endswith("_") and not name.endswith("__"):
         return in_place(world, name, receiver, arguments, keywords, node)
-    marks = library.carried(world, [receiver, *arguments], keywords)
+    marks = data_calls.carried(world, [receiver, *arguments], keywords)
     for value in arguments:
         if isinstance(value[2], Routine) and not isinstance(value[2].node, ast.Lambda):
             marks |= world.content(world.enter(value[2], [], {}, node))
@@ -81,7 +81,7 @@ def in_place(
     node: ast.Call,
 ) -> Value:
     """A method that changes its receiver: `add_`, `copy_`, `zero_`, `scatter_add_` …"""
-    given = library.carried(world, arguments, keywords)
+    given = data_calls.carried(world, arguments, keywords)
     added = given & ~FILE
     if name in COUNTS and given & HELD_OUT and not given & COMPUTED:
         world.learn(receiver[1], given, node, table=True)
@@ -111,7 +111,7 @@ def _is_whole(node: ast.Call) -> bool:
 
 
 def _size(world: World, receiver: Value, a: Arguments, k: Keywords, node: ast.Call) -> Value:
-    return library.size(world, receiver)
+    return data_calls.size(world, receiver)
 
 
 def _view(w: World, receiver: Value, a: Arguments, k: Keywords, node: ast.Call) -> Value:
@@ -139,7 +139,7 @@ def _inner(
 
 
 def _snapshot(world: World, receiver: Value, a: Arguments, k: Keywords, node: ast.Call) -> Value:
-    return library.snapshot(world, receiver)
+    return data_calls.snapshot(world, receiver)
 
 
 def _state(world: World, receiver: Value, a: Arguments, k: Keywords, node: ast.Call) -> Value:
@@ -224,20 +224,20 @@ def _item(world: World, receiver: Value, a: Arguments, k: Keywords, node: ast.Ca
 
 
 def _positions(world: World, receiver: Value, a: Arguments, k: Keywords, node: ast.Call) -> Value:
-    return library.places(world, world.content(receiver)), 0, UNKNOWN
+    return data_calls.places(world, world.content(receiver)), 0, UNKNOWN
 
 
 def _next(
     world: World, receiver: Value, arguments: Arguments, keywords: Keywords, node: ast.Call
 ) -> Value:
-    marks = library.carried(world, [receiver, *arguments], keywords)
+    marks = data_calls.carried(world, [receiver, *arguments], keywords)
     if marks & HELD_OUT and not marks & COMPUTED:
         marks |= world.slice_mark(node)
     return marks | world.loops_mark(), 0, UNKNOWN
 
 
 def _read(world: World, receiver: Value, a: Arguments, k: Keywords, node: ast.Call) -> Value:
-    return library.read(world, world.content(receiver)), 0, UNKNOWN
+    return data_calls.read(world, world.content(receiver)), 0, UNKNOWN
 
 
 def _write(
