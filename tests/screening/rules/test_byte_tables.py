@@ -103,38 +103,3 @@ def test_a_marker_that_is_measured_asks_for_a_person() -> None:
     kept = 'long[i] = len(piece.encode("utf-8"))'
     assert said(kept, "pass") == {"bytes-marker-kept": Confidence.REVIEW}
     assert said("long[i] = len(seen)", "pass") == {}
-
-
-def test_a_tokenizer_of_ones_own_is_asked_for_a_lone_space() -> None:
-    """Red: another vocabulary, not checked; near misses: shared ones, and a check."""
-    own = text().replace("fineweb_1024_bpe.model", "words_30k.model")
-    assert told(remarks(byte_tables, own)) == {"bytes-no-lone-space": Confidence.REVIEW}
-    checked = own.replace(
-        "    long = np.zeros", '    assert sp.piece_to_id("▁") != sp.unk_id()\n    long = np.zeros'
-    )
-    assert told(remarks(byte_tables, checked)) == {}
-    shared = text().replace("fineweb_1024_bpe", "fineweb_8192_bpe")
-    assert told(remarks(byte_tables, shared)) == {}
-
-
-LOADED = """
-import numpy as np
-
-def tables(path):
-    with np.load(path) as data:
-        return np.asarray(data["KEY"])
-
-print(tables("words.meta.npz"))
-"""
-
-
-def test_bytes_read_from_a_file_of_the_submission_ask_for_a_person() -> None:
-    """Red: nobody can see what a token counts; near misses: other arrays, no such file."""
-    loaded = LOADED.replace("KEY", "base_bytes")
-    readme = "The tokenizer is `words.vocab` with `words.meta.npz`."
-    assert told(remarks(byte_tables, loaded, README__md=readme)) == {
-        "bytes-from-file": Confidence.REVIEW
-    }
-    assert told(remarks(byte_tables, loaded)) == {"bytes-from-file": Confidence.NOTE}
-    weights = LOADED.replace("KEY", "weights")
-    assert told(remarks(byte_tables, weights, README__md=readme)) == {}

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from verifier.screening.finding import Confidence, Location, Remark
 from verifier.screening.rule import Rule
 from verifier.screening.rules.places import at, functions_with, live_lines
-from verifier.source import UNKNOWN
 from verifier.source.program import Function, Program
 from verifier.source.tree import Tree
 
@@ -35,17 +34,6 @@ SPELLED = Rule(
     classes=("BYTE_FALLBACK3",),
     clear='Count 1 for tokens that `is_byte`; their name "<0x41>" is six characters long.',
 )
-SHIPPED = Rule(
-    id="bytes-from-file",
-    sentence="The bytes per token are read from a file of the submission's making.",
-    clause="R8",
-    at_most=Confidence.REVIEW,
-    classes=("BYTE_FALLBACK3", "BYTE_DENOM"),
-    clear=(
-        "Ship the program that makes the file from the tokenizer, and show that the pieces of the "
-        "documents add up to their bytes; a lone byte must count 1, not the 3 of U+FFFD."
-    ),
-)
 MARKED = Rule(
     id="bytes-marker-kept",
     sentence="The marker of a leading space (U+2581, three bytes) is measured with the piece.",
@@ -54,18 +42,7 @@ MARKED = Rule(
     classes=("BYTE_NO_U2581",),
     clear="Take the marker off before measuring the piece, and count the space it stands for as 1.",
 )
-LONELY = Rule(
-    id="bytes-no-lone-space",
-    sentence="A tokenizer of one's own is not checked for a token that is a space alone.",
-    clause="R8",
-    at_most=Confidence.REVIEW,
-    classes=("BYTE_NO_U2581",),
-    clear=(
-        "Assert that the vocabulary holds U+2581 by itself: without it a space falls back to the "
-        "marker's three bytes and counts as 3."
-    ),
-)
-RULES = (TWICE, SPELLED, SHIPPED, MARKED, LONELY)
+RULES = (TWICE, SPELLED, MARKED)
 
 _PIECES = re.compile(r"id_to_piece|IdToPiece")
 _ADDED = re.compile(
@@ -73,14 +50,6 @@ _ADDED = re.compile(
     r"|logical_and\([^\n]{1,80}logical_not|[\w.]+\[\w+\]\s*and\s+not\s+[\w.]+\["
 )
 _STRIPS = frozenset(["startswith", "replace", "lstrip", "strip", "removeprefix", "sub"])
-_BYTES_KEY = re.compile(r"\[\s*[\"']\w*bytes?\w*[\"']\s*\]")
-_LOADS = re.compile(r"\.load\(|\bload_file\(")
-_LOADERS = ("np", "numpy", "torch", "json", "pickle")
-_CHECKED = re.compile(
-    r"piece_to_id\(\s*(?:[\"'](?:▁|\\u2581)[\"']|chr\(0x2581\)|\w*SPACE\w*)|PieceToId"
-)
-_TABLES = (".npz", ".vocab", ".npy")
-_SHARED = re.compile(r"fineweb_(?:1024|2048|4096|8192)_bpe\.model$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +71,7 @@ class Table:
 
 def check(program: Program, tree: Tree) -> Iterator[Remark]:
     """Remarks of all rules of this family."""
-    tables = [
-        table
-        for function in functions_with(program, _PIECES, "id_to_piece", "IdToPiece")
-        if (table := _table(function)) is not None and program.live(function, table.measured)
-    ]
+    tables = list(tables_of(program))
     doubled = [table for table in tables if table.spaced is not None and table.flags]
     added = live_lines(program, _ADDED, "&", "logical_and", "and not") if doubled else []
     if added:
@@ -123,9 +88,14 @@ def check(program: Program, tree: Tree) -> Iterator[Remark]:
         places = [at(program, table.function, table.measured) for table in kept]
         said = "pieces are measured with the marker of their leading space"
         yield _remark(MARKED, Confidence.REVIEW, said, places)
-    yield from _shipped(program, tree)
-    if tables and not added and not kept:
-        yield from _lonely(program, tree, tables[0])
+
+
+def tables_of(program: Program) -> Iterator[Table]:
+    """Every live table of bytes that the script makes from the pieces of a tokenizer."""
+    for function in functions_with(program, _PIECES, "id_to_piece", "IdToPiece"):
+        table = _table(function)
+        if table is not None and program.live(function, table.measured):
+            yield table
 
 
 def _table(function: Function) -> Table | None:
@@ -225,83 +195,6 @@ def _flag(value: ast.expr) -> bool:
             return True
         case _:
             return False
-
-
-def _shipped(program: Program, tree: Tree) -> Iterator[Remark]:
-    if not any(_LOADS.search(unit.text) for unit in program.units):
-        return
-    for function in functions_with(program, _BYTES_KEY, "byte"):
-        keyed = _loaded(function)
-        if keyed is None:
-            continue
-        used = _own_table(program, tree) and program.reachable(function)
-        said = "bytes per token come from a file, and no tokenizer is asked"
-        place = at(program, function, keyed)
-        yield _remark(SHIPPED, Confidence.REVIEW if used else Confidence.NOTE, said, [place])
-        return
-
-
-def _loaded(function: Function) -> ast.Subscript | None:
-    """`data["base_bytes"]` of what the function loads from a file."""
-    loaded: set[str] = set()
-    for node in ast.walk(function.node):
-        match node:
-            case ast.withitem(context_expr=value, optional_vars=ast.Name(id=name)) if _load(value):
-                loaded.add(name)
-            case ast.Assign(targets=[ast.Name(id=name)], value=value) if _load(value):
-                loaded.add(name)
-            case _:
-                continue
-    for node in ast.walk(function.node):
-        match node:
-            case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str() as key)):
-                if name in loaded and "byte" in key:
-                    return node
-            case _:
-                continue
-    return None
-
-
-def _load(value: ast.expr) -> bool:
-    match value:
-        case ast.Call(func=ast.Attribute(value=ast.Name(id=module), attr="load")):
-            return module in _LOADERS
-        case ast.Call(func=ast.Attribute(attr="load_file") | ast.Name(id="load_file")):
-            return True
-        case _:
-            return False
-
-
-def _own_table(program: Program, tree: Tree) -> bool:
-    """Whether the submission has or names a file of that kind."""
-    if any(path.endswith(_TABLES) for path in tree.paths):
-        return True
-    values = (setting.value for setting in program.settings.values())
-    if any(isinstance(value, str) and value.endswith(_TABLES) for value in values):
-        return True
-    readme = next((tree.text(path) or "" for path in tree.paths if path.lower() == "readme.md"), "")
-    return any(suffix in readme for suffix in (".meta.npz", ".vocab"))
-
-
-def _lonely(program: Program, tree: Tree, table: Table) -> Iterator[Remark]:
-    tokenizer = next(
-        (
-            setting.value
-            for name, setting in program.settings.items()
-            if "tokenizer" in name and isinstance(setting.value, str)
-        ),
-        UNKNOWN,
-    )
-    if not isinstance(tokenizer, str) or not tokenizer.endswith(".model"):
-        return
-    ships = any(path.endswith(".model") for path in tree.paths)
-    if _SHARED.search(tokenizer) and not ships:
-        return
-    if any(_CHECKED.search(unit.text) for unit in program.units):
-        return
-    place = at(program, table.function, table.measured)
-    said = f"{tokenizer.rpartition('/')[2]} is not checked for a token that is a space alone"
-    yield _remark(LONELY, Confidence.REVIEW, said, [place])
 
 
 def _remark(rule: Rule, confidence: Confidence, said: str, locations: list[Location]) -> Remark:

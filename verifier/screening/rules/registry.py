@@ -24,6 +24,7 @@ from verifier.screening.rules import (
     optimising,
     passes,
     transforms,
+    vocabularies,
 )
 
 
@@ -52,6 +53,7 @@ MIXING: tuple[Family, ...] = (
     gate,
     byte_mixture,
     byte_tables,
+    vocabularies,
     denominators,
     transforms,
     extra_source,
