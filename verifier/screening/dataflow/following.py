@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 
 from verifier.screening.dataflow.arithmetic import Record
 from verifier.screening.dataflow.calls import path_of
@@ -18,10 +18,7 @@ from verifier.screening.dataflow.selecting import any_between, seeded
 from verifier.screening.dataflow.value import (
     BLANK,
     NOTHING,
-    Estimate,
     Nature,
-    Place,
-    Read,
     Value,
     element,
     flat,
@@ -36,56 +33,7 @@ _FUNCTIONS = 160
 _CANDIDATES = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """What following a program has shown.
-
-    `estimates` maps a probability made of counts to the logarithms it reached (none: it never
-    became a score in what was followed). `chosen`: where an estimate is taken only if it beats the
-    score of the true token; `present`: only if that token was ever counted. `experts` maps a stack
-    of scores that holds an entropy to the logarithm it reached. `wide`: reads under more than the
-    hash of another read of the same function, of tables that count up under such keys.
-    """
-
-    estimates: dict[Estimate, tuple[Place, ...]]
-    chosen: tuple[Place, ...]
-    present: tuple[Place, ...]
-    experts: dict[Place, Place]
-    wide: tuple[Read, ...]
-
-
-def follow(program: Program, whole: bool = False) -> Observed:
-    """Follow every function of `program` that hashes, counts or mixes, and what calls it.
-
-    `whole`: as if no branch were ruled out by the settings.
-    """
-    followed = _Followed(program, whole)
-    followed.run()
-    record = followed.record
-    return Observed(
-        {
-            estimate: tuple(record.scored.get(estimate, ()))
-            for estimate in record.estimates.values()
-        },
-        tuple(dict.fromkeys(record.chosen)),
-        tuple(dict.fromkeys(record.present)),
-        record.experts,
-        tuple(_wide(record)),
-    )
-
-
-def _wide(record: Record) -> Iterator[Read]:
-    counted = {read.terms for read in record.counted}
-    for read in record.reads:
-        if read.terms in counted and any(
-            other.terms and other.terms < read.terms
-            for other in record.reads
-            if other.place.function is read.place.function
-        ):
-            yield read
-
-
-class _Followed:
+class Followed:
     """All functions followed so far: what each returns."""
 
     def __init__(self, program: Program, whole: bool) -> None:
@@ -183,7 +131,7 @@ class _Body:
     """One reading of the statements of a function."""
 
     def __init__(
-        self, followed: _Followed, function: Function, names: dict[str, Value], deep: int
+        self, followed: Followed, function: Function, names: dict[str, Value], deep: int
     ) -> None:
         self.followed = followed
         self.function = function
@@ -269,17 +217,24 @@ class _Body:
             record.present.append(test.present)
         if test.chooses and _gives(statement.body):
             record.chosen.append(test.chooses)
-        taken = names if self._ruled_out(statement.body) else dict(self.names)
-        self.names.clear()
-        self.names.update(names)
+        taken = self._left(statement.body, names)
         self._block(statement.orelse)
-        if self._ruled_out(statement.orelse):
-            self.names.clear()
-            self.names.update(names)
-        for name, value in taken.items():
-            other = self.names.get(name, NOTHING)
-            if other is not value:
-                self.names[name] = joined([value, other])
+        other = self._left(statement.orelse, names)
+        for name in {*taken, *other}:
+            before = names.get(name, NOTHING)
+            self.names[name] = joined([taken.get(name, before), other.get(name, before)])
+
+    def _left(self, statements: list[ast.stmt], before: dict[str, Value]) -> dict[str, Value]:
+        """What a branch leaves behind, unless it is ruled out; the names are as before again."""
+        moved = [
+            name for name, value in self.names.items() if before.get(name, NOTHING) is not value
+        ]
+        left = dict(self.names)
+        if moved and self._ruled_out(statements):
+            left = dict(before)
+        self.names.clear()
+        self.names.update(before)
+        return {name: left.get(name, NOTHING) for name in moved}
 
     def _ruled_out(self, statements: list[ast.stmt]) -> bool:
         program, function = self.followed.program, self.function
