@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import csv
 import gc
-import importlib.util
 import re
 import sys
 import time
@@ -19,9 +18,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from verifier.history import rules
 from verifier.policy import Policy, load
 from verifier.screening import Confidence, Remark, Rule
-from verifier.screening.rules import registry
 from verifier.screening.screen import screen
 from verifier.submission.candidates import Folder
 from verifier.submission.contents import contents_of
@@ -55,6 +54,10 @@ class Labelled:
         """Whether people ruled that it stands."""
         return self.label.startswith("valid")
 
+    def asked_for(self, kind: str) -> bool:
+        """Whether a remark of a class asks for a person; a note does not."""
+        return self.classes.get(kind) in ASKS
+
     @property
     def asks(self) -> list[Remark]:
         """The remarks that ask for a person."""
@@ -69,11 +72,8 @@ def covered_classes() -> list[str]:
 
 
 def every_rule() -> dict[str, Rule]:
-    """Every rule by its id: those over source, and those over claims and logs where they are."""
-    found = list(registry.RULES)
-    if importlib.util.find_spec("verifier.screening.evidence") is not None:
-        found.extend(importlib.import_module("verifier.screening.evidence").RULES)
-    return {rule.id: rule for rule in found}
+    """Every rule by its id."""
+    return {rule.id: rule for rule in rules.ALL}
 
 
 def read_rows(table: Path) -> list[Labelled]:
@@ -95,7 +95,7 @@ def folder_of(repository: Repository, row: Labelled) -> Folder | None:
     return None if leaf is None else Folder(path=path, tree=leaf.id, added=True, changed=())
 
 
-def screened(repository: Repository, row: Labelled, rules: dict[str, Rule], policy: Policy) -> None:
+def screened(repository: Repository, row: Labelled, known: dict[str, Rule], policy: Policy) -> None:
     """Screen one row."""
     folder = folder_of(repository, row)
     if folder is None:
@@ -107,7 +107,7 @@ def screened(repository: Repository, row: Labelled, rules: dict[str, Rule], poli
     row.seconds = time.monotonic() - began
     row.remarks = told.remarks
     for remark in told.remarks:
-        for kind in rules[remark.rule].classes if remark.rule in rules else ():
+        for kind in known[remark.rule].classes if remark.rule in known else ():
             before = row.classes.get(kind, Confidence.NOTE)
             strongest = min(before, remark.confidence, key=[*ASKS, Confidence.NOTE].index)
             row.classes[kind] = strongest
@@ -126,12 +126,12 @@ def per_class(rows: list[Labelled], covered: list[str]) -> None:
     for kind in kinds:
         invalid = [row for row in rows if row.kind == kind and row.label == "invalid"]
         disputed = [row for row in rows if row.kind == kind and row.label == "disputed"]
-        wrong = [row for row in rows if row.valid and row.classes.get(kind) in ASKS]
+        wrong = [row for row in rows if row.valid and row.asked_for(kind)]
         if not (invalid or disputed or wrong):
             continue
         print(
-            f"{kind:22}{len(invalid):8}{sum(kind in row.classes for row in invalid):7}"
-            f"{len(disputed):10}{sum(kind in row.classes for row in disputed):7}"
+            f"{kind:22}{len(invalid):8}{sum(row.asked_for(kind) for row in invalid):7}"
+            f"{len(disputed):10}{sum(row.asked_for(kind) for row in disputed):7}"
             f"{len(wrong):10}{'' if kind in covered else '   not covered'}"
         )
 
@@ -147,13 +147,17 @@ def confused(rows: Iterable[Labelled]) -> None:
 def summary(rows: list[Labelled], covered: list[str]) -> bool:
     """The figures that decide; whether all are reached."""
     invalid = [row for row in rows if row.label == "invalid" and row.kind in covered]
-    found = [row for row in invalid if row.kind in row.classes]
+    found = [row for row in invalid if row.asked_for(row.kind)]
     valid = [row for row in rows if row.valid]
     accused = [
         row for row in valid if any(r.confidence is Confidence.VIOLATION for r in row.remarks)
     ]
     flagged = [row for row in valid if row.asks]
-    print(f"\ninvalid of covered classes with a remark of the class: {len(found)}/{len(invalid)}")
+    noted = sum(row.kind in row.classes for row in invalid) - len(found)
+    print(
+        f"\ninvalid of covered classes with a remark of the class that asks for a person:"
+        f" {len(found)}/{len(invalid)}, {noted} more with a note"
+    )
     for row in invalid:
         if row not in found:
             print(f"  missed {row.number} {row.kind}: {row.fault or told(row)}")
@@ -178,10 +182,10 @@ def main(arguments: list[str]) -> int:
     asked = parser.parse_args(arguments)
     gc.set_threshold(200_000)
     policy = load(POLICY).policy
-    rows, rules, covered = read_rows(asked.labels), every_rule(), covered_classes()
+    rows, known, covered = read_rows(asked.labels), every_rule(), covered_classes()
     with Repository.at(asked.clone) as repository:
         for row in rows:
-            screened(repository, row, rules, policy)
+            screened(repository, row, known, policy)
             if asked.rows:
                 print(f"{row.number} {row.label} {row.kind}: {row.fault or told(row)}")
     per_class(rows, covered)
