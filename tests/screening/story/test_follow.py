@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import lzma
 import time
 
 import pytest
@@ -199,3 +201,15 @@ def test_hostile_programs_are_left_after_a_bounded_number_of_steps(kind: str) ->
     told = story(text)
     assert time.monotonic() - began < 5
     assert scored(told) == []
+
+
+def test_a_packed_script_is_followed_under_the_name_it_is_unpacked_to() -> None:
+    """A wrapper of three lines that runs what it unpacks, under another file's name."""
+    text = script("adapt(args, net, held)\nprint(score(net, held, lengths))")
+    packed = base64.b85encode(lzma.compress(text.encode())).decode()
+    wrapper = (
+        "import base64, lzma\n"
+        f"source = lzma.decompress(base64.b85decode({packed!r}))\n"
+        "exec(compile(source, 'train_source.py', 'exec'))\n"
+    )
+    assert relations(story(wrapper)) == {Relation.AFTER}

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from verifier.screening.finding import Confidence, Location, Remark
 from verifier.screening.rule import Rule
 from verifier.screening.rules.evidence_of import (
+    beginning,
     clocked,
     learned_before,
     locations,
@@ -85,10 +86,9 @@ RULES: tuple[Rule, ...] = (
 )
 
 _PASSES = (Relation.AFTER, Relation.AGAIN)
-_COMMAND = re.compile(
-    r"^[^\n#]{0,400}?\b(TRAIN_(?:FILES|PATTERN|GLOB|DATA|SHARDS)|train_files)[ \t]{0,4}[=:]"
-    r"[ \t]{0,4}[\"']?[^\s\"']{0,200}(?:_val_|val_\*|/val)[^\n]{0,200}$",
-    re.MULTILINE,
+_SETTINGS = ("train_files", "TRAIN_FILES", "TRAIN_PATTERN", "TRAIN_GLOB", "TRAIN_SHARDS")
+_SET = re.compile(
+    r"[A-Za-z_]{1,16}[ \t]{0,4}[=:][ \t]{0,4}[\"']?[^\s\"']{0,200}(?:_val_|val_\*|/val)"
 )
 _TEXTS = (".md", ".sh", ".log", ".txt")
 _CHARACTERS = 200_000
@@ -206,15 +206,17 @@ def _commanded(tree: Tree) -> Iterator[Remark]:
     for path in tree.paths:
         if not path.endswith(_TEXTS):
             continue
-        text = (tree.text(path) or "")[:_CHARACTERS]
-        found = _COMMAND.search(text) if "train_files" in text.lower() else None
-        if found is not None:
-            line = text.count("\n", 0, found.start()) + 1
-            place = Location(path=path, line=line, text=found.group().strip()[:200])
-            yield Remark(
-                rule=TRAINED_ON_HELD_OUT.id,
-                confidence=Confidence.VIOLATION,
-                said=f"{path} sets {found.group(1)} to held-out shards.",
-                locations=(place,),
-            )
-            return
+        text = beginning(tree, path, _CHARACTERS)
+        for setting in _SETTINGS:
+            at = text.find(setting)
+            begin = text.rfind("\n", 0, at) + 1
+            if at >= 0 and _SET.match(text, at) and "#" not in text[begin:at]:
+                line = text.count("\n", 0, begin) + 1
+                shown = text[begin : begin + 200].partition("\n")[0].strip()
+                yield Remark(
+                    rule=TRAINED_ON_HELD_OUT.id,
+                    confidence=Confidence.VIOLATION,
+                    said=f"{path} sets {setting} to held-out shards.",
+                    locations=(Location(path=path, line=line, text=shown),),
+                )
+                return

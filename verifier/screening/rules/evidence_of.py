@@ -126,3 +126,8 @@ def open_track(tree: Tree) -> bool:
         path.endswith(".json") and _OPEN_TRACK.search(content[:_BYTES])
         for path, content in tree.files.items()
     )
+
+
+def beginning(tree: Tree, path: str, characters: int) -> str:
+    """The beginning of a file's text, "" where it was not read."""
+    return tree.files.get(path, b"")[:characters].decode("utf-8", "replace")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from verifier.screening.finding import Confidence, Location, Remark
 from verifier.screening.rule import Rule
-from verifier.screening.rules.evidence_of import location, locations, scores
+from verifier.screening.rules.evidence_of import beginning, location, locations, scores
 from verifier.screening.story import Story, read_story
 from verifier.screening.story.events import Cut, Event, Masked, Scored
 from verifier.screening.story.traces import bits
@@ -123,7 +123,7 @@ def _overlap(tree: Tree) -> Iterator[Remark]:
         return
     documents, place = prepared
     readme = "".join(
-        (tree.text(path) or "")[:_CHARACTERS] for path in tree.paths if path.endswith(".md")
+        beginning(tree, path, _CHARACTERS) for path in tree.paths if path.endswith(".md")
     )
     told = _RUN.search(readme) is not None and not any(
         int(given.replace("_", "") or 0) >= CANONICAL_DOCUMENTS
@@ -152,7 +152,7 @@ def _overlap(tree: Tree) -> Iterator[Remark]:
 
 def _prepared(tree: Tree) -> tuple[int, Location] | None:
     for path in tree.paths:
-        text = (tree.text(path) or "")[:_CHARACTERS] if path.endswith(".py") else ""
+        text = beginning(tree, path, _CHARACTERS) if path.endswith(".py") else ""
         found = _OPTION.search(text) if "val" in text and "add_argument" in text else None
         if found is not None:
             documents = int(found.group(1).replace("_", "") or 0)
@@ -166,7 +166,7 @@ def _prepared(tree: Tree) -> tuple[int, Location] | None:
 
 def _shards(tree: Tree) -> tuple[int, Location] | None:
     for path in tree.paths:
-        text = (tree.text(path) or "")[:_CHARACTERS] if path.endswith((".log", ".txt")) else ""
+        text = beginning(tree, path, _CHARACTERS) if path.endswith((".log", ".txt")) else ""
         found = _SHARDS.search(text) if "train_shards" in text else None
         if found is not None:
             line = text.count("\n", 0, found.start()) + 1

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 
 from verifier.screening.finding import Confidence, Remark
+from verifier.screening.rules.evidence_of import beginning
 from verifier.screening.story import Story, read_story
 from verifier.source.program import Program
 from verifier.source.tree import Tree
@@ -20,6 +22,7 @@ Reading = Callable[[Program, Tree, Story], Iterator[Remark]]
 _PLAIN = frozenset(("ENABLED", "ENABLE", "USE", "ON", "DO", "RUN", "MODE", "EVAL", "WITH"))
 _LETTERS = re.compile(r"[^a-z0-9]+")
 _NAMES = re.compile(r'"(?:name|title|techniques?)"\s{0,9}:\s{0,9}("[^"]{0,400}"|\[[^\]]{0,800}\])')
+_ASKED = re.compile(r"environ\.get\(|getenv\(")
 _OFF = re.compile(r"[\"']([A-Z][A-Z0-9_]{2,60})[\"'],\s{0,3}[\"']?(?:0|False|false|off)[\"']?\)")
 _SHORTEST = 3
 _CHARACTERS = 20_000
@@ -46,14 +49,27 @@ def told(program: Program, tree: Tree, read: Reading) -> Iterator[Remark]:
 def named_switches(program: Program, tree: Tree) -> frozenset[str]:
     """The variables that turn something on, are off, and are on in README or title."""
     title = _title(tree)
-    readme = (tree.text("README.md") or "")[:_CHARACTERS]
+    readme = beginning(tree, "README.md", _CHARACTERS)
     set_by_command = program.launch.environment
-    found = {name for unit in program.units for name in _OFF.findall(unit.text)}
     return frozenset(
         name
-        for name in found
+        for name in _off(program)
         if name not in set_by_command and (f"{name}=1" in readme or _named(name, title))
     )
+
+
+@lru_cache(maxsize=2)
+def _off(program: Program) -> frozenset[str]:
+    """The environment variables of a program whose default is off."""
+    found = {
+        setting.variable for setting in program.settings.values() if setting.value in (False, "0")
+    }
+    for unit in program.units:
+        for asked in _ASKED.split(unit.text)[1:]:
+            off = _OFF.match(asked)
+            if off is not None:
+                found.add(off.group(1))
+    return frozenset(found - {""})
 
 
 def _named(variable: str, title: str) -> bool:
@@ -64,7 +80,7 @@ def _named(variable: str, title: str) -> bool:
 
 def _title(tree: Tree) -> str:
     """The first heading of the README and the names in submission.json, letters and digits only."""
-    readme = (tree.text("README.md") or "")[:_CHARACTERS].lstrip()
+    readme = beginning(tree, "README.md", _CHARACTERS).lstrip()
     parts = [readme.partition("\n")[0][:400]]
-    parts += _NAMES.findall((tree.text("submission.json") or "")[:_CHARACTERS])
+    parts += _NAMES.findall(beginning(tree, "submission.json", _CHARACTERS))
     return _LETTERS.sub("", " ".join(parts).lower())

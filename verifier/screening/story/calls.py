@@ -32,6 +32,7 @@ from verifier.screening.story.value import (
 )
 from verifier.screening.story.vocabulary import (
     ALWAYS_DEPTH,
+    SAYING,
     SHORT_LINES,
     SIZES,
     TELLING,
@@ -52,7 +53,7 @@ def attribute(world: World, base: Value, node: ast.Attribute) -> Value:
     if isinstance(constant, Kind):
         found = constant.find(name)
         return NOTHING if found is None else _of_class(found, base)
-    for thing in world.each(things):
+    for thing in world.each(things) if things else ():
         if name in thing.members:
             marks, things, constant = thing.members[name]
             known = marks or things or constant is not UNKNOWN
@@ -241,17 +242,34 @@ def _with_owner(world: World, result: Value, owner: Value | None) -> Value:
 
 
 def _dull(world: World, routine: Routine) -> bool:
-    """Whether a long function says nothing that following it could tell."""
+    """Whether a function only says something, or is long and tells nothing."""
     node = routine.node
     if isinstance(node, ast.Lambda) or node.name in ("__init__", "__post_init__"):
         return False
-    end = node.end_lineno or node.lineno
-    if end - node.lineno <= SHORT_LINES or world.depth < ALWAYS_DEPTH:
+    if world.depth == 0:
         return False
     known = world.dull.get(id(node))
+    long = (node.end_lineno or node.lineno) - node.lineno > SHORT_LINES
     if known is None:
-        known = world.dull[id(node)] = not TELLING.search(world.text(node))
-    return known
+        dull = not TELLING.search(world.text(routine.place, node)) if long else _only_says(node)
+        known = world.dull[id(node)] = dull
+    return known and not (long and world.depth < ALWAYS_DEPTH)
+
+
+def _only_says(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether a short function prints and writes what it is given, and no more."""
+    return not any(_does(inner) for inner in ast.walk(node))
+
+
+def _does(node: ast.AST) -> bool:
+    match node:
+        case ast.Call(func=ast.Name(id=name)) | ast.Call(func=ast.Attribute(attr=name)):
+            return name not in SAYING
+        case ast.Return(value=value) | ast.Yield(value=value):
+            return value is not None
+        case ast.Attribute(ctx=ast.Store()):
+            return True
+    return isinstance(node, ast.Call | ast.AugAssign | ast.For | ast.While)
 
 
 def _bind_parameters(

@@ -26,6 +26,7 @@ from verifier.screening.story.traces import bits
 from verifier.screening.story.value import Frame
 from verifier.screening.story.world import World
 from verifier.source.program import Program
+from verifier.source.unit import Unit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,14 +57,13 @@ class Story:
 def read_story(program: Program, on: frozenset[str] = frozenset()) -> Story:
     """The story of a program, with the settings `on` taken as on. Kept for who asks again."""
     functions = {id(each.node): each for each in program.functions}
-    entry = program.entry
-    frame = Frame({"__name__": (0, 0, "__main__"), "__file__": (0, 0, entry.path)})
-    top = program.function("<module>") if entry.tree is None else functions[id(entry.tree)]
-    if top is None or entry.tree is None:
+    # What is unpacked and run may have another name than the script that unpacks it.
+    mains = [unit for unit in program.units if unit.main and unit.tree is not None]
+    if not mains:
         return Story(program, None, False)
     world = World(
-        frame=frame,
-        place=top,
+        frame=_module(mains[0]),
+        place=functions[id(mains[0].tree)],
         program=program,
         evaluate=evaluate,
         execute=execute,
@@ -72,11 +72,18 @@ def read_story(program: Program, on: frozenset[str] = frozenset()) -> Story:
     )
     world.functions, world.on = functions, on
     for unit in program.units:
-        if unit is not entry and unit.path.endswith(".py"):
+        if unit is not program.entry and unit.path.endswith(".py"):
             world.modules.setdefault(unit.path[:-3].replace("/", "."), unit)
             world.modules.setdefault(unit.path.rpartition("/")[2][:-3], unit)
-    execute(world, entry.tree.body)
+    for unit in mains:
+        if unit.tree is not None:
+            world.frame, world.place = _module(unit), functions[id(unit.tree)]
+            execute(world, unit.tree.body)
     return Story(program, world, world.left > 0)
+
+
+def _module(unit: Unit) -> Frame:
+    return Frame({"__name__": (0, 0, "__main__"), "__file__": (0, 0, unit.path)})
 
 
 __all__ = [

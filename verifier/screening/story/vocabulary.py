@@ -108,6 +108,11 @@ TELLING: Final = re.compile(
     r"|bpb|nll|\.save\(|loss"
 )
 """What a long function must mention to be followed."""
+SAYING: Final = _words(
+    "print log info write flush open str format join len int float round strftime isoformat now"
+    " getLogger is_initialized get_rank"
+)
+"""A function that calls nothing else and returns nothing only says something."""
 SHORT_LINES: Final = 40
 ALWAYS_DEPTH: Final = 3
 """Calls from the top level that are followed whatever they mention."""

@@ -69,9 +69,11 @@ class World(Traces):
         value = self.frame.find(name)
         return (0, 0, Outside(f"builtins.{name}")) if value is None else value
 
-    def text(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> str:
+    def text(
+        self, place: Function, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+    ) -> str:
         """The lines of a function."""
-        return "\n".join(self.place.unit.rows()[node.lineno - 1 : node.end_lineno])
+        return "\n".join(place.unit.rows()[node.lineno - 1 : node.end_lineno])
 
     def enter(
         self, routine: Routine, arguments: list[Value], keywords: dict[str, Value], node: ast.AST
