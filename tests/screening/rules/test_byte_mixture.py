@@ -54,6 +54,9 @@ def said(share: str, uniform: str = "1.0 / 256.0", **others: str) -> dict[str, C
         "share = math.exp(-loss / size)",
         "share = math.exp(-loss) ** (1.0 / size)",
         "each = -loss / (size); share = math.exp(each)",
+        "share = math.exp(-loss / max(size, 1))",
+        "room = size + 1; share = math.exp(-loss / room)",
+        "sizes = np.zeros(9); sizes[0] = size; share = math.exp(-loss / sizes[0])",
     ],
 )
 def test_a_token_shared_out_over_its_bytes_is_a_violation(share: str) -> None:
@@ -78,6 +81,39 @@ def test_means_over_bytes_and_mappings_are_no_shares() -> None:
     share = "row = {}; kinds = len(row); row.get(1, 0); share = math.exp(-loss)"
     share += "; doubt = row.get(2, 0) / kinds"
     assert said(share) == {}
+
+
+def test_totals_divided_by_lengths_are_means() -> None:
+    """Near miss: a sum, a number, a length that is a total."""
+    for share in (
+        "share = total / size",
+        "share = 3.0 / size",
+        "share = sum([loss]) / size",
+        "share = -total / max(size, 1)",
+        "byte_count = size; share = math.exp(-loss / byte_count)",
+    ):
+        assert said(share) == {}, share
+
+
+def test_a_uniform_byte_without_counts_is_left_alone() -> None:
+    """Near miss: a model of bytes that is no table of counts."""
+    text = SCRIPT.replace("self.after.get(bytes(history[-3:]))", "self.net(history)")
+    text = text.replace("(row.get(byte, 0) + 0.1) / (sum(row.values()) + 25.6)", "row[byte]")
+    text = text.replace("SHARE", "share = math.exp(-loss / size)").replace("UNIFORM", "1.0 / 256.0")
+    assert told(remarks(byte_mixture, text)) == {}
+
+
+def test_a_log_about_the_model_shows_that_it_ran() -> None:
+    """Red: only what names the model counts; near miss: a print about something else."""
+    share = 'print(f"suffixes so far: {spelt}"); share = math.exp(-loss / size)'
+    text = SCRIPT.replace("SHARE", share).replace("UNIFORM", "1.0 / 256.0")
+    text = text.replace('"USE", "1"', '"USE", "0"')
+    ran = remarks(byte_mixture, text, train__log="suffixes so far: 12\n")
+    assert told(ran) == {"token-spread-over-bytes": Confidence.VIOLATION}
+    assert ran[0].locations[0].path == "train.log"
+    text = text.replace("suffixes so far", "bytes are coming")
+    other = remarks(byte_mixture, text, train__log="bytes are coming: 12\n")
+    assert told(other) == {"token-spread-over-bytes": Confidence.NOTE}
 
 
 def test_a_model_without_a_uniform_byte_is_left_alone() -> None:
@@ -113,6 +149,9 @@ def test_the_same_in_c_is_a_violation_where_it_is_compiled() -> None:
     found = remarks(byte_mixture, text, score__c=leak)
     assert told(found) == {"token-spread-over-bytes": Confidence.VIOLATION}
     assert found[0].locations[0].text == "double share = -nll[i] / (double)size;"
+    for old, new in (("256.0", "1024.0"), ("lens[target[i]] + 0", "9"), ("log(", "lag(")):
+        assert old in leak
+        assert told(remarks(byte_mixture, text, score__c=leak.replace(old, new))) == {}
     honest = NATIVE.replace("SHARE", "-nll[i]")
     assert told(remarks(byte_mixture, text, score__c=honest)) == {}
     assert told(remarks(byte_mixture, "print(1)\n", score__c=leak)) == {

@@ -98,6 +98,24 @@ def test_byte_fallback_measured_by_its_name_asks_for_a_person(measure: str) -> N
     assert said(measure, "pass", "pass") == {"bytes-fallback-spelled": Confidence.REVIEW}
 
 
+def test_a_table_that_nothing_makes_or_that_flags_no_space_is_left_alone() -> None:
+    """Near miss: the function is never called; no table says which pieces begin with a space."""
+    unused = text(BAKED).replace("lengths(sp, 1024)", "(x, x, x)")
+    assert told(remarks(byte_tables, unused)) == {}
+    flagless = BAKED.replace("opens[i] = True", "pass")
+    assert said(flagless) == {}
+    assert said(BAKED.replace(") + 1", ") + 2")) == {}
+
+
+def test_pieces_encoded_beforehand_are_measured_too() -> None:
+    """Red: the bytes have a name; near miss: a length of what was never encoded."""
+    beforehand = """raw = piece.replace("▁", " ").encode()
+        opens[i] = True
+        long[i] = len(raw)"""
+    assert said(beforehand) == {"bytes-space-twice": Confidence.VIOLATION}
+    assert said(beforehand.replace("len(raw)", "len(sp)")) == {}
+
+
 def test_a_marker_that_is_measured_asks_for_a_person() -> None:
     """Red: three bytes for each leading space; near miss: a length of something else."""
     kept = 'long[i] = len(piece.encode("utf-8"))'

@@ -62,3 +62,36 @@ def test_a_total_in_the_logs_counts_where_the_claims_have_none() -> None:
     files = {"submission__json": "{", "train__log": log}
     ((found, words),) = said(0, **files)
     assert (found, "15,999,500 claimed" in words) == (Confidence.REVIEW, True)
+
+
+@pytest.mark.parametrize(
+    ("claims", "asks"),
+    [
+        ('{"artifact_bytes_max": 15999000}', True),
+        ('{"submission_size": 15999000.0}', True),
+        ('{"bytes_total": 15000000, "artifact_bytes": 15999000}', True),
+        ('{"bytes_free": 15999000}', False),
+        ('{"total_steps": 15999000}', False),
+        ('{"bytes_total": "15999000"}', False),
+        ('{"bytes_total": 99999999999}', False),
+        ("[15999000]", False),
+    ],
+)
+def test_a_total_is_known_by_its_key(claims: str, asks: bool) -> None:
+    """Whole submissions and artifacts, in bytes; the largest counts."""
+    ((found, _),) = said(0, submission__json=claims)
+    assert (found is Confidence.REVIEW) is asks
+
+
+def test_a_log_is_asked_only_for_totals_that_can_be() -> None:
+    """Near miss: a total in another file, and one that no submission has."""
+    total = "Total submission size: 15999500 bytes\n"
+    ((found, words),) = said(0, submission__json="{}", notes__md=total)
+    assert (found, "claimed" in words) == (Confidence.NOTE, False)
+    ((_, words),) = said(0, submission__json="{}", train__log="Total size: 99999999 bytes\n")
+    assert "claimed" not in words
+
+
+def test_a_native_source_that_the_script_does_not_name_is_left_alone() -> None:
+    """Near miss: it lies beside the script, as notes do that the script names."""
+    assert said(15_999_999, "print('notes.txt')\n", fast__c="int x;\n", notes__txt="x\n") == []

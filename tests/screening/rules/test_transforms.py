@@ -42,6 +42,20 @@ def test_a_gate_across_the_start_of_a_document_is_a_note() -> None:
     assert told(remarks(transforms, smear(masked))) == {}
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("g = torch.sigmoid(self.how)", "g = self.how"),
+        ("torch.cat([torch.zeros_like(x[:, :1]), x[:, :-1]], dim=1)", "x[:, :-1]"),
+        ("print(Smear(8)(torch.zeros(1, 4, 8), torch.zeros(1, 4)))", "print(8)"),
+    ],
+)
+def test_no_gate_no_shifted_copy_or_no_use_is_left_alone(old: str, new: str) -> None:
+    """Near miss: each of the three parts is needed."""
+    assert old in SMEAR
+    assert told(remarks(transforms, smear("pass").replace(old, new))) == {}
+
+
 def test_a_shift_without_a_gate_is_left_alone() -> None:
     """Near miss: the targets of a language model are a shift too."""
     plain = "import torch\nx = torch.zeros(2, 9)\ny = torch.cat([x[:, :1], x[:, :-1]])\n"
@@ -62,6 +76,16 @@ def test_text_lower_cased_before_it_is_tokenised_asks_for_a_person(line: str, as
     """Red: in any script of the submission; near miss: another normalisation, another use."""
     found = told(remarks(transforms, "print(1)\n", prepare__py=PREPARE.replace("LINE", line)))
     assert found == ({"tokens-casefolded": Confidence.REVIEW} if asks else {})
+
+
+def test_only_scripts_lower_case_a_text() -> None:
+    """Near miss: the same line in a README; red: casefold instead of lower."""
+    line = "sp.encode(text.lower())\n"
+    assert told(remarks(transforms, "print(1)\n", README__md=line)) == {}
+    folded = {"prepare__py": PREPARE.replace("LINE", "sp.encode(text.casefold())")}
+    assert told(remarks(transforms, "print(1)\n", **folded)) == {
+        "tokens-casefolded": Confidence.REVIEW
+    }
 
 
 def test_data_that_is_called_case_folded_asks_for_a_person() -> None:

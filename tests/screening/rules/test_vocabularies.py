@@ -74,3 +74,44 @@ def test_bytes_read_from_a_file_of_the_submission_ask_for_a_person() -> None:
     assert told(remarks(vocabularies, loaded)) == {"bytes-from-file": Confidence.NOTE}
     weights = LOADED.replace("KEY", "weights")
     assert told(remarks(vocabularies, weights, README__md=readme)) == {}
+
+
+@pytest.mark.parametrize(
+    ("files", "settings"),
+    [({"words.meta.npz": b""}, ""), ({}, 'class Settings:\n    meta = "words.npz"\n')],
+)
+def test_a_table_among_the_files_or_settings_is_the_submissions_own(
+    files: dict[str, bytes], settings: str
+) -> None:
+    """Red: it lies in the folder, or a setting names it."""
+    loaded = settings + LOADED.replace("KEY", "base_bytes")
+    program = read_program(Tree(files={"train_gpt.py": loaded.encode()} | files))
+    assert program is not None
+    tree = Tree(files={"train_gpt.py": loaded.encode()} | files)
+    assert told(list(vocabularies.check(program, tree))) == {"bytes-from-file": Confidence.REVIEW}
+
+
+def test_a_table_that_nothing_reads_is_a_note() -> None:
+    """Near miss: the function is never called; nothing at all: the key of something else."""
+    unused = LOADED.replace("KEY", "base_bytes").replace('print(tables("words.meta.npz"))', "")
+    assert told(remarks(vocabularies, unused, README__md="`words.vocab`")) == {
+        "bytes-from-file": Confidence.NOTE
+    }
+    other = LOADED.replace('data["KEY"]', 'seen["base_bytes"]')
+    assert told(remarks(vocabularies, other, README__md="`words.vocab`")) == {}
+    assigned = LOADED.replace(
+        "with np.load(path) as data:", "if True:\n        data = torch.load(path)"
+    )
+    assert told(
+        remarks(vocabularies, assigned.replace("KEY", "byte_len"), README__md="x.vocab")
+    ) == {"bytes-from-file": Confidence.REVIEW}
+
+
+def test_other_settings_and_other_tokenizers_are_asked_nothing() -> None:
+    """Near miss: a path that is no tokenizer, a tokenizer that is no SentencePiece model."""
+    other = byte_table().replace("tokenizer_path", "weights_path")
+    assert told(remarks(vocabularies, other.replace("fineweb_1024_bpe", "own"))) == {}
+    text = byte_table().replace("fineweb_1024_bpe.model", "own.vocab")
+    assert told(remarks(vocabularies, text)) == {}
+    number = byte_table().replace('"./data/tokenizers/fineweb_1024_bpe.model"', "7")
+    assert told(remarks(vocabularies, number)) == {}

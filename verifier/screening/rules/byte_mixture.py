@@ -187,10 +187,8 @@ def _by_length(node: ast.BinOp, lengths: set[str]) -> bool:
     match node:
         case ast.BinOp(op=ast.Pow(), right=ast.BinOp(op=ast.Div(), right=divisor)):
             return bool(_names(divisor) & lengths)
-        case ast.BinOp(op=ast.Div(), left=left, right=ast.Name(id=divisor)):
-            return divisor in lengths and not _totals(left)
-        case ast.BinOp(op=ast.Div(), left=left, right=ast.Call() as divisor):
-            return bool(_names(divisor) & lengths) and not _totals(left)
+        case ast.BinOp(op=ast.Div(), left=left, right=ast.Name() | ast.Subscript() | ast.Call()):
+            return bool(_names(node.right) & lengths) and not _totals(left)
         case _:
             return False
 

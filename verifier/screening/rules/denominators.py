@@ -93,9 +93,7 @@ def _per_token(program: Program, function: Function, node: ast.BinOp) -> bool:
 
 
 def _plausible(value: float) -> bool:
-    """Bytes per token, or tokens per byte; log(2) itself and its inverse are neither."""
-    if abs(value - 0.693147) < 0.001 or abs(value - 1.442695) < 0.001:
-        return False
+    """Bytes per token, or tokens per byte; log(2) and its inverse lie between."""
     return 1.5 <= value <= 8.0 or 0.125 <= value <= 0.667
 
 
