@@ -76,6 +76,67 @@ def test_a_hint_under_the_class_of_its_own_token_is_a_violation() -> None:
     assert said(inline) == {"target-gate": Confidence.VIOLATION}
 
 
+SKIP = """
+            if opens[token]:
+                last = token
+                continue
+            best[i] = self.top[last]
+            sure[i] = 0.9
+"""
+LENGTH = """
+            size = opens[token] + 1
+            if size > 3:
+                best[i] = self.top[last]
+                sure[i] = 0.9
+"""
+ELEMENT = """
+            again = int(stream[i])
+            if opens[again]:
+                best[i] = self.top[last]
+                sure[i] = 0.9
+"""
+
+
+@pytest.mark.parametrize("leak", [SKIP, LENGTH, ELEMENT])
+def test_how_the_class_is_asked_does_not_matter(leak: str) -> None:
+    """Red: the position is skipped, a length is compared, the token is taken by its index."""
+    assert said(leak) == {"target-gate": Confidence.VIOLATION}
+    counted = textwrap.dedent(SCRIPT).replace("            HINT\n", leak.lstrip("\n"))
+    counted = counted.replace("for i, raw in enumerate(stream):", "for i in range(len(stream)):")
+    counted = counted.replace("int(raw)", "int(stream[i])")
+    assert told(remarks(gate, counted)) == {"target-gate": Confidence.VIOLATION}
+
+
+MARKS = """
+            if opens[token]:
+                best[i] = 1
+"""
+ELSEWHERE = """
+            if opens[token]:
+                best[last] = self.top[last]
+                self.top[i] = last
+"""
+
+
+@pytest.mark.parametrize("honest", [MARKS, ELSEWHERE])
+def test_marks_and_what_is_kept_are_no_hints(honest: str) -> None:
+    """Near miss: constants are written, or another position, or what is not given back."""
+    assert said(honest) == {}
+
+
+def test_hints_that_nothing_compares_ask_for_a_person_and_unused_ones_are_left_alone() -> None:
+    """Near miss: there is no threshold; the loop is in a function that nothing calls."""
+    text = textwrap.dedent(SCRIPT).replace("            HINT\n", LEAK.lstrip("\n"))
+    open_ = text.replace("sure >= np.float32(args.least)", "sure")
+    assert told(remarks(gate, open_)) == {"target-gate": Confidence.REVIEW}
+    unknown = text.replace("np.float32(args.least)", "sure.mean()")
+    assert told(remarks(gate, unknown)) == {"target-gate": Confidence.VIOLATION}
+    unused = text.replace("words.hints(stream, opens)", "(stream, stream)")
+    assert told(remarks(gate, unused)) == {}
+    alone = text.replace("return best, sure", "return 1, 2")
+    assert told(remarks(gate, alone)) == {}
+
+
 @pytest.mark.parametrize("honest", [PREFIX, OPEN])
 def test_a_hint_under_the_class_of_the_token_before_is_left_alone(honest: str) -> None:
     """Near miss: the prefix decides, or the class is looked up once the hint is written."""

@@ -162,18 +162,19 @@ def _gated_statement(program: Program, function: Function, loop: ast.For) -> Ite
     if not counter:
         return
     classes: set[str] = set()
-    for statement in loop.body:
+    for number, statement in enumerate(loop.body):
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
             name = statement.targets[0].id
             if _looks_up(statement.value, tokens) or names_in(statement.value) & classes:
-                if not isinstance(statement.value, ast.BinOp):  # its bytes or count is no class
-                    classes.add(name)
+                classes.add(name)
             elif _is_element(statement.value, counter) or _same(statement.value, tokens):
                 tokens.add(name)
         elif isinstance(statement, ast.If) and (
             names_in(statement.test) & classes or _looks_up(statement.test, tokens)
         ):
-            outputs = _written(statement, counter) & returned_names(function)
+            skips = any(isinstance(each, ast.Continue) for each in ast.walk(statement))
+            gated = [statement, *(loop.body[number + 1 :] if skips else [])]
+            outputs = _written(gated, counter) & returned_names(function)
             if outputs and program.live(function, statement):
                 place = at(program, function, statement)
                 yield Gate(function, outputs, place)
@@ -227,10 +228,10 @@ def _looks_up(node: ast.expr, tokens: set[str]) -> bool:
     )
 
 
-def _written(statement: ast.If, counter: str) -> frozenset[str]:
+def _written(statements: list[ast.stmt], counter: str) -> frozenset[str]:
     """The arrays whose element of the counter is written; none where it is constants only."""
     written: dict[str, bool] = {}
-    for each in ast.walk(statement):
+    for each in (node for statement in statements for node in ast.walk(statement)):
         match each:
             case ast.Assign(targets=[ast.Subscript(slice=ast.Name(id=name)) as target]):
                 if name == counter:
