@@ -21,7 +21,7 @@ from verifier.screening.dataflow.value import (
 )
 from verifier.screening.dataflow.words import MODULES
 
-EXPRESSIONS = 30_000
+EXPRESSIONS = 20_000
 
 
 class Spent(Exception):

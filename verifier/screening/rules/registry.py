@@ -20,6 +20,7 @@ from verifier.screening.rules import (
     extra_source,
     gate,
     held_out_data,
+    native_counts,
     ngram,
     optimising,
     passes,
@@ -50,6 +51,7 @@ LEARNING: tuple[Family, ...] = (
 # Mixtures, bytes and sizes. (owner: ngram)
 MIXING: tuple[Family, ...] = (
     ngram,
+    native_counts,
     gate,
     byte_mixture,
     byte_tables,
