@@ -52,6 +52,7 @@ SEEDS: Mapping[str, tuple[bytes, ...]] = {
     "parse": (_SOURCE, b"x = f'{d['a']}'\n", b"def f[T](x):\n  return f'''{\nx}'''\n"),
     "script": (_SOURCE, packed(TRAINER).encode(), b"exec(open('other.py').read())\n"),
     "grammar": tuple(random.Random(seed).randbytes(400) for seed in range(20)),
+    "rules": tuple(random.Random(seed).randbytes(400) for seed in range(20)),
     "launch": (_README, _CLAIMS, _LOG, b"command: [python, train_gpt.py]\nenvironment: {A: 1}\n"),
     "minify": (_SOURCE, b"x = '''a\n  b'''  # why\n\n"),
     "claims": (_CLAIMS,),

@@ -10,7 +10,10 @@ import ast
 from collections.abc import Callable, Mapping
 
 from tests.fuzz.grammar import written
+from tests.screening.rules.scripts import PARTS
+from verifier.screening import Confidence
 from verifier.screening.claimed import read_claimed
+from verifier.screening.rules import registry
 from verifier.source import UNKNOWN, Program, Tree, find_launches, read_closure, read_program
 from verifier.source.bodies import bodies
 from verifier.source.decoding import DECODERS, OUTPUT_BYTES, Refused
@@ -21,6 +24,7 @@ from verifier.source.printed import printed_settings
 
 _DECODERS = sorted(DECODERS)
 _NODES = 3_000
+_STRENGTH = (Confidence.NOTE, Confidence.REVIEW, Confidence.VIOLATION)
 
 
 def unpack(data: bytes) -> None:
@@ -59,6 +63,19 @@ def script(data: bytes) -> None:
 def grammar(data: bytes) -> None:
     """The same for scripts that parse, which `data` chooses."""
     script(written(data).encode())
+
+
+def rules(data: bytes) -> None:
+    """Every rule of source reads a script that parses, and says no more than it may."""
+    text = f"{PARTS}\n{written(data)}\nmain()\n"
+    tree = Tree(files={"train_gpt.py": text.encode(), "README.md": data})
+    program = read_program(tree)
+    assert program is not None
+    for family in registry.FAMILIES:
+        known = {rule.id: rule for rule in family.RULES}
+        for remark in family.check(program, tree):
+            assert _STRENGTH.index(remark.confidence) <= _STRENGTH.index(known[remark.rule].at_most)
+            assert all(place.line >= 0 and len(place.text) <= 200 for place in remark.locations)
 
 
 def launch(data: bytes) -> None:
@@ -115,6 +132,7 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "parse": parse_text,
     "script": script,
     "grammar": grammar,
+    "rules": rules,
     "launch": launch,
     "minify": minify,
     "claims": claims,
