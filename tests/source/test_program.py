@@ -248,7 +248,7 @@ def test_models_are_followed_through_wrappers_parameters_and_attributes() -> Non
 
 def test_folding_ends_whatever_is_folded() -> None:
     """Promise: constants that would grow without end cost a bounded time."""
-    chains = "x" + ".a()" * 90
+    chains = "x" + ".a()" * 40
     nested = "[1"
     for letter in "abcdef":
         nested = f"[{nested} for {letter} in range(900)"

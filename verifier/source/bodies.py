@@ -230,11 +230,20 @@ class _Walk:
             self._expression(function.value)
         elif type(function) is not ast.Name:
             self._expression(function)
+        elif function.id == "getattr":
+            self._getattr(node)
         for argument in node.args:
             self._expression(argument)
         for keyword in node.keywords:
             self._expression(keyword.value)
         self._take(node)
+
+    def _getattr(self, node: ast.Call) -> None:
+        """getattr(x, "y") is x.y."""
+        match node.args:
+            case [base, ast.Constant(value=str() as attr), *_]:
+                made = ast.copy_location(ast.Attribute(base, attr, ast.Load()), node)
+                self._steps.append(Mention(made))
 
     def _name(self, node: ast.Name) -> None:
         if type(node.ctx) is ast.Load:

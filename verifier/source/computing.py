@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 
-from verifier.source.values import CHARACTERS, UNKNOWN
+from verifier.source.values import CHARACTERS, UNKNOWN, Unknown
 
 _EXPONENT = 256
 
@@ -32,6 +32,19 @@ _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.BitOr: operator.or_,
     ast.BitXor: operator.xor,
 }
+
+
+def _identical(left: Any, right: Any) -> bool | Unknown:
+    """`is`: certain for what there is one of, and for what differs."""
+    if left is None or right is None or isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    return UNKNOWN if same(left, right) else False
+
+
+def _opposite(value: bool | Unknown) -> bool | Unknown:
+    return value if value is UNKNOWN else not value
+
+
 COMPARED: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
@@ -39,8 +52,8 @@ COMPARED: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.LtE: operator.le,
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
-    ast.Is: same,
-    ast.IsNot: lambda left, right: not same(left, right),
+    ast.Is: _identical,
+    ast.IsNot: lambda left, right: _opposite(_identical(left, right)),
     ast.In: lambda left, right: left in right,
     ast.NotIn: lambda left, right: left not in right,
 }

@@ -28,7 +28,7 @@ from verifier.source.values import (
     pure_kind,
 )
 
-DEPTH = 100
+DEPTH = 60
 _ITEMS = 1000
 _WRONG = (
     TypeError,
@@ -43,12 +43,12 @@ _WRONG = (
 
 def fold(node: ast.expr | None, scope: Scope) -> object:
     """The value of `node`, or UNKNOWN. Never raises."""
-    return _Folder(scope, 0).value(node)
+    return _Folder(scope).value(node)
 
 
 def truth(node: ast.expr | None, scope: Scope) -> bool | Unknown:
     """Whether `node` is true. Knows that `x and False` is not, whatever `x` is."""
-    return _Folder(scope, 0).truth(node)
+    return _Folder(scope).truth(node)
 
 
 class _Bound:
@@ -64,10 +64,9 @@ class _Bound:
 
 
 class _Folder:
-    def __init__(self, scope: Scope, depth: int) -> None:
+    def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self._budget = scope.budget
-        self._depth = depth
 
     def value(self, node: ast.expr | None) -> object:
         kind = type(node)
@@ -76,16 +75,17 @@ class _Folder:
         if kind is ast.Name:
             return self._scope.name(node.id)  # type: ignore[union-attr]
         fold_it = _FOLDS.get(kind)
-        if fold_it is None or self._depth > DEPTH or self._budget.left <= 0:
+        budget = self._budget
+        if fold_it is None or budget.deep > DEPTH or budget.left <= 0:
             return UNKNOWN
-        self._budget.left -= 1
-        self._depth += 1
+        budget.left -= 1
+        budget.deep += 1
         try:
             return fold_it(self, node)
         except _WRONG:
             return UNKNOWN
         finally:
-            self._depth -= 1
+            budget.deep -= 1
 
     def truth(self, node: ast.expr | None) -> bool | Unknown:
         match node:
@@ -250,7 +250,7 @@ class _Folder:
             return UNKNOWN
         made: list[object] = []
         for item in over:
-            inner = _Folder(_Bound(self._scope, generator.target.id, item), self._depth)
+            inner = _Folder(_Bound(self._scope, generator.target.id, item))
             kept = [inner.truth(test) for test in generator.ifs]
             if UNKNOWN in kept:
                 return UNKNOWN

@@ -60,10 +60,12 @@ class Index:
         self.methods: dict[str, list[Function]] = {}
         self.classes: dict[str, list[Klass]] = {}
         self._klass_of: dict[int, Klass] = {}
-        self._named: dict[tuple[int, str], Function] = {}
+        self._named: dict[tuple[int, str], list[Function]] = {}
         self._bound: dict[int, dict[str, list[ast.expr]]] = {}
         self.sites: dict[Function, dict[int, tuple[ast.Call, Function]]] = {}
         """The live calls of each function, and where they stand."""
+        self.flooded: set[str] = set()
+        """Names of methods that are called, of which there are too many to say which is meant."""
         self.asked: set[Function] = set()
         """Functions about whose parameters something was asked."""
         self._passed: dict[tuple[int, int], dict[str, ast.expr] | None] = {}
@@ -80,7 +82,7 @@ class Index:
         self.all.append(function)
         self.by_body[id(body)] = function
         self.by_node[id(body.node)] = function
-        self._named[id(unit), body.name] = function
+        self._named.setdefault((id(unit), body.name), []).append(function)
         self._names.add(body.name.rpartition(".")[2])
         if body.owner is not None:
             klass = self._klass(unit, body.owner)
@@ -114,7 +116,7 @@ class Index:
 
     def module(self, unit: Unit) -> Function | None:
         """The top level of a unit, None where it did not parse."""
-        return self._named.get((id(unit), "<module>"))
+        return next(iter(self._named.get((id(unit), "<module>"), ())), None)
 
 
 def last_name(node: ast.expr) -> str:

@@ -17,6 +17,8 @@ from verifier.source.values import Imported, words
 
 _GIVEN = 6
 """Different values of one name that are looked at; more of them say nothing more."""
+_NAMESAKES = 24
+"""Of more methods of one name than these a call means none in particular, so all are reached."""
 _CALLED_BY_TORCH = frozenset(["forward", "backward", "setup_context", "jvp", "vmap"])
 _WRAPPERS = words(
     "compile partial DDP DistributedDataParallel no_grad inference_mode jit script checkpoint "
@@ -108,6 +110,11 @@ class Meanings(Index):
                 yield from self._meant(node.orelse, at, seen)
             case ast.Call() if last_name(node.func) in _WRAPPERS and node.args:
                 yield from self._meant(node.args[0], at, seen)
+            case ast.Call(
+                func=ast.Name(id="getattr"), args=[base, ast.Constant(value=str() as attr), *_]
+            ):
+                named = ast.Attribute(base, attr, ast.Load())
+                yield from self._attribute(named, at, seen)
 
     def _instance(self, node: ast.expr, at: Function, seen: set[int]) -> Iterator[Klass]:
         if id(node) in seen:
@@ -187,8 +194,8 @@ class Meanings(Index):
         body: Body | None = at.body
         while body is not None:
             prefix = "" if body.outer is None else f"{body.name}."
-            if (found := self._named.get((id(at.unit), prefix + name))) is not None:
-                yield found
+            if found := self._named.get((id(at.unit), prefix + name)):
+                yield from found
                 return
             if body.outer is not None and (dotted := self.imported(body).get(name)):
                 yield from self._imported_name(Imported(dotted), name)
@@ -242,8 +249,8 @@ class Meanings(Index):
 
     def _in(self, units: Iterable[Unit], name: str) -> list[Function | Klass]:
         for unit in units:
-            if (found := self._named.get((id(unit), name))) is not None:
-                return [found]
+            if found := self._named.get((id(unit), name)):
+                return list(found)
             if local := [each for each in self.classes.get(name, ()) if each.unit is unit]:
                 return list(local)
         return []
@@ -271,7 +278,12 @@ class Meanings(Index):
             *self._instance(base, at, {*seen} - {id(base)}),
         ]
         named = [each for each in (self.method(klass, node.attr) for klass in klasses) if each]
-        yield from named or self.methods[node.attr]
+        if named:
+            yield from named
+        elif len(self.methods[node.attr]) <= _NAMESAKES:
+            yield from self.methods[node.attr]
+        else:
+            self.flooded.add(node.attr)
 
     def method(self, klass: Klass, name: str) -> Function | None:
         """The method `name` of a class or of what it inherits from in this program."""

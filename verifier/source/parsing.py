@@ -18,8 +18,8 @@ import tree_sitter
 from verifier.source.newer import PYTHON, Held, Rewritten, put_back, rewritten
 
 TEXT_BYTES = 2_000_000
-DEPTH = 400
-"""Levels of the concrete syntax; CPython's own parser gives up, or crashes, beyond thousands."""
+DEPTH = 150
+"""Levels of the concrete syntax. People write 45; whoever walks a tree takes four calls a level."""
 
 _FSTRINGS_DEEP = 8
 _COMMENTS = re.compile(rb"(?m)(?:^[ \t]{0,200}#[^\n]*\n(?:[ \t]{0,200}\n)*){40,}")

@@ -99,10 +99,10 @@ class Program:
     def calls(self, function: Function) -> tuple[tuple[ast.Call, Function | None], ...]:
         """The live calls in `function` in source order, each with what it calls.
 
-        None where that is not in the program, or could be several.
+        None where that is not in the program, or could be several. Of several definitions of one
+        name it is the last.
         """
-        state = self._state(function)
-        return tuple((node, found[0] if len(found) == 1 else None) for node, found in state.calls)
+        return tuple((node, _one(found)) for node, found in self._state(function).calls)
 
     def targets(self, function: Function, node: ast.Call) -> tuple[Function, ...]:
         """Everything that a live call in `function` may call."""
@@ -228,6 +228,11 @@ def read_program(tree: Tree, launch: Launch | None = None) -> Program | None:
     return Program(
         gather(tree, launch.script, Environment(known, unknown)), launch, printed_settings(tree)
     )
+
+
+def _one(found: tuple[Function, ...]) -> Function | None:
+    same = len({(each.unit.path, each.unit.layer, each.name) for each in found}) == 1
+    return found[-1] if same else None
 
 
 def _entry_first(gathered: Gathered) -> tuple[Unit, ...]:

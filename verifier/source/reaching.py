@@ -23,6 +23,7 @@ from verifier.source.walking import Bindings, Walk, bound_names, prepared
 
 _STEPS = 2_000_000
 _SITES = 200
+_STORES = 50
 _LOOKS = 3
 _TIMES = 20
 """Each function is looked at again whenever what it is given changes; that often at most."""
@@ -44,6 +45,7 @@ class Reached:
     decided: dict[int, bool] = field(default_factory=dict)
     targets: dict[Function, None] = field(default_factory=dict)
     targets_of: dict[int, tuple[Function, ...]] = field(default_factory=dict)
+    stored: set[int] = field(default_factory=set)
     times: int = 0
     escaped: bool = False
 
@@ -67,7 +69,10 @@ class Reaching:
         self._nested = _nested(functions)
         self._folding: set[int] = set()
         self._scopes: dict[Function, Local] = {}
+        self._flooded: set[str] = set()
         self.epoch = 0
+        self.deep = 0
+        """How many names are being looked up, one for another."""
         self._waiting: dict[Function, None] = {}
         for unit in gathered.units:
             if unit.main and (module := functions.module(unit)) is not None:
@@ -76,6 +81,10 @@ class Reaching:
             function = next(iter(self._waiting))
             del self._waiting[function]
             self._analyse(self.reached[function])
+            for name in functions.flooded - self._flooded:
+                self._flooded.add(name)
+                for method in functions.methods[name]:
+                    self.reach(method)
 
     def reach(self, function: Function) -> None:
         """`function` is called, nobody knows with what."""
@@ -125,7 +134,7 @@ class Reaching:
 
     def _analyse(self, state: Reached) -> None:
         state.times += 1
-        stored = [step for step in state.steps if isinstance(step, Store)]
+        stored = state.stored
         if state.bindings is None:
             self._look_ahead(state)
         before = state.bindings
@@ -136,9 +145,8 @@ class Reaching:
         state.decided, state.steps = walk.decided, walk.steps
         state.calls, state.targets = walk.calls, walk.targets
         state.targets_of = {id(node): found for node, found in walk.calls if found}
-        if before != state.bindings or stored != [
-            step for step in state.steps if isinstance(step, Store)
-        ]:
+        state.stored = {id(step) for step in state.steps if isinstance(step, Store)}
+        if before != state.bindings or stored != state.stored:
             self._changed(state)
 
     def _look_ahead(self, state: Reached) -> None:
@@ -188,11 +196,14 @@ class Reaching:
             return UNKNOWN
         self._askers.setdefault(name, {})[asker] = None
         value = self._settings.get(name, UNKNOWN) if members is None else members.values[name]
-        for function, store in self._stores.get(name, ()):
+        stores = self._stores.get(name, ())
+        if len(stores) > _STORES:
+            return UNKNOWN
+        for function, store in stores:
             state = self.reached.get(function)
             if state is None or _is_self(store.target.value) or id(store) in self._folding:
                 continue
-            if store in state.steps:
+            if id(store) in state.stored:
                 self._folding.add(id(store))
                 other = UNKNOWN if store.value is None else fold(store.value, self.scope(state))
                 self._folding.discard(id(store))
@@ -207,7 +218,10 @@ class Reaching:
             return UNKNOWN
         self._askers.setdefault(name, {})[function] = None
         found: list[object] = []
-        for other, store in self._stores.get(name, ()):
+        stores = self._stores.get(name, ())
+        if len(stores) > _STORES:
+            return UNKNOWN
+        for other, store in stores:
             if other not in self.reached:
                 continue
             ours = _is_self(store.target.value)

@@ -14,6 +14,8 @@ class Budget:
     """How much folding is still done: steps, each an expression or some bytes of a text."""
 
     left: int
+    deep: int = 0
+    """How many expressions are being folded, one for another."""
 
     def spend(self, value: object) -> object:
         """Charge for a value that was made. Returns it."""

@@ -17,6 +17,10 @@ _HOLDERS = words("args h hp hps hparams cfg config conf opt opts flags Hyperpara
 """What scripts call their settings where nothing shows which object it is."""
 
 
+_NAMES_DEEP = 30
+"""A name stands for another, in this function or the caller's: that many times on end at most."""
+
+
 def agree(left: object, right: object) -> bool:
     """Whether two folded values are known and the same, type included."""
     if left is right:
@@ -42,8 +46,14 @@ class Local:
             self._known.clear()
             self._epoch = self._reaching.epoch
         if name not in self._known:
+            if self._reaching.deep > _NAMES_DEEP:
+                return UNKNOWN
             self._known[name] = UNKNOWN
-            value = self._found(name)
+            self._reaching.deep += 1
+            try:
+                value = self._found(name)
+            finally:
+                self._reaching.deep -= 1
             # An empty list is there to be filled.
             filled = not isinstance(value, list | dict | frozenset) or len(value) > 0
             self._known[name] = value if filled else UNKNOWN

@@ -36,15 +36,14 @@ class _Ended(Exception):
 class Trace:
     """One run through statements. `names` is the namespace, changed in place."""
 
-    def __init__(
-        self, world: World, names: dict[str, object], *outer: Mapping[str, object]
-    ) -> None:
+    def __init__(self, world: World, names: dict[str, object], *outer: dict[str, object]) -> None:
         self.world: World = world
         self.budget = world.budget
         self.names = names
         self._outer = outer
         self._why = ""
-        self._deep = 0
+        self.deep = 0
+        """Calls deep: 0 for statements of a module, whose order is certain."""
         self._unsure = 0
         self._left = False
         self.acting: frozenset[int] | None = None
@@ -99,10 +98,10 @@ class Trace:
         self, function: Routine, arguments: list[object], keywords: dict[str, object]
     ) -> object:
         lines = (function.node.end_lineno or 0) - function.node.lineno
-        if self._deep >= _CALLS_DEEP or lines > _ROUTINE_LINES:
+        if self.deep >= _CALLS_DEEP or lines > _ROUTINE_LINES:
             return UNKNOWN
         inner = Trace(self.world, {}, function.names, self.names, *self._outer)
-        inner._deep = self._deep + 1
+        inner.deep = self.deep + 1
         inner.bind(function.node, arguments, keywords)
         if isinstance(function.node, ast.Lambda):
             return fold(function.node.body, inner)
@@ -200,9 +199,18 @@ class Trace:
                     self._put(base, key, value)
 
     def _put(self, values: dict[Any, object], key: object, value: object) -> None:
-        if self._unsure and values.get(key, UNKNOWN) != value:
+        """Change what others see too: certain only at the top level, in the order of its lines."""
+        if (self._unsure or self.deep) and values.get(key, UNKNOWN) != value:
             value = UNKNOWN
         values[key] = value
+
+    def _share(self, node: ast.Global | ast.Nonlocal) -> None:
+        """Names of what is around a function, which it may change at any time."""
+        for name in node.names:
+            for outer in self._outer:
+                if name in outer:
+                    outer[name] = UNKNOWN
+                    break
 
     def _assignment(self, node: ast.Assign | ast.AnnAssign) -> None:
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
@@ -353,4 +361,6 @@ _STATEMENTS: Mapping[type[ast.stmt], Callable[[Trace, Any], None]] = {
     ast.Expr: Trace._expression,
     ast.Return: Trace._return,
     ast.Raise: Trace._raise,
+    ast.Global: Trace._share,
+    ast.Nonlocal: Trace._share,
 }

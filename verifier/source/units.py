@@ -129,7 +129,7 @@ class _Gathering:
         named: dict[str, object],
     ) -> None:
         inner = Trace(self._made.world, {}, unit.names)
-        inner.acting = acting
+        inner.acting, inner.deep = acting, 1
         if not isinstance(body.node, ast.Module):
             inner.bind(body.node, arguments, named)
         self._follow(unit, body, inner, depth)
