@@ -63,7 +63,8 @@ def expressions() -> st.SearchStrategy[str]:
             "in",
         ]
         binary = st.tuples(pair, st.sampled_from([*operators, ">=", "is", "is not", "not in"]))
-        calls = ["int({})", "bool({})", "str({})", "len({})", "({}).upper()", "abs({})", "not ({})"]
+        calls = ["int({})", "bool({})", "str({})", "len({})", "({}).upper()", "abs({})"]
+        calls.append("(not ({}))")
         return st.one_of(
             binary.map(lambda made: f"({made[0][0]} {made[1]} {made[0][1]})"),
             st.tuples(st.sampled_from(calls), inner).map(lambda made: made[0].format(made[1])),
