@@ -256,13 +256,9 @@ class _Walk:
 
     def _conditional(self, node: ast.IfExp) -> None:
         self._expression(node.test)
-        self._steps.append(
-            Branch(
-                node.test,
-                self._inside(self._expression, node.body),
-                self._inside(self._expression, node.orelse),
-            )
-        )
+        body = self._inside(self._expression, node.body)
+        orelse = self._inside(self._expression, node.orelse)
+        self._steps.append(Branch(node.test, body, orelse, inside=node))
 
     def _either(self, node: ast.BoolOp) -> None:
         self._expression(node.values[0])
@@ -274,7 +270,7 @@ class _Walk:
         for left, right in reversed(list(zip(node.values, node.values[1:], strict=False))):
             made = [*self._inside(self._expression, right), *rest]
             yes, no = (made, []) if isinstance(node.op, ast.And) else ([], made)
-            rest = [Branch(left, yes, no)]
+            rest = [Branch(left, yes, no, inside=node)]
         self._steps.extend(rest)
 
     def _formatted(self, node: ast.JoinedStr) -> None:

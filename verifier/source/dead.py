@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
-
-from verifier.source.steps import OPERANDS
+from collections.abc import Iterable, Mapping
 
 _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 
-def dead_nodes(statements: list[ast.stmt], decided: Mapping[int, bool]) -> frozenset[int]:
+def dead_nodes(
+    statements: list[ast.stmt],
+    decided: Mapping[int, bool],
+    cut: Iterable[ast.IfExp | ast.BoolOp],
+) -> frozenset[int]:
     """The ids of the nodes under branches that are ruled out, or after a certain jump.
 
-    `decided` maps the id of a test to its outcome.
+    `decided` maps the id of a test to its outcome; `cut` are the expressions with such a test.
     """
     marking = _Marking(decided)
     marking.block(statements)
+    for node in cut:
+        marking.expression(node)
     return frozenset(marking.dead)
 
 
@@ -28,7 +32,6 @@ class _Marking:
     def block(self, statements: list[ast.stmt]) -> bool:
         """Mark what is dead in a block; whether nothing after the block is reached."""
         for index, statement in enumerate(statements):
-            self._expressions(statement)
             if self._statement(statement):
                 for each in statements[index + 1 :]:
                     self._kill(each)
@@ -68,19 +71,12 @@ class _Marking:
                 ends.append(self.block(block))
         return all(ends) and isinstance(node, ast.If)
 
-    def _expressions(self, statement: ast.stmt) -> None:
-        """Mark in the expressions of one statement, not in the statements inside it."""
-        waiting: list[ast.AST] = [statement]
-        while waiting:
-            node = waiting.pop()
-            match node:
-                case ast.IfExp() if id(node.test) in self._decided:
-                    self._kill(node.orelse if self._decided[id(node.test)] else node.body)
-                case ast.BoolOp() if len(node.values) <= OPERANDS:
-                    self._operands(node)
-            waiting.extend(
-                each for each in ast.iter_child_nodes(node) if not isinstance(each, ast.stmt)
-            )
+    def expression(self, node: ast.IfExp | ast.BoolOp) -> None:
+        """Mark what is dead in an expression that branches."""
+        if isinstance(node, ast.BoolOp):
+            self._operands(node)
+        elif id(node.test) in self._decided:
+            self._kill(node.orelse if self._decided[id(node.test)] else node.body)
 
     def _operands(self, node: ast.BoolOp) -> None:
         """Kill what stands after the operand that decides."""

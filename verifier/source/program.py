@@ -118,7 +118,7 @@ class Program:
             return False
         if function not in self._dead:
             state = self._state(function)
-            self._dead[function] = dead_nodes(function.node.body, state.decided)
+            self._dead[function] = dead_nodes(function.node.body, state.decided, state.cut)
         return id(node) not in self._dead[function]
 
     def value(self, expression: ast.expr, function: Function) -> object | Unknown:

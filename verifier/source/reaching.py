@@ -34,7 +34,8 @@ class Reached:
     """What is known of one function that is reached.
 
     `steps` are the live ones and `calls` the live calls with what they call, in source order;
-    `decided` the tests that are known, by id; `escaped`: it may be called with anything.
+    `decided` the tests that are known, by id, `cut` the expressions among them; `escaped`: it may
+    be called with anything.
     """
 
     function: Function
@@ -43,6 +44,7 @@ class Reached:
     steps: list[Step] = field(default_factory=list)
     calls: list[tuple[ast.Call, tuple[Function, ...]]] = field(default_factory=list)
     decided: dict[int, bool] = field(default_factory=dict)
+    cut: list[ast.IfExp | ast.BoolOp] = field(default_factory=list)
     targets: dict[Function, None] = field(default_factory=dict)
     targets_of: dict[int, tuple[Function, ...]] = field(default_factory=dict)
     stored: set[int] = field(default_factory=set)
@@ -142,7 +144,7 @@ class Reaching:
         walk = Walk(self, state, self.scope(state))
         walk.follow(state.prepared)
         state.bindings = _grown(before, walk.bindings)
-        state.decided, state.steps = walk.decided, walk.steps
+        state.decided, state.cut, state.steps = walk.decided, walk.cut, walk.steps
         state.calls, state.targets = walk.calls, walk.targets
         state.targets_of = {id(node): found for node, found in walk.calls if found}
         state.stored = {id(step) for step in state.steps if isinstance(step, Store)}

@@ -21,6 +21,8 @@ class Branch:
     body: list[Step]
     orelse: list[Step]
     loops: bool = False
+    inside: ast.IfExp | ast.BoolOp | None = None
+    """The expression that branches, None for a statement."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -114,6 +114,7 @@ class Walk:
         self.bindings: Bindings = {}
         self.calls: list[tuple[ast.Call, tuple[Function, ...]]] = []
         self.decided: dict[int, bool] = {}
+        self.cut: list[ast.IfExp | ast.BoolOp] = []
         self.targets: dict[Function, None] = {}
         self.steps: list[Step] = []
 
@@ -153,6 +154,8 @@ class Walk:
             known = truth(step.test, self._scope)
         if known is not UNKNOWN:
             self.decided[id(step.test)] = known
+            if step.inside is not None:
+                self.cut.append(step.inside)
             ended = self.follow(step.body if known else step.orelse)
             return ended and not step.loops
         ended = self.follow(step.body)
