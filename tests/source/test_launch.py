@@ -130,6 +130,22 @@ parser.add_argument("--fast", action="store_true")
     assert values["rank"] not in (0, 1)
 
 
+def test_how_many_processes_nobody_told_is_not_known() -> None:
+    """Promise: a script that refuses eight is not called unreached where nobody named eight."""
+    script = b"""
+import os
+def train(): pass
+if int(os.environ.get("WORLD_SIZE", "1")) != 1:
+    raise ValueError
+train()
+"""
+    told = read_program(Tree(files={"train_gpt.py": script, "README.md": b"torchrun train_gpt.py"}))
+    default = read_program(Tree(files={"train_gpt.py": script}))
+    for program in (told, default):
+        assert program is not None
+        assert "train" in {each.name for each in program.functions if program.reachable(each)}
+
+
 @pytest.mark.parametrize(
     "text",
     [

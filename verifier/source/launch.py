@@ -28,9 +28,10 @@ _COMMANDS = 200
 _GIVEN_TO_EACH = frozenset(
     ["RANK", "LOCAL_RANK", "GROUP_RANK", "ROLE_RANK", "MASTER_ADDR", "MASTER_PORT"]
 )
+_GIVEN_TO_ALL = frozenset(["WORLD_SIZE", "LOCAL_WORLD_SIZE"])
 _PREPARES = re.compile(
-    r"(?:^|[/_])(?:cached_challenge|prepare|download|build|pack|make|calc|test|smoke|plot|analy[sz]e"
-    r"|tokenize|retokenize|setup|golf|compress|decompress)"
+    r"(?:^|/)(?:cached_challenge|prepare|download|build|pack|make|calc|test|smoke|plot|analy[sz]e"
+    r"|tokenize|retokenize|setup|golf|compress|decompress)[^/]*\Z"
 )
 
 
@@ -60,11 +61,9 @@ class Launch:
         """The variables that a process of this command sees, and those set to what is unknown."""
         if self.processes is None:
             return dict(self.environment), self.unknown
-        given = {
-            "WORLD_SIZE": str(self.processes),
-            "LOCAL_WORLD_SIZE": str(self.processes),
-            "OMP_NUM_THREADS": "1",
-        }
+        if not self.told:
+            return dict(self.environment), self.unknown | _GIVEN_TO_EACH | _GIVEN_TO_ALL
+        given = dict.fromkeys(_GIVEN_TO_ALL, str(self.processes))
         return {**given, **self.environment}, self.unknown | _GIVEN_TO_EACH
 
 
