@@ -16,12 +16,12 @@ from verifier.history import rules
 from verifier.history.admission import FIRST_RULE, Admits, admit, compare
 from verifier.history.chain import README, Chain, Entry, mean, read_chain
 from verifier.history.library import Library
+from verifier.history.requests import every_request
 from verifier.history.table import Listed
 from verifier.policy import PolicyFile
 from verifier.screening.finding import Confidence, Location, Remark
 from verifier.screening.rule import Rule
 from verifier.screening.screened import Comparison, Leaderboard, Standing
-from verifier.submission.pull_request import pull_requests
 from verifier.submission.repository import Repository
 from verifier.watch import Watch
 
@@ -41,7 +41,7 @@ def leaderboard(
     """The leaderboard of a clone. Raises RequestError without heads or a main branch."""
     library = Library(path, policy, store)
     with Repository.at(path) as repository:
-        chain = read_chain(repository, pull_requests(repository), library, watch)
+        chain = read_chain(repository, every_request(repository, library), library, watch)
     return Leaderboard(
         repository=name or str(path),
         main=chain.main,

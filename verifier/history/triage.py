@@ -27,13 +27,14 @@ from verifier.history.kept import LINEAGE, code
 from verifier.history.library import Fault, Library
 from verifier.history.lineage import Sources, inherited, marks, parents
 from verifier.history.reader import Found
+from verifier.history.requests import every_request
 from verifier.policy import PolicyFile
 from verifier.screening.finding import Remark
 from verifier.screening.screened import Parent, Row, Ruling, Triage
 from verifier.screening.written import Mismatch, from_json, to_json
 from verifier.submission.candidates import Folder
 from verifier.submission.forge import ForgeFacts
-from verifier.submission.pull_request import PullRequest, Shape, pull_requests
+from verifier.submission.pull_request import PullRequest, Shape
 from verifier.submission.repository import Repository
 from verifier.watch import Watch
 
@@ -77,7 +78,7 @@ def triage(request: Request, watch: Watch) -> Triaged:
     library = Library(request.repository, request.policy, request.store)
     with Repository.at(request.repository) as repository:
         with watch.phase("pull requests", None):
-            everything = pull_requests(repository)  # 1
+            everything = every_request(repository, library)  # 1
         chosen = [each for each in everything if _is_asked_for(each, request)]  # 2
         library.read(_folders(everything, chosen), watch, readers=request.readers)  # 3
         chain = read_chain(repository, everything, library, watch)  # 4

@@ -154,12 +154,13 @@ class _Desk:
         server = multiprocessing.get_context("forkserver")
         server.set_forkserver_preload(["__main__", self._open.__module__])
         self.pipe, theirs = server.Pipe()
-        self._reader = server.Process(
+        reader = server.Process(
             target=_sit_down,
             args=(theirs, self._open, self._shared, str(self._complaints)),
             daemon=True,
         )
-        self._reader.start()
+        reader.start()
+        self._reader = reader
         theirs.close()
 
     def _why(self) -> str:

@@ -51,6 +51,8 @@ def _writer(hint: Any) -> _Way:
         case "tuple":
             item = _writer(typing.get_args(hint)[0])
             return lambda values: [item(value) for value in values]
+        case "pair":
+            return list
         case "mapping":
             inner = _writer(typing.get_args(hint)[1])
             return lambda values: {key: inner(value) for key, value in values.items()}
@@ -72,6 +74,9 @@ def _reader(hint: Any) -> _Way:
         case "tuple":
             item = _reader(typing.get_args(hint)[0])
             return lambda values: tuple(item(value) for value in _are(list, values))
+        case "pair":
+            kinds = typing.get_args(hint)
+            return lambda values: _of_kinds(kinds, values)
         case "mapping":
             inner = _reader(typing.get_args(hint)[1])
             return lambda values: {key: inner(value) for key, value in _are(dict, values).items()}
@@ -102,16 +107,22 @@ def _are(kind: type, value: Any) -> Any:
     return value
 
 
+def _of_kinds(kinds: tuple[type, ...], values: Any) -> tuple[Any, ...]:
+    return tuple(_are(kind, value) for kind, value in zip(kinds, _are(list, values), strict=True))
+
+
 def _fields(kind: Any) -> tuple[tuple[str, Any], ...]:
     hints = typing.get_type_hints(kind)
     return tuple((field.name, hints[field.name]) for field in dataclasses.fields(kind))
 
 
 def _shape(hint: Any) -> str:
-    """Which of the few kinds of hint it is; "plain" goes through as it stands."""
+    """Which of the few kinds of hint it is; a "pair" holds basics, "plain" goes through."""
     origin = typing.get_origin(hint)
     if origin is tuple and typing.get_args(hint)[1:] == (Ellipsis,):
         return "tuple"
+    if origin is tuple:
+        return "pair"
     if origin is Mapping:
         return "mapping"
     if origin in (types.UnionType, typing.Union):
