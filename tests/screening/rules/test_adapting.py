@@ -173,3 +173,37 @@ def test_an_evaluation_before_the_adapting_pass_is_left_alone() -> None:
     """Near miss: the same two evaluations in the other order."""
     main = "print(score(net, held, lengths))\nprint(score_first(args, net, held, lengths))"
     assert said(main) == {}
+
+
+def test_steps_on_nobody_knows_what_ask_for_a_person() -> None:
+    """The optimiser's parameters cannot be followed: perhaps the scored model's, perhaps not."""
+    main = """
+steps = make_steps(os.environ)
+net(held[:-1], held[1:]).mean().backward()
+steps.step()
+print(score(net, held, lengths))
+"""
+    assert said(main) == {"held-out-steps-unused": Confidence.REVIEW}
+
+
+def test_weights_moved_by_hand_are_learned_too() -> None:
+    """Red: no optimiser, each parameter is moved along its gradient."""
+    main = """
+net(held[:-1], held[1:]).mean().backward()
+with torch.no_grad():
+    for p in net.parameters():
+        p -= 0.1 * p.grad
+print(score(net, held, lengths))
+"""
+    assert said(main) == {"adapted-before-score": VIOLATION}
+
+
+def test_an_adapted_score_that_is_not_the_last_asks_for_a_person() -> None:
+    """Near miss: the reported score, the last one, is of the model read back from its file."""
+    main = """
+export(net)
+adapt(args, net, held)
+print(score(net, held, lengths))
+print(score(restored(), held, lengths))
+"""
+    assert said(main) == {"adapted-before-score": Confidence.REVIEW}

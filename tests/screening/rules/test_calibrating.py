@@ -82,3 +82,27 @@ def test_calibrating_on_held_out_tokens_asks_for_a_person() -> None:
 def test_scoring_without_hooks_is_no_calibration() -> None:
     """Near miss: hooks are gone before held-out tokens come."""
     assert said(f"{TRAINED}calibrate(net, written(net, 8))\n{SCORED}") == {}
+
+
+def test_one_look_at_training_data_without_a_hook_asks_for_a_person() -> None:
+    """Near miss: a single forward pass fills a cache; nothing of it is kept."""
+    main = f"{TRAINED}x, y = Loader(args.train_files).next_batch()\nnet(x, y)\n"
+    assert said(main) == {"calibrated-after-training": Confidence.REVIEW}
+
+
+def test_what_the_loop_does_after_its_step_is_inside_its_time() -> None:
+    """Near miss: telemetry on training data, below the step, in the loop that the clock ends."""
+    watched = CALIBRATE.replace(
+        "        optimiser.step()\n",
+        "        optimiser.step()\n        net(x, y)\n",
+    )
+    main = "reserved(args, net, Loader(args.train_files))\n"
+    assert told(remarks(calibrating, script(main + SCORED, watched))) == {}
+
+
+def test_the_open_track_has_time_to_calibrate() -> None:
+    """Near miss: the submission is for a track without a limit."""
+    main = f"{TRAINED}calibrate(net, drawn(Loader(args.train_files), 8))\n{SCORED}"
+    claims = '{"track": "non_record_16mb"}'
+    found = remarks(calibrating, script(main, CALIBRATE), submission__json=claims)
+    assert told(found) == {"calibrated-after-training": Confidence.NOTE}

@@ -87,3 +87,22 @@ def test_a_second_pass_with_a_fresh_table_is_left_alone() -> None:
     """Near miss: two passes that share nothing."""
     main = "one_pass(net, held, lengths)\nprint(one_pass(net, held, lengths)[0])"
     assert said(main) == {}
+
+
+def test_a_table_filled_up_to_where_scoring_begins_asks_for_a_person() -> None:
+    """Near miss: one pass that goes on counting, begun with a table of the tokens before it."""
+    part = """
+def from_the_middle(net, tokens, lengths, begin):
+    table = Table(65536)
+    table.add(tokens, 0, begin)
+    total, spelt = 0.0, 0.0
+    for start in range(begin, len(tokens) - 1, 4096):
+        p = table.look(tokens, start, start + 4096)
+        total += -np.log(0.5 * p + 0.5 * net.chances(tokens[start : start + 4096])).sum()
+        spelt += lengths[tokens[start : start + 4096]].sum()
+        table.add(tokens, start, start + 4096)
+    return total / spelt / np.log(2.0)
+"""
+    main = "print(from_the_middle(net, held, lengths, 1 << 20))"
+    found = remarks(passes, script(main, TABLES.replace("ADD", ADDS[0]), part))
+    assert told(found) == {"scored-with-whole-stream": Confidence.REVIEW}
