@@ -207,3 +207,59 @@ print(score(net, held, lengths))
 print(score(restored(), held, lengths))
 """
     assert said(main) == {"adapted-before-score": Confidence.REVIEW}
+
+
+def test_a_submission_that_says_twice_what_it_trains_on_is_told_once() -> None:
+    """The loader's pattern and the README's line are one finding."""
+    main = "train(args, net, Loader(args.val_files))\nprint(score(net, held, lengths))"
+    found = remarks(adapting, script(main), README__md="TRAIN_FILES=data/fineweb_val_*.bin")
+    assert [remark.rule for remark in found] == ["trained-on-held-out"]
+
+
+def test_a_training_loop_that_mixes_in_held_out_tokens_is_a_violation() -> None:
+    """Red: the clocked loop steps on training data, and on a mixture with held-out tokens."""
+    part = """
+def mixed(args, net, loader, held):
+    optimiser = torch.optim.AdamW(net.parameters())
+    began = time.perf_counter()
+    while time.perf_counter() - began < args.max_seconds:
+        x, y = loader.next_batch()
+        net(x, y).mean().backward()
+        optimiser.step()
+        optimiser.zero_grad()
+        both = torch.cat([x, held[:512]]), torch.cat([y, held[1:513]])
+        net(*both).mean().backward()
+        optimiser.step()
+        optimiser.zero_grad()
+"""
+    main = "mixed(args, net, Loader(args.train_files), held)\nprint(score(net, held, lengths))"
+    assert said(main, part) == {"trained-on-held-out": VIOLATION}
+
+
+def test_only_what_was_learned_before_the_writing_counts_as_written() -> None:
+    """Two adaptations, the artifact between them: each is told for what it is."""
+    part = """
+def later(net, tokens):
+    steps = torch.optim.Adam(net.parameters())
+    for start in range(0, tokens.numel(), 1024):
+        net(tokens[start : start + 1024], tokens[start + 1 : start + 1025]).mean().backward()
+        steps.step()
+"""
+    main = "adapt(args, net, held)\nexport(net)\nlater(net, held)\nprint(score(net, held, lengths))"
+    found = remarks(adapting, script(main, part))
+    assert sorted(remark.rule for remark in found) == [
+        "adapted-before-export",
+        "adapted-before-score",
+    ]
+
+
+def test_a_table_is_another_rule_s_affair() -> None:
+    """Near miss: counts in a table are no steps, however often they are followed."""
+    part = """
+def counted(net, tokens, lengths):
+    table = np.zeros(65536)
+    np.add.at(table, tokens, 1)
+    total = -np.log(net.chances(tokens) * table[tokens]).sum()
+    return total / lengths[tokens].sum() / np.log(2.0)
+"""
+    assert said("print(counted(net, held, lengths))", part) == {}

@@ -106,3 +106,16 @@ def test_the_open_track_has_time_to_calibrate() -> None:
     claims = '{"track": "non_record_16mb"}'
     found = remarks(calibrating, script(main, CALIBRATE), submission__json=claims)
     assert told(found) == {"calibrated-after-training": Confidence.NOTE}
+
+
+def test_a_limit_that_nobody_can_read_asks_for_a_person() -> None:
+    """The loop ends by a clock, at a time that is worked out as it runs."""
+    main = "args.max_seconds = measured_budget(net)\n"
+    main += f"{TRAINED}calibrate(net, drawn(Loader(args.train_files), 8))\n"
+    assert said(main) == {"calibrated-after-training": Confidence.REVIEW}
+
+
+def test_without_a_loop_that_the_clock_ends_there_is_no_after() -> None:
+    """Near miss: nothing says when training time is over; another rule asks about that."""
+    main = "calibrate(net, drawn(Loader(args.train_files), 8))\n"
+    assert said(main) == {}

@@ -83,3 +83,54 @@ def lagging(net, tokens, lengths):
 """
     found = remarks(optimising, script("print(lagging(net, held, lengths))", part))
     assert told(found) == {"learned-before-counting": Confidence.REVIEW}
+
+
+def test_a_mask_that_begins_late_and_ends_where_counting_begins_asks_for_a_person() -> None:
+    """Unruled: the minimised part is the last of the context."""
+    assert said("max(begin - 128, 0) : begin") == {"optimised-on-context": Confidence.REVIEW}
+
+
+def test_a_mask_with_bounds_of_other_names_is_a_violation() -> None:
+    """Red: it begins past the start, and nothing says that it ends before the counted slice."""
+    assert said("first:last") == {"optimised-on-targets": Confidence.VIOLATION}
+
+
+def test_learning_from_the_context_tokens_alone_asks_for_a_person() -> None:
+    """Unruled: the model sees the context's tokens; the slice that counts is taken afterwards."""
+    part = """
+def contexts(net, tokens, lengths, begin):
+    optimiser = torch.optim.SGD(net.parameters(), lr=0.01)
+    total, spelt = torch.zeros(()), torch.zeros(())
+    for start in range(0, tokens.numel() - 1, 64):
+        before = tokens[start:begin]
+        net(before[:-1], before[1:]).mean().backward()
+        optimiser.step()
+        window = tokens[start : start + 1025]
+        losses = net(window[:-1], window[1:])
+        total += losses[begin:].sum()
+        spelt += lengths[window[begin:]].sum()
+    return (total / spelt / math.log(2.0)).item()
+"""
+    found = remarks(optimising, script("print(contexts(net, held, lengths, 960))", part))
+    assert told(found) == {"optimised-on-context": Confidence.REVIEW}
+
+
+def test_an_optimised_score_that_is_not_the_last_asks_for_a_person() -> None:
+    """Near miss: the reported score, the last one, optimises nothing."""
+    part = WINDOWS.replace("MASKED", "begin:1024").replace("LEARN", STEP)
+    found = remarks(optimising, script(f"{MAIN}\nprint(score(net, held, lengths))", part))
+    assert told(found) == {"optimised-on-targets": Confidence.REVIEW}
+
+
+def test_adapting_before_the_scoring_loop_is_another_rule_s_affair() -> None:
+    """Near miss: what was learned before the loop is no step inside it."""
+    found = remarks(optimising, script("adapt(args, net, held)\nprint(score(net, held, lengths))"))
+    assert told(found) == {}
+
+
+def test_each_step_is_told_once() -> None:
+    """One step and a running score beside the final one are one finding."""
+    part = WINDOWS.replace("MASKED", ":1024").replace("LEARN", STEP)
+    running = "        print(total / spelt / math.log(2.0))\n    return"
+    found = remarks(optimising, script(MAIN, part.replace("    return", running)))
+    assert [remark.rule for remark in found] == ["optimised-on-targets"]

@@ -106,3 +106,14 @@ def from_the_middle(net, tokens, lengths, begin):
     main = "print(from_the_middle(net, held, lengths, 1 << 20))"
     found = remarks(passes, script(main, TABLES.replace("ADD", ADDS[0]), part))
     assert told(found) == {"scored-with-whole-stream": Confidence.REVIEW}
+
+
+def test_a_score_with_the_table_that_is_not_the_last_asks_for_a_person() -> None:
+    """Near miss: the reported score, the last one, uses no table."""
+    main = """
+table = Table(65536)
+table.add(held, 0, len(held))
+print(again(net, table, held, lengths))
+print(score(net, held, lengths))
+"""
+    assert said(main) == {"scored-with-whole-stream": Confidence.REVIEW}
