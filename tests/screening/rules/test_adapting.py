@@ -263,3 +263,31 @@ def counted(net, tokens, lengths):
     return total / lengths[tokens].sum() / np.log(2.0)
 """
     assert said("print(counted(net, held, lengths))", part) == {}
+
+
+def test_an_evaluation_before_does_not_make_adapting_score_first() -> None:
+    """Red: what was counted in another loop, before the adaptation, excuses nothing."""
+    main = """
+before = score(net, held, lengths)
+adapt(args, net, held)
+print(before, score(net, held, lengths))
+"""
+    assert said(main) == {"adapted-before-score": VIOLATION}
+
+
+def test_counting_after_the_step_is_not_scoring_first() -> None:
+    """Red: one loop steps and then counts; the adapted model is scored once more."""
+    part = """
+def step_first(net, tokens, lengths):
+    steps = torch.optim.SGD(net.parameters())
+    total, spelt = torch.zeros(()), torch.zeros(())
+    for start in range(0, tokens.numel(), 1024):
+        chunk = tokens[start : start + 1025]
+        net(chunk[:-1], chunk[1:]).mean().backward()
+        steps.step()
+        total += net(chunk[:-1], chunk[1:]).sum()
+        spelt += lengths[chunk[1:]].sum()
+    return (total / spelt / math.log(2.0)).item()
+"""
+    main = "print(step_first(net, held, lengths))\nprint(score(net, held, lengths))"
+    assert said(main, part) == {"adapted-before-score": VIOLATION}

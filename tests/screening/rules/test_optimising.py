@@ -134,3 +134,8 @@ def test_each_step_is_told_once() -> None:
     running = "        print(total / spelt / math.log(2.0))\n    return"
     found = remarks(optimising, script(MAIN, part.replace("    return", running)))
     assert [remark.rule for remark in found] == ["optimised-on-targets"]
+
+
+def test_a_mask_from_the_start_to_a_bound_of_another_name_asks_for_a_person() -> None:
+    """Unruled: it does not reach the end of the counted slice, as far as words tell."""
+    assert said(":cutoff") == {"optimised-on-context": Confidence.REVIEW}

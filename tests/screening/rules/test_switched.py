@@ -37,3 +37,19 @@ def test_a_switch_that_the_command_turns_on_is_a_violation() -> None:
     """Red: the command itself turns it on; then it is no question any more."""
     readme = "# Run\n```bash\nLATE_ADAPT_ENABLED=1 torchrun train_gpt.py\n```\n"
     assert said(readme) == {"adapted-before-score": Confidence.VIOLATION}
+
+
+def test_what_shows_under_the_command_is_not_told_again_with_the_switches_on() -> None:
+    """One finding, in its own confidence, where the switch changes nothing about it."""
+    found = remarks(
+        adapting,
+        script(f"adapt(args, net, held)\n{OFF}"),
+        README__md="# Late-Adapt + int6\n",
+    )
+    assert told(found) == {"adapted-before-score": Confidence.VIOLATION}
+
+
+def test_notes_are_not_told_of_what_was_off() -> None:
+    """With the switch on, steps whose result is thrown away are nothing to tell."""
+    main = OFF.replace("adapt(args, net, held)", "adapt(args, Net(), held)")
+    assert said("# Late-Adapt + int6\n", main) == {}
