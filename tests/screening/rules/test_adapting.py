@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.screening.rules.scripts import remarks, script, told
+from tests.screening.rules.scripts import TRAIN, remarks, script, told
 from verifier.screening import Confidence
 from verifier.screening.rules import adapting
 
@@ -291,3 +291,20 @@ def step_first(net, tokens, lengths):
 """
     main = "print(step_first(net, held, lengths))\nprint(score(net, held, lengths))"
     assert said(main, part) == {"adapted-before-score": VIOLATION}
+
+
+def test_validating_inside_the_training_loop_does_not_excuse_training_on_held_out() -> None:
+    """Red: the loop scores now and then, on the very shards that it trains on."""
+    part = TRAIN.replace("def train(", "def watched(").replace(
+        "        x, y = loader.next_batch()\n",
+        "        if step % 100 == 0:\n            print(score(net, loader.held, torch.ones(9)))\n"
+        "        x, y = loader.next_batch()\n",
+    )
+    main = """
+loader = Loader(args.val_files)
+loader.held = held
+watched(args, net, loader)
+export(net)
+print(score(restored(), held, lengths))
+"""
+    assert said(main, part) == {"trained-on-held-out": VIOLATION}

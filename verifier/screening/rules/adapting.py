@@ -138,16 +138,18 @@ def _judged(
             f" and the score of line {_line(score)} counts losses from a later turn."
         )
         return Remark(rule=SCORED_EACH_EPOCH.id, confidence=sure, said=said, locations=places)
-    if first is not None:
+    written = _export_of(story, learned)
+    # A training loop that validates now and then has counted before it steps; what it writes tells.
+    trains = _is_training(story, learned) and (first is None or written is not None)
+    if first is not None and not trains:
         said = (
             f"Line {_line(learned)} adapts after scoring; line {_line(score)} then scores the"
             " adapted model again."
         )
         return Remark(rule=RESCORED.id, confidence=Confidence.REVIEW, said=said, locations=places)
-    if _is_training(story, learned):
+    if trains:
         said = f"Line {_line(learned)}, in the training loop, steps on held-out tokens."
         return Remark(rule=TRAINED_ON_HELD_OUT.id, confidence=sure, said=said, locations=places)
-    written = _export_of(story, learned)
     if written is not None:
         said = (
             f"Line {_line(learned)} steps on held-out tokens before line {_line(written)} writes"
