@@ -279,3 +279,15 @@ def test_a_source_that_has_the_cache_is_asked_nothing_of_its_readme() -> None:
     named = "\ndef score(args, losses, stream):\n    n_gram = losses\n    return n_gram.sum()\n"
     assert said(named, **files) == {}
     assert said(caches.HASHED, **files) == {"target-in-hash": Confidence.VIOLATION}
+
+
+def test_of_several_counts_the_one_under_context_and_target_tells() -> None:
+    """Red: seven other tables in the sum, whichever a set of them gives first."""
+    tables = "".join(
+        f"t{n} = np.zeros(99)[((stream[at - {n}] * 31) ^ stream[at - 9]) & SIZE]\n            "
+        for n in range(1, 8)
+    )
+    several = caches.HASHED.replace("guess = ", tables + "guess = ").replace(
+        "np.minimum(here, there)", "(here + " + " + ".join(f"t{n}" for n in range(1, 8)) + ")"
+    )
+    assert said(several) == {"target-in-hash": Confidence.VIOLATION}

@@ -31,12 +31,12 @@ Operand = tuple[Value, ast.expr]
 
 @dataclass(slots=True)
 class Record:
-    """What was seen while following. `scored` are estimates that reached a logarithm.
+    """What was seen while following, in its order. `scored` are estimates that reached a logarithm.
 
     `bound` counts how often an estimate was assigned or returned.
     """
 
-    estimates: dict[Place, Estimate] = field(default_factory=dict)
+    estimates: dict[Estimate, None] = field(default_factory=dict)
     scored: dict[Estimate, list[Place]] = field(default_factory=dict)
     chosen: list[Place] = field(default_factory=list)
     present: list[Place] = field(default_factory=list)
@@ -120,10 +120,14 @@ class Arithmetic:
     def divided(self, left: Value, right: Value, node: ast.expr) -> Value:
         """`left / right`: an estimate where both are counts of the right kind."""
         estimates = left.estimates | right.estimates
-        read = next((read for read in left.reads if _estimates(read, right)), None)
-        if read is not None:
-            estimate = Estimate(self.place(node), read, _loose(read, right))
-            self.record.estimates.setdefault(estimate.place, estimate)
+        found = [
+            Estimate(self.place(node), read, _loose(read, right))
+            for read in left.reads
+            if _estimates(read, right)
+        ]
+        if found:
+            estimate = min(found, key=lambda one: (one.loose, one.read.order))
+            self.record.estimates.setdefault(estimate)
             estimates |= {estimate}
         reads = frozenset(read for read in left.reads | right.reads if not read.exact)
         return Value(reads=reads, estimates=estimates)

@@ -154,7 +154,7 @@ class Calls(Arithmetic):
         for value in values:
             for estimate in flat(value).estimates:
                 self.record.scored.setdefault(estimate, []).append(place)
-            for expert in value.experts:
+            for expert in sorted(value.experts, key=lambda one: one.order):
                 self.record.experts.setdefault(expert, place)
 
     def _through(self, name: str, values: list[Value]) -> Value:

@@ -220,7 +220,7 @@ class _Body:
         taken = self._left(statement.body, names)
         self._block(statement.orelse)
         other = self._left(statement.orelse, names)
-        for name in {*taken, *other}:
+        for name in dict.fromkeys([*taken, *other]):
             before = names.get(name, NOTHING)
             self.names[name] = joined([taken.get(name, before), other.get(name, before)])
 

@@ -38,10 +38,7 @@ def follow(program: Program, whole: bool = False) -> Observed:
     followed.run()
     record = followed.record
     return Observed(
-        {
-            estimate: tuple(record.scored.get(estimate, ()))
-            for estimate in record.estimates.values()
-        },
+        {estimate: tuple(record.scored.get(estimate, ())) for estimate in record.estimates},
         tuple(dict.fromkeys(record.chosen)),
         tuple(dict.fromkeys(record.present)),
         record.experts,

@@ -35,6 +35,11 @@ class Place:
     function: Function
     node: ast.expr | ast.stmt
 
+    @property
+    def order(self) -> tuple[str, int, int]:
+        """Where it comes in the script: sets of places have an order of their own in every run."""
+        return self.function.unit.path, self.node.lineno, self.node.col_offset
+
 
 @dataclass(frozen=True, slots=True)
 class Read:
@@ -51,6 +56,11 @@ class Read:
     call: Signature = ()
     exact: bool = False
     extended: bool = False
+
+    @property
+    def order(self) -> tuple[object, ...]:
+        """As that of its place."""
+        return *self.place.order, self.table, *sorted(self.terms), *self.call
 
 
 @dataclass(frozen=True, slots=True)
