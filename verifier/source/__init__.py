@@ -5,10 +5,12 @@ from verifier.source.flowing import Flow
 from verifier.source.launch import Launch, find_launch, find_launches
 from verifier.source.program import (
     UNKNOWN,
+    Barrier,
     Function,
     Happening,
     Program,
     Setting,
+    Unfollowed,
     Unit,
     read_program,
 )
@@ -16,6 +18,7 @@ from verifier.source.tree import Tree
 
 __all__ = [
     "UNKNOWN",
+    "Barrier",
     "Closure",
     "Flow",
     "Function",
@@ -26,6 +29,7 @@ __all__ = [
     "Role",
     "Setting",
     "Tree",
+    "Unfollowed",
     "Unit",
     "find_launch",
     "find_launches",

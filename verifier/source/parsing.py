@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import tree_sitter
 
 from verifier.source.newer import PYTHON, Held, Rewritten, put_back, rewritten
+from verifier.source.unfollowed import Barrier
 
 TEXT_BYTES = 2_000_000
 DEPTH = 150
@@ -30,7 +31,7 @@ _BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parsed:
-    """A text and its tree. `tree` is None where there is none; then `fault` says why.
+    """A text and its tree. `tree` is None where there is none; then `fault` and `barrier` say why.
 
     `line` is 1-based, 0 where the fault is the whole text's. `newer` is the first line that
     Python 3.11 could not read as it stands, 0 for none.
@@ -41,12 +42,13 @@ class Parsed:
     fault: str = ""
     line: int = 0
     newer: int = 0
+    barrier: Barrier = Barrier.UNREADABLE
 
 
 def parse(source: bytes) -> Parsed:
     """The tree of a Python text. Never raises, whatever the bytes are."""
     if len(source) > TEXT_BYTES:
-        return Parsed("", None, f"is {len(source)} bytes long, more than {TEXT_BYTES} are not read")
+        return _limit("", f"is {len(source)} bytes long, more than {TEXT_BYTES} are not read")
     text, fault, line = _decoded(source)
     if fault:
         return Parsed(text, None, fault, line)
@@ -56,7 +58,7 @@ def parse(source: bytes) -> Parsed:
 def _parsed(text: str, source: bytes) -> Parsed:
     root = tree_sitter.Parser(PYTHON).parse(_COMMENTS.sub(_blank, source)).root_node
     if deep := _too_deep(root):
-        return Parsed(text, None, f"is nested deeper than {DEPTH} levels", deep)
+        return _limit(text, f"is nested deeper than {DEPTH} levels", deep)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -64,9 +66,15 @@ def _parsed(text: str, source: bytes) -> Parsed:
             tree = _tree(made)
     except SyntaxError as wrong:
         return Parsed(text, None, f"does not parse: {wrong.msg}", wrong.lineno or 0)
-    except (ValueError, RecursionError, MemoryError) as wrong:
+    except (RecursionError, MemoryError):
+        return _limit(text, "is nested deeper than is read")
+    except ValueError as wrong:
         return Parsed(text, None, f"does not parse: {str(wrong)[:120] or type(wrong).__name__}")
     return Parsed(text, tree, newer=made.newer)
+
+
+def _limit(text: str, fault: str, line: int = 0) -> Parsed:
+    return Parsed(text, None, fault, line, barrier=Barrier.LIMIT)
 
 
 def _blank(found: re.Match[bytes]) -> bytes:

@@ -9,6 +9,7 @@ from functools import cached_property
 from itertools import islice
 from types import MappingProxyType
 
+from verifier.source.barriers import barriers
 from verifier.source.dead import dead_nodes
 from verifier.source.flowing import Flow, Seeds
 from verifier.source.folding import fold
@@ -22,6 +23,7 @@ from verifier.source.seeding import HELDOUT, TRAINING, seeds_of
 from verifier.source.settings import Setting, read_settings
 from verifier.source.steps import Binding
 from verifier.source.tree import Tree
+from verifier.source.unfollowed import Barrier, Unfollowed
 from verifier.source.unit import Closed, Gathered, Unit, relative
 from verifier.source.units import gather
 from verifier.source.values import UNKNOWN, Environment, Unknown
@@ -127,6 +129,14 @@ class Program:
         if state is None:
             return fold(expression, Local(self._reaching, Reached(function)))
         return fold(expression, self._reaching.scope(state))
+
+    @property
+    def unfollowed(self) -> tuple[Unfollowed, ...]:
+        """What on the live path was not followed, and why; () where all of it was.
+
+        Ask last: what is asked of a program can come to a bound too.
+        """
+        return barriers(self._gathered, self._reaching, self.entry, self.live)
 
     @property
     def written(self) -> Mapping[str, bytes | str]:
@@ -243,4 +253,13 @@ def _entry_first(gathered: Gathered) -> tuple[Unit, ...]:
     return (entry, *(unit for unit in gathered.units if unit is not entry))
 
 
-__all__ = ["UNKNOWN", "Function", "Program", "Setting", "Unit", "read_program"]
+__all__ = [
+    "UNKNOWN",
+    "Barrier",
+    "Function",
+    "Program",
+    "Setting",
+    "Unfollowed",
+    "Unit",
+    "read_program",
+]

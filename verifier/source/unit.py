@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass, field
 
 from verifier.source.steps import Body
+from verifier.source.unfollowed import Barrier, Unfollowed
 from verifier.source.values import FOLDER
 from verifier.source.world import Event, World
 
@@ -16,8 +17,8 @@ class Unit:
 
     `path` is relative to the submission; `layer` names the unpacking that leads to the text
     ("lzma+base85"), "" for the file as it stands. `tree` is None where the text cannot be parsed;
-    then `fault` says why and `line` where. `main`: it runs as "__main__". `newer` is the first
-    line that Python 3.11 could not read as it stands, 0 for none.
+    then `fault` says why, `line` where and `barrier` what sort of reason it is. `main`: it runs as
+    "__main__". `newer` is the first line that Python 3.11 could not read as it stands, 0 for none.
     """
 
     path: str
@@ -28,6 +29,7 @@ class Unit:
     line: int = 0
     main: bool = False
     newer: int = 0
+    barrier: Barrier = Barrier.UNREADABLE
     bodies: tuple[Body, ...] = ()
     names: dict[str, object] = field(default_factory=dict)
     """What the names of the module stand for once its top level has run."""
@@ -63,6 +65,8 @@ class Gathered:
     leads: dict[int, list[Unit]] = field(default_factory=dict)
     modules: dict[str, Unit] = field(default_factory=dict)
     closed: list[Closed] = field(default_factory=list)
+    cut: list[Unfollowed] = field(default_factory=list)
+    """Where gathering itself came to a bound."""
 
 
 def relative(path: str | None) -> str | None:

@@ -18,6 +18,7 @@ from verifier.source.parsing import parse
 from verifier.source.steps import Body
 from verifier.source.tracing import Trace
 from verifier.source.tree import Tree
+from verifier.source.unfollowed import Barrier, unfollowed
 from verifier.source.unit import Closed, Gathered, Unit, relative
 from verifier.source.values import FOLDER, UNKNOWN, Environment, words
 from verifier.source.world import Does, Event, World, absolute
@@ -72,6 +73,7 @@ class _Gathering:
         if key in self._seen:
             return self._seen[key]
         if len(self._made.units) >= UNITS or depth > LAYERS:
+            self._cut_short(path)
             return None
         parsed = parse(source)
         found = tuple(bodies(parsed.tree)) if parsed.tree is not None else ()
@@ -84,6 +86,7 @@ class _Gathering:
             line=parsed.line,
             main=main,
             newer=parsed.newer,
+            barrier=parsed.barrier,
             bodies=found,
             names=names,
         )
@@ -100,6 +103,13 @@ class _Gathering:
             if acting := _acting_lines(body):
                 self._function(unit, body, acting, depth)
         return unit
+
+    def _cut_short(self, path: str) -> None:
+        """Say once that not every text was read."""
+        if not self._made.cut:
+            deep = f"leads to more than {UNITS} texts, or through more than {LAYERS} of them"
+            first = self._made.units[0]
+            self._made.cut.append(unfollowed(Barrier.LIMIT, f"{deep} ({path})", first))
 
     def _function(self, unit: Unit, body: Body, acting: frozenset[int], depth: int) -> None:
         """What a function that starts or reads something does, for what it is called with."""
