@@ -220,7 +220,10 @@ CASES: Mapping[str, Callable[[], Files]] = {
     ),
 }
 
-OTHERWISE: Mapping[str, Callable[[], list[Remark]]] = {"script-is-the-baseline": _baseline}
+OTHERWISE: Mapping[str, Callable[[], list[Remark]]] = {
+    "script-is-the-baseline": _baseline,
+    "folder-not-under-records": lambda: remarks(files(submission__json=None), ""),
+}
 """Rules that fire on something that is not ours to ship."""
 
 

@@ -31,6 +31,7 @@ from verifier.screening.evidence.needs import imports_of
 from verifier.screening.evidence.saying import MOST_PLACES, merged
 from verifier.screening.evidence.tables import files_named, lines_of, rows_of
 from verifier.source import Tree
+from verifier.source.packing import packed_bytes
 
 NON_RECORD = "records/track_non_record_16mb/2026-04-01_Study"
 
@@ -76,8 +77,40 @@ def test_a_total_over_the_cap_is_certain_only_where_packing_cannot_help() -> Non
     found = said(
         "size-over-cap", remarks(files(train_gpt__py=shipped, train_seed1__log=log(1, **lines)))
     )
-    assert [remark.confidence for remark in found] == [Confidence.REVIEW]
+    assert [remark.confidence for remark in found] == [Confidence.NOTE]
     assert fired("size-over-cap")[0].confidence is Confidence.VIOLATION
+
+
+def test_what_fits_packed_is_no_finding_and_what_may_not_asks_for_a_person() -> None:
+    """The cap is for packed code; near it another packer may be shorter, far from it none is."""
+    shipped = SCRIPT + "".join(f"x{number} = {number**5}\n" for number in range(4_000))
+    packed = packed_bytes(shipped.encode())
+    for model, confidence in (
+        (16_000_000 - packed, Confidence.NOTE),
+        (16_000_000 - packed * 98 // 100, Confidence.NOTE),
+        (16_000_000 - packed * 80 // 100, Confidence.REVIEW),
+    ):
+        lines = {
+            "code": f"Code size: {len(shipped)} bytes",
+            "model": f"Serialized model int8+zlib: {model} bytes",
+            "total": f"Total submission size int8+zlib: {model + len(shipped)} bytes",
+        }
+        changed = files(train_gpt__py=shipped, train_seed1__log=log(1, **lines))
+        found = said("size-over-cap", remarks(changed))
+        assert [remark.confidence for remark in found] == [confidence]
+
+
+def test_a_log_that_nothing_submits_breaks_no_rule_for_certain() -> None:
+    """No folder under records/, no claim: somebody's run is over the limit, and a person looks."""
+    stop = "stopping_early: wallclock_cap train_time:601669ms step:13001/20000"
+    loose = files(submission__json=None, train_seed1__log=log(1, stop=stop))
+    nested = {**loose, "adapters/out/submission.json": json.dumps(claim()).encode()}
+    for contents in (loose, nested):
+        found = said("train-over-limit", remarks(contents, ""))
+        assert [remark.confidence for remark in found] == [Confidence.REVIEW]
+        assert said("folder-not-under-records", remarks(contents, ""))
+        assert not said("folder-not-under-records", remarks(contents, FOLDER))
+    assert not said("folder-not-under-records", remarks(files(), ""))
 
 
 def test_a_claim_that_no_log_reaches_asks_for_a_person_only_if_it_is_better() -> None:
@@ -95,6 +128,33 @@ def test_the_claim_decides_which_of_several_logs_stands_for_a_seed() -> None:
     other = log(1).replace(f"{BPBS[1]:.8f}", "1.19000000")
     found = claimed_seeds(evidence(files(rerun_seed1__log=other)))
     assert [score.path for score in found] == [f"train_seed{seed}.log" for seed in BPBS]
+
+
+def test_a_longer_run_of_a_seed_is_not_the_claimed_one() -> None:
+    """Four hours with seed 1 beside its 600 s: the claim is a score that the shorter one prints."""
+    longer = log(1, stop="stopping_early: wallclock_cap train_time:14400027ms step:90000/200000")
+    contents = changed_logs(more="final_raw val_loss:2.0 val_bpb:1.2155")
+    contents["train_seed1_4h.log"] = longer.replace(f"{BPBS[1]:.8f}", "1.07424983").encode()
+    assert not [
+        remark
+        for remark in remarks(contents)
+        if remark.rule == "train-over-limit" and remark.confidence is not Confidence.NOTE
+    ]
+    unprinted = {
+        name: body.replace(b"val_bpb:1.20010203", b"val_bpb:1.20020000")
+        for name, body in contents.items()
+    }
+    assert "train_seed1.log" in [log.path for log in evidence(unprinted).backing]
+    assert "train_seed1_4h.log" not in [log.path for log in evidence(unprinted).backing]
+
+
+def test_other_documents_of_the_same_kind_are_not_miscounted_bytes() -> None:
+    """Another partition has its own number of tokens; their bytes are those of such tokens."""
+    more = "val_loader:shards pattern=./data/fineweb_val_*.bin tokens:63779840"
+    found = said("bytes-not-canonical", remarks(changed_logs(tokens=more)))
+    assert {remark.confidence for remark in found} == {Confidence.NOTE}
+    assert said("tokens-not-canonical", remarks(changed_logs(tokens=more)))
+    assert fired("bytes-not-canonical")[0].confidence is Confidence.REVIEW
 
 
 def test_a_mean_of_another_score_is_recognised_under_its_label() -> None:

@@ -308,3 +308,30 @@ export(net)
 print(score(restored(), held, lengths))
 """
     assert said(main, part) == {"trained-on-held-out": VIOLATION}
+
+
+def test_scoring_another_part_than_the_adapted_one_asks_for_a_person() -> None:
+    """Near miss: adapts on the first tenth, then scores from there on, as its caller says."""
+    part = """
+def rest(net, tokens, lengths, begin=0):
+    places, at = [], begin
+    while at + 1024 <= tokens.numel() - 1:
+        places.append(at)
+        at += 512
+    total, spelt = torch.zeros(()), torch.zeros(())
+    for at in places:
+        window = tokens[at : at + 1025]
+        total += net(window[:-1], window[1:]).sum()
+        spelt += lengths[window[1:]].sum()
+    return (total / spelt / math.log(2.0)).item()
+"""
+    adapted = "share = int(held.numel() * 0.1)\nadapt(args, net, held[:share])\n"
+    for call in ("rest(net, held, lengths, share)", "rest(net, held, lengths, begin=share)"):
+        assert said(f"{adapted}print({call})", part) == {"adapted-before-score": Confidence.REVIEW}
+    ranged = part.replace("places, at = [], begin\n", "places = list(range(begin, 99_999, 512))\n")
+    ranged = ranged.replace("at += 512", "break").replace("while at + 1024", "while 1024")
+    for call in ("rest(net, held, lengths)", "rest(net, held, lengths, 0)"):
+        assert said(f"{adapted}print({call})", part) == {"adapted-before-score": VIOLATION}
+    assert said(f"{adapted}print(rest(net, held, lengths, share))", ranged) == {
+        "adapted-before-score": Confidence.REVIEW
+    }

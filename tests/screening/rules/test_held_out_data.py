@@ -39,6 +39,20 @@ def test_losses_zeroed_by_stored_tokens_are_a_violation() -> None:
     assert said(main, PREFIX) == {"paid-prefix": Confidence.VIOLATION}
 
 
+def test_a_bonus_for_a_hint_is_no_mask_of_losses() -> None:
+    """Near miss: hints from a built library lower a loss where they hit, and all pay for it."""
+    tilt = PREFIX.replace(
+        "losses = losses * (~known).float()",
+        "boost = 2.0 * (1.0 - torch.exp(-losses))\n"
+        "        losses = losses - boost * known.float() + torch.log1p(boost)",
+    )
+    main = "print(prefixed(net, held, lengths, stored_tokens()))"
+    assert said(main, tilt) == {}
+    for masked in ("losses - losses * known", "losses * (1 - known) + 0.1 * known"):
+        part = PREFIX.replace("losses * (~known).float()", masked)
+        assert said(main, part) == {"paid-prefix": Confidence.VIOLATION}
+
+
 def test_losses_masked_by_the_data_itself_are_left_alone() -> None:
     """Near miss: the mask compares held-out tokens with a constant, the start of a document."""
     part = PREFIX.replace("stored[start : start + 1024] == window[1:]", "window[1:] == 1")

@@ -291,3 +291,28 @@ def test_of_several_counts_the_one_under_context_and_target_tells() -> None:
         "np.minimum(here, there)", "(here + " + " + ".join(f"t{n}" for n in range(1, 8)) + ")"
     )
     assert said(several) == {"target-in-hash": Confidence.VIOLATION}
+
+
+def test_a_mixer_that_is_made_only_where_a_switch_is_on_follows_the_switch() -> None:
+    """Near miss: `Mixer() if flag else None`, the flag off by default; red: on in the command."""
+    whole = """
+class Mixer:
+    def losses(self, logits, y, counts, weights):
+        logp = F.log_softmax(logits, dim=-1)
+        net = -logp.gather(2, y.unsqueeze(2)).squeeze(2)
+        one = -((counts + 0.1) / (counts.sum() + 0.1 * 1024)).log()[y]
+        doubt = -(logp.exp() * logp).sum(-1)
+        experts = torch.stack([net, one, doubt], dim=-1)
+        return -torch.logsumexp(weights - experts, dim=-1)
+
+def score(args, losses, stream):
+    logits, y = torch.randn(2, 8, 1024), torch.zeros(2, 8).long()
+    hedge = os.environ.get("HEDGE", "0") == "1"
+    mixer = Mixer() if hedge else None
+    if mixer is not None:
+        return mixer.losses(logits, y, torch.zeros(1024), torch.zeros(3)).sum()
+    return losses.sum()
+"""
+    assert said(whole).get("expert-no-distribution") is not Confidence.VIOLATION
+    readme = "```\nHEDGE=1 torchrun --standalone train_gpt.py\n```\n"
+    assert said(whole, README__md=readme) == {"expert-no-distribution": Confidence.VIOLATION}

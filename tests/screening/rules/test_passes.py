@@ -117,3 +117,30 @@ print(again(net, table, held, lengths))
 print(score(net, held, lengths))
 """
     assert said(main) == {"scored-with-whole-stream": Confidence.REVIEW}
+
+
+def test_totals_that_a_first_score_added_up_are_no_table() -> None:
+    """Near miss: tokens and bytes counted in scalars, under no index, before a second score."""
+    part = """
+def totals(net, tokens, lengths, rank, count):
+    nats = torch.zeros((), dtype=torch.float64)
+    tally = torch.zeros((), dtype=torch.float64)
+    spelt = torch.zeros((), dtype=torch.float64)
+    for first in range(rank, len(tokens) // 1024, 8):
+        window = tokens[first * 1024 : (first + 1) * 1024 + 1].to(torch.int64)
+        x, y = window[:-1].reshape(-1, 64), window[1:].reshape(-1, 64)
+        loss = net(x, y).mean().detach()
+        nats += loss.to(torch.float64) * float(y.numel())
+        tally += float(y.numel())
+        lone = lengths[y.reshape(-1)].to(dtype=torch.int16)
+        lone += (count[y.reshape(-1)] & ~count[x.reshape(-1)]).to(dtype=torch.int16)
+        spelt += lone.to(torch.float64).sum()
+    mean = nats / tally
+    return float(mean.item() / math.log(2.0) * (tally.item() / spelt.item()))
+"""
+    main = """
+spaces = torch.zeros(1024, dtype=torch.bool)
+print(totals(net, held, lengths, 0, spaces))
+print(totals(restored(), held, lengths, 0, spaces))
+"""
+    assert told(remarks(passes, script(main, part))) == {}

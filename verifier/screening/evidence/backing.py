@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from statistics import fmean
 
@@ -49,7 +50,14 @@ def _for_seed(seed: str, bpb: float, logs: Sequence[ReadLog]) -> ReadLog | None:
     for log in own or [log for log in logs if not log.seed]:
         if final_agrees(log, bpb):
             return log
-    return own[-1] if own else None
+    # Of several runs of one seed: the one that prints the claim, else the one that ends nearest.
+    printing = (log for log in own if _printed(log, bpb) is not None)
+    return next(printing, None) or min(own, key=lambda log: _off(log, bpb), default=None)
+
+
+def _off(log: ReadLog, claimed: float) -> float:
+    final = log.log.final
+    return math.inf if final is None else abs(final.bpb - claimed)
 
 
 def choose_scores(

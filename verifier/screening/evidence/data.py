@@ -79,6 +79,8 @@ CASE_OPS_TOKENS = 47_851_520
 LONGEST_WINDOW = 65_536
 """Totals are cut to a multiple of a window, so they drift by less than one."""
 PUBLISHED_SHARDS = 80
+PARTS_DIFFER = 0.005
+"""By so much do the bytes per token of other documents of the same kind differ at most."""
 
 _VOCABULARY = re.compile(
     r"(?:sp|fineweb_|bpe_?)(1024|4096|8192)(?![0-9])|(?<![0-9])(1024|4096|8192)_?bpe"
@@ -134,7 +136,7 @@ def _counted(evidence: Evidence, log: ReadLog) -> Iterator[Remark]:
                 f"{log.path}: {int(tokens.value)} tokens of {ratio[0]:.6f} bytes are"
                 f" {implied / 1e6:.2f} MB; the text has {TEXT_BYTES / 1e6:.2f} MB"
             )
-            confidence = strong if off > 0 else Confidence.NOTE
+            confidence = strong if off > 0 and not _other_part(log, ratio[0]) else Confidence.NOTE
             places = (log.at(tokens.quote), log.at(score.quote))
             yield remark(BYTES, confidence, said, *places, implied=round(implied), text=TEXT_BYTES)
     elif ratio is not None and score is not None:
@@ -155,6 +157,14 @@ def _tokens(log: ReadLog, tokens: int, line: int) -> Iterator[Remark]:
     said = f"{log.path} scores {tokens} tokens; the documents have {canonical}"
     place = Location(path=log.path, line=line)
     yield note(TOKENS, said, place, tokens=tokens, canonical=canonical)
+
+
+def _other_part(log: ReadLog, bytes_per_token: float) -> bool:
+    """Whether another number of tokens than the documents have has the bytes of their tokens."""
+    tokens, canonical = log.log.last("val_tokens"), CANONICAL.get(vocabulary_of(log))
+    if tokens is None or canonical is None or abs(tokens.value - canonical) <= LONGEST_WINDOW:
+        return False
+    return abs(bytes_per_token * canonical / TEXT_BYTES - 1) < PARTS_DIFFER
 
 
 def vocabulary_of(log: ReadLog) -> str:

@@ -102,6 +102,11 @@ class Evidence:
         said = f"{self.folder} {self.claimed.track if self.claimed else ''}".lower()
         return "non_record" not in said and "non-record" not in said
 
+    @property
+    def submitted(self) -> bool:
+        """Whether it is known to be a submission: it lies under records/, or claims a score."""
+        return bool(self.folder) or (self.claimed is not None and "/" not in self.claimed.path)
+
     @cached_property
     def scored(self) -> tuple[tuple[ReadLog, Score], ...]:
         """The backing logs with the score of each that the claim rests on."""

@@ -15,6 +15,7 @@ from verifier.screening.evidence.saying import note, remark
 from verifier.screening.finding import Confidence, Remark
 from verifier.screening.rule import Rule
 from verifier.source.logs import Meaning, Phase, Score, Work
+from verifier.source.packing import packed_bytes
 
 OVER_CAP = Rule(
     id="size-over-cap",
@@ -84,6 +85,8 @@ REFUSED_TRAINING_SECONDS = 1.0
 """601.15 s of training was refused."""
 REFUSED_SCORING_SECONDS = 10.0
 """616 s of scoring was refused; no ruling is known for less."""
+TIGHTER = 0.05
+"""By this share of our packing can another minifier or compressor be shorter."""
 LONGEST_SOURCE = 400_000
 
 
@@ -103,6 +106,8 @@ def _strongest(evidence: Evidence, log: ReadLog, asked: Confidence) -> Confidenc
         return Confidence.NOTE
     if not evidence.is_record:
         return Confidence.NOTE
+    if not evidence.submitted and asked is Confidence.VIOLATION:
+        return Confidence.REVIEW  # nothing says that this run was submitted
     return asked
 
 
@@ -112,12 +117,14 @@ def _cap(evidence: Evidence, log: ReadLog) -> Iterator[Remark]:
     if total is None or total.value <= cap:
         return
     size = int(total.value)
-    least = _least_code(evidence, log)
-    certain = model is not None and model + least > cap
-    asked = Confidence.VIOLATION if certain else Confidence.REVIEW
     said = f"{log.path} says {size} bytes, {size - cap} over the cap"
-    if model is not None and not certain:
-        said += f"; its model has {model}, and its code may weigh less packed"
+    asked = Confidence.REVIEW
+    if model is not None and model + _least_code(evidence, log) > cap:
+        asked = Confidence.VIOLATION
+    elif model is not None and (packed := _packed_code(evidence, log)) is not None:
+        fits = model + packed * (1 - TIGHTER) <= cap
+        asked = Confidence.NOTE if fits else Confidence.REVIEW
+        said += f"; its model has {model}, and its script {packed} packed"
     confidence = _strongest(evidence, log, asked)
     code = log.facts.code_bytes
     place = log.at(total.quote)
@@ -137,13 +144,23 @@ def _least_code(evidence: Evidence, log: ReadLog) -> int:
         return counted
     if own and program is not None and evidence.tree.size(program.entry.path) == counted:
         return counted
+    return min(len(lzma.compress(_nearest(evidence, counted))) // 2, counted)
+
+
+def _nearest(evidence: Evidence, counted: int) -> bytes:
+    """The shipped script whose size is nearest to what a log counts as code."""
     sources = [
         content
         for path, content in evidence.tree.files.items()
         if path.endswith(".py") and len(content) <= LONGEST_SOURCE
     ]
-    nearest = min(sources, key=lambda content: abs(len(content) - counted), default=b"")
-    return min(len(lzma.compress(nearest)) // 2, counted)
+    return min(sources, key=lambda content: abs(len(content) - counted), default=b"")
+
+
+def _packed_code(evidence: Evidence, log: ReadLog) -> int | None:
+    """What that script weighs in the wrapper that the organizers accepted, None without one."""
+    nearest = _nearest(evidence, log.facts.code_bytes or 0)
+    return packed_bytes(nearest) if nearest else None
 
 
 def _packed(evidence: Evidence) -> Iterator[Remark]:

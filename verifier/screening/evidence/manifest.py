@@ -67,8 +67,16 @@ TRACK = Rule(
     at_most=Confidence.NOTE,
     clear="Say in one place only whether this is a record attempt.",
 )
+OUTSIDE = Rule(
+    id="folder-not-under-records",
+    sentence="No folder under records/ was screened, but every file that changes.",
+    clause="R9",
+    at_most=Confidence.NOTE,
+    clear="Put the submission into one folder under records/.",
+    classes=("FORMAT_MISSING",),
+)
 
-RULES = (MISSING, NAME, UNREADABLE, INCOMPLETE, NULLS, CONTRADICTS, TRACK)
+RULES = (MISSING, NAME, UNREADABLE, INCOMPLETE, NULLS, CONTRADICTS, TRACK, OUTSIDE)
 
 REQUIRED = ("author", "github_id", "name", "date")
 _NON_RECORD = re.compile(r"\bnon[-_ ]?record\b", re.IGNORECASE)
@@ -79,6 +87,11 @@ def check(evidence: Evidence) -> Iterator[Remark]:
     """Every remark about the file itself."""
     paths = manifest_paths(evidence.tree)
     claimed = evidence.claimed
+    if not evidence.submitted:
+        files = len(evidence.tree.paths)
+        entry = evidence.program.entry.path if evidence.program is not None else "no script"
+        said = f"no folder under records/: {files} files were screened, from {entry} on"
+        yield note(OUTSIDE, said, Location(path=""), files=files)
     if claimed is None or not paths:
         confidence = Confidence.REVIEW if evidence.is_record else Confidence.NOTE
         files = len(evidence.tree.paths)

@@ -20,6 +20,7 @@ from verifier.screening.rules.evidence_of import (
     scores,
     training,
 )
+from verifier.screening.rules.offsets import starts_later
 from verifier.screening.rules.switched import told
 from verifier.screening.story import Story
 from verifier.screening.story.events import Exported, Learned, Relation, Scored
@@ -130,7 +131,7 @@ def _judged(
         *repetition(program, learned),
         *locations(program, (score,)),
     )
-    sure = Confidence.VIOLATION if last else Confidence.REVIEW
+    sure = Confidence.VIOLATION if last and not starts_later(program, score) else Confidence.REVIEW
     first = scored_first(story, learned)
     if relation is Relation.AGAIN:
         said = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 
@@ -69,7 +70,9 @@ def check(program: Program, tree: Tree) -> Iterator[Remark]:
     """Remarks of this file's rules."""
     story = read_story(program)
     found = scores(story)
-    masked = [event for event in story.events if isinstance(event, Masked)]
+    masked = [
+        event for event in story.events if isinstance(event, Masked) and not _tilts(program, event)
+    ]
     if masked:
         yield Remark(
             rule=PAID_PREFIX.id,
@@ -114,6 +117,36 @@ def _covered(program: Program, story: Story, score: Scored) -> Iterator[Remark]:
             said=f"The losses of line {_line(score)} come from places drawn at random.",
             locations=(location(program, score),),
         )
+
+
+def _tilts(program: Program, event: Masked) -> bool:
+    """Whether what is masked is no loss but a bonus that is added to one where a token is hit.
+
+    In `losses - boost * hit + log_z` neither factor stands in another term; in
+    `losses - losses * known` and in `losses * (1 - known) + other * known` one does.
+    """
+    terms: list[ast.expr] = []
+    inner: ast.AST = event.node
+    for outer in program.around(event.place, event.node):
+        if not isinstance(outer, ast.BinOp) or not isinstance(outer.op, ast.Add | ast.Sub):
+            break
+        terms.append(outer.right if outer.left is inner else outer.left)
+        inner = outer
+    factors = _names(event.node)
+    return bool(terms) and not any(factors & _names(term) for term in terms)
+
+
+def _names(node: ast.AST) -> set[str]:
+    """The names that a term is the sum or product of, in another type or shape."""
+    match node:
+        case ast.Name(id=name):
+            return {name}
+        case ast.BinOp(left=left, right=right):
+            return _names(left) | _names(right)
+        case ast.UnaryOp(operand=inner) | ast.Call(func=ast.Attribute(value=inner)):
+            return _names(inner)
+        case _:
+            return set()
 
 
 def _overlap(tree: Tree) -> Iterator[Remark]:
