@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -279,3 +281,19 @@ def test_a_file_that_is_no_queue_is_named(tmp_path: Path, text: str, said: str) 
     with pytest.raises(BadInput, match=said) as caught:
         read_queue(path)
     assert str(path) in str(caught.value)
+
+
+def test_a_request_that_git_cannot_tell_is_a_row_with_a_fault(
+    clone: Path, tmp_path: Path, store: Path
+) -> None:
+    """Law 4: its head is a tree; it asks for a person, and every other row is as it was."""
+    copy = tmp_path / "copy"
+    shutil.copytree(clone, copy)
+    path = copy / "refs" / "pull" / "9" / "head"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    words = ["git", f"--git-dir={copy}", "rev-parse", "main^{tree}"]
+    path.write_bytes(subprocess.run(words, capture_output=True, check=True).stdout)
+    rows = by_number(done(copy, store).triage.rows)
+    assert rows.pop(9).fault == "not screened: its head is a tree, and no commit"
+    assert worst([row for row in done(copy, store).triage.rows if row.number == 9]) is Answer.REVIEW
+    assert rows == by_number(done(clone, store).triage.rows)

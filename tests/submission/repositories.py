@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
+import zlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.submission.folders import CLAIMS, MANIFEST
 
+_KINDS = {"commit": 1, "tree": 2, "blob": 3}
 RECORD = "records/track_10min_16mb/2026-03-20_First"
 _CLEAN = {
     "PATH": os.environ["PATH"],
@@ -102,12 +106,38 @@ class Made:
         words = [word for parent in parents for word in ("-p", parent)]
         return self.git("commit-tree", tree, *words, "-m", subject, **self.dates())
 
+    def packed(self, kind: str, contents: Iterable[bytes]) -> list[str]:
+        """Thousands of objects of one kind at once; their ids."""
+        given = list(contents)
+        found = {identity(kind, content): content for content in given}
+        pack = b"PACK" + (2).to_bytes(4, "big") + len(found).to_bytes(4, "big")
+        body = b"".join(_entry(_KINDS[kind], content) for content in found.values())
+        self.git("index-pack", "--stdin", given=pack + body + hashlib.sha1(pack + body).digest())
+        return [identity(kind, content) for content in given]
+
     def hostile(self, number: int, *entries: tuple[str, str, bytes, str]) -> None:
         """A pull request that adds RECORD with just these entries to main."""
         at = self.tree(*entries)
         for name in reversed(RECORD.split("/")):
             at = self.tree(("40000", "tree", name.encode(), at))
         self.pull_head(number, self.commit_tree(at, "main"))
+
+
+def identity(kind: str, content: bytes) -> str:
+    """The id that git gives an object."""
+    return hashlib.sha1(f"{kind} {len(content)}\0".encode() + content).hexdigest()
+
+
+def _entry(kind: int, content: bytes) -> bytes:
+    """One object as a pack holds it: kind and size in 4 and then 7 bits, and what is squeezed."""
+    size = len(content)
+    head = [kind << 4 | size & 15]
+    size >>= 4
+    while size:
+        head[-1] |= 128
+        head.append(size & 127)
+        size >>= 7
+    return bytes(head) + zlib.compress(content, 1)
 
 
 def small_clone(path: Path) -> Made:

@@ -135,7 +135,7 @@ def test_objects_of_another_repository_are_not_read(tmp_path: Path) -> None:
     with Repository.at(made.path) as repository:
         request = pull_request(repository, 3)
     assert request.folder is None
-    assert request.notes == ("its head commit is not in this clone",)
+    assert request.fault == "not screened: its head is not in this clone"
 
 
 def give_to(folder: Path, owner: int) -> None:

@@ -135,7 +135,7 @@ def _row(each: PullRequest, library: Library, line: Line, chain: Chain) -> Row:
         others=each.others,
     )
     if each.folder is None:
-        return row
+        return replace(row, fault=each.fault)
     read = library.of(each.folder)
     if isinstance(read, Fault):
         return replace(row, fault=read.why)

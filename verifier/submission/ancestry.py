@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from verifier.errors import RequestError
+from verifier.submission.effort import Effort
 from verifier.submission.objects import Objects
 
 COMMIT_BYTES = 1 << 20
-COMMITS_AT_MOST = 1_000_000
+KEPT_COMMITS = 300_000
 SUBJECT_CHARACTERS = 300
 NAME_CHARACTERS = 120
 
@@ -47,21 +47,47 @@ class Own:
 class Ancestry:
     """The commits of one repository, read once each."""
 
-    def __init__(self, objects: Objects) -> None:
-        """Reads nothing yet."""
+    def __init__(self, objects: Objects, effort: Effort) -> None:
+        """Reads nothing yet; each commit looked at is a step of `effort`."""
         self._objects = objects
+        self._effort = effort
         self._known: dict[str, Commit | None] = {}
+        self._kept = 0
 
     def commit(self, identity: str) -> Commit | None:
-        """The commit, None where the clone does not have it or it is no commit."""
+        """The commit, None where the clone does not have it, or it is none that can be read."""
+        self._effort.spend(1)
         if identity not in self._known:
             found = self._objects.read(identity, COMMIT_BYTES)
-            self._known[identity] = (
+            commit = (
                 parsed(identity, found.content)
                 if found is not None and found.kind == "commit" and found.content is not None
                 else None
             )
+            self._keep(identity, commit)
+            return commit
         return self._known[identity]
+
+    def unread(self, identity: str) -> str:
+        """Why `commit` gives none, in words for people."""
+        found = self._objects.header(identity)
+        if found is None:
+            return "is not in this clone"
+        if found.kind != "commit":
+            return f"is a {found.kind}, and no commit"
+        if found.size > COMMIT_BYTES:
+            return f"has {found.size} bytes, more than the {COMMIT_BYTES} of any commit"
+        return "is no commit that can be read"
+
+    def _keep(self, identity: str, commit: Commit | None) -> None:
+        """Thousands of requests share most commits; a stranger's million is not kept for long."""
+        weight = 1 if commit is None else 1 + len(commit.parents)
+        self._effort.spend(10 + weight)
+        if self._kept + weight > KEPT_COMMITS:
+            self._known.clear()
+            self._kept = 0
+        self._known[identity] = commit
+        self._kept += weight
 
     def first_parents(self, head: str) -> tuple[Commit, ...]:
         """The first-parent history of `head`, newest first."""
@@ -75,7 +101,7 @@ class Ancestry:
     def own(self, head: str, main: Collection[str]) -> Own:
         """What `head` reaches that is not in `main` (the ids of all that main reaches).
 
-        Raises RequestError beyond COMMITS_AT_MOST.
+        Raises Overspent when that is too much.
         """
         seen: set[str] = set()
         waiting = [head]
@@ -95,8 +121,6 @@ class Ancestry:
                 cut = identity
                 continue
             commits.append(commit)
-            if len(commits) > COMMITS_AT_MOST:
-                raise RequestError(f"{head[:12]} has more than {COMMITS_AT_MOST} commits")
             waiting.extend(commit.parents)
         return Own(tuple(commits), frozenset(borders), cut)
 
@@ -152,7 +176,7 @@ def parsed(identity: str, content: bytes) -> Commit | None:
     return Commit(
         id=identity,
         tree=tree,
-        parents=tuple(parents),
+        parents=tuple(dict.fromkeys(parents)),
         author=author,
         authored=authored,
         committed=committed,

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from verifier.submission.ancestry import Ancestry, Commit
 from verifier.submission.changes import Change, Trees
+from verifier.submission.effort import Overspent
 from verifier.submission.walk import shown
 
 RECORDS = b"records"
@@ -21,6 +22,7 @@ RECORD_DEPTH = 3
 CLAIMS = b"submission.json"
 README = b"README.md"
 OWN_COMMITS = 2_000
+PARENTS_AT_MOST = 1_000
 FOLDERS_AT_MOST = 64
 CHANGED_AT_MOST = 2_000
 PLACES_AT_MOST = 200
@@ -76,6 +78,12 @@ def touched_records(changes: Iterable[Change]) -> tuple[bytes, ...]:
     return tuple(sorted({record_folder(change.path) for change in changes} - {b""}))
 
 
+def bound_parents(commit: Commit) -> None:
+    """Raises Overspent for a commit with more than PARENTS_AT_MOST parents."""
+    if len(commit.parents) > PARENTS_AT_MOST:
+        raise Overspent(f"its commit {commit.id[:12]} has {len(commit.parents)} parents")
+
+
 class Chooser:
     """Finds the candidates of one pull request after the other in one repository."""
 
@@ -91,7 +99,7 @@ class Chooser:
 
         `before` and `after` are the trees the changes lie between, `own` the request's commits.
         Record folders come first, but for a whole submission elsewhere that is newer than all of
-        them, or where they hold neither claims nor code.
+        them, or where they hold neither claims nor code. Raises Overspent.
         """
         grown = [change for change in changes if change.after]
         records = self._ordered(_record_places(grown), before, after, own)
@@ -174,6 +182,7 @@ class Chooser:
         dates: dict[bytes, tuple[int, int]] = {}
         newest = sorted(own, key=lambda commit: commit.committed, reverse=True)
         for commit in newest[:OWN_COMMITS]:
+            bound_parents(commit)
             parents = [p.tree for i in commit.parents if (p := self._ancestry.commit(i))]
             for path in paths:
                 here = self._trees.at(commit.tree, path)

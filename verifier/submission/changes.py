@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from verifier.submission.effort import Effort
 from verifier.submission.objects import Objects
 
-TREE_BYTES = 16 << 20
+TREE_BYTES = 8 << 20
 KEPT_NAMES = 1_000_000
 STEPS_AT_MOST = 20_000
 DEPTH_AT_MOST = 64
@@ -52,37 +53,41 @@ class Change:
 
 @dataclass(slots=True)
 class Differences:
-    """All that differs; `cut` when bounds left something out."""
+    """All that differs; `cut` when bounds left something out, `unread` folders that none sees."""
 
     changes: list[Change]
     steps: int = 0
     cut: bool = False
+    unread: int = 0
 
 
 class Trees:
     """The trees of one repository."""
 
-    def __init__(self, objects: Objects) -> None:
-        """Reads nothing yet."""
+    def __init__(self, objects: Objects, effort: Effort) -> None:
+        """Reads nothing yet; each tree looked at is a step of `effort`, and its names are some."""
         self._objects = objects
+        self._effort = effort
         self._kept: dict[str, Mapping[bytes, Leaf]] = {}
         self._names = 0
         self.doubled: set[str] = set()
-        self.missing: set[str] = set()
+        self.missing: dict[str, str] = {}
 
     def names(self, tree: str) -> Mapping[bytes, Leaf]:
-        """The names of one tree; empty when it is not here, then it is in `missing`.
+        """The names of one tree; empty when it cannot be read, then `missing` says why.
 
         A name that stands twice counts the first time, and its tree is in `doubled`.
         """
         kept = self._kept.get(tree)
         if kept is None:
             kept = self._read(tree)
+            self._effort.spend(10 + len(kept))
             if self._names > KEPT_NAMES:
                 self._kept.clear()
                 self._names = 0
             self._kept[tree] = kept
             self._names += len(kept)
+        self._effort.spend(1 + len(kept) // 32)
         return kept
 
     def at(self, tree: str, path: bytes) -> Leaf | None:
@@ -109,6 +114,8 @@ class Trees:
             return
         old = self.names(before) if before else {}
         new = self.names(after) if after else {}
+        found.unread += (before in self.missing) + (after in self.missing)
+        self._effort.spend((len(old) + len(new)) // 8)
         for name in sorted({*old, *new}):
             was, now = old.get(name), new.get(name)
             if was == now:
@@ -129,7 +136,9 @@ class Trees:
     def _read(self, tree: str) -> Mapping[bytes, Leaf]:
         found = self._objects.read(tree, TREE_BYTES)
         if found is None or found.kind != "tree" or found.content is None:
-            self.missing.add(tree)
+            is_large = found is not None and found.kind == "tree"
+            why = "with too many names to read" if is_large else "that is not in this clone"
+            self.missing[tree] = f"a folder {why}"
             return {}
         names: dict[bytes, Leaf] = {}
         for name, leaf in parsed_tree(found.content, len(tree) // 2):

@@ -99,8 +99,8 @@ def _enter(repository: Repository, leaves: Leaves, tree: str, prefix: str, depth
     names = repository.trees.names(tree)
     if tree in repository.trees.doubled:
         leaves.object_to(prefix or ".", "a name stands twice in this folder")
-    if tree in repository.trees.missing:
-        leaves.object_to(prefix or ".", "a folder that is not in this clone")
+    if reason := repository.trees.missing.get(tree):
+        leaves.object_to(prefix or ".", reason)
     for name, leaf in names.items():
         if leaves.stopped:
             return

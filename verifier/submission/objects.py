@@ -21,11 +21,15 @@ from verifier.errors import MachineFault
 from verifier.submission import git
 
 OBJECT_SECONDS = 60.0
-RESTARTS_AT_MOST = 500
+RESTARTS_AT_MOST = 200
 _READ_BYTES = 1 << 18
 _HEADER_BYTES = 200
 _ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 _MISSING = b"missing"
+
+
+class Unanswered(MachineFault):
+    """git ends again and again, or says nothing, over these objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +73,23 @@ class Objects:
     def read(self, identity: str, at_most: int) -> Object | None:
         """The object, without its content where that is larger than `at_most` bytes.
 
-        None when it is not here or damaged. Raises MachineFault
+        None when it is not here or damaged. Raises Unanswered
         when git takes longer than OBJECT_SECONDS, or fails again and again.
         """
-        head = self._asked(self._contents, identity)
+        # The size first: git would take all of the object into memory before it names it.
+        head = self._asked(self._headers, identity)
         if head is None or head.size > at_most:
-            if head is not None:
-                # Its bytes are already on their way: a new git is cheaper than reading them.
-                self._contents.end()
             return head
-        content = self._contents.take(head.size + 1)
-        if content is None:
+        head = self._asked(self._contents, identity)
+        content = None if head is None else self._contents.take(head.size + 1)
+        if head is None or content is None:
             return None
         return Object(head.kind, head.size, content[:-1])
+
+    def forgive(self) -> None:
+        """Count anew how often git ended: what comes is another's to answer for."""
+        self._contents.starts = 0
+        self._headers.starts = 0
 
     def header(self, identity: str) -> Object | None:
         """Kind and size of the object without its content; None when it is not here."""
@@ -109,7 +117,7 @@ class _Batch:
         self._complaints: IO[bytes] | None = None
         self._poll = select.poll()
         self._buffer = bytearray()
-        self._starts = 0
+        self.starts = 0
 
     def ask(self, identity: str) -> bytes | None:
         """The line git answers with, None when it died over it."""
@@ -149,9 +157,9 @@ class _Batch:
             self._complaints = None
 
     def _start(self) -> subprocess.Popen[bytes]:
-        self._starts += 1
-        if self._starts > RESTARTS_AT_MOST:
-            raise MachineFault(
+        self.starts += 1
+        if self.starts > RESTARTS_AT_MOST:
+            raise Unanswered(
                 f"git cat-file ended {RESTARTS_AT_MOST} times over this repository's objects",
                 remedy="run `git fsck` in the clone",
             )
@@ -169,7 +177,7 @@ class _Batch:
         assert self._process is not None and self._process.stdout is not None
         if not self._poll.poll(OBJECT_SECONDS * 1000):
             self.end()
-            raise MachineFault(
+            raise Unanswered(
                 f"git cat-file takes longer than {OBJECT_SECONDS:g} s over one object",
                 remedy="run `git fsck` in the clone",
             )

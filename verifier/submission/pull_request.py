@@ -15,11 +15,21 @@ from enum import StrEnum
 
 from verifier.errors import RequestError
 from verifier.submission.ancestry import Commit
-from verifier.submission.candidates import Chooser, Folder, named, record_folder, touched_records
+from verifier.submission.candidates import (
+    Chooser,
+    Folder,
+    bound_parents,
+    named,
+    record_folder,
+    touched_records,
+)
 from verifier.submission.changes import Change, Differences
+from verifier.submission.effort import Overspent
+from verifier.submission.objects import Unanswered
 from verifier.submission.repository import Repository
 
 OTHERS_AT_MOST = 200
+UNANSWERED_AT_MOST = 3
 _MERGE = re.compile(r"Merge (?:pull request|PR) #([1-9][0-9]{0,8})\b")
 _SQUASH = re.compile(r"\(#([1-9][0-9]{0,8})\)\Z")
 
@@ -47,6 +57,7 @@ class PullRequest:
     first; `others` are the paths it touches but for those of `folder`, what it deletes there among
     them, at most OTHERS_AT_MOST.
     `created` is the date of the commit that first brought the folder, `updated` the head's.
+    `fault` says why it could not be told what it adds, "" where it could.
     """
 
     number: int
@@ -61,6 +72,7 @@ class PullRequest:
     author: str
     created: str
     updated: str
+    fault: str = ""
 
 
 def pull_requests(
@@ -122,6 +134,9 @@ class Survey:
 
     def __init__(self, repository: Repository, main: str) -> None:
         """Raises RequestError when the clone does not have the commit `main`."""
+        self._objects = repository.objects
+        self._effort = repository.effort
+        self._unanswered = 0
         self._ancestry = repository.ancestry
         self._trees = repository.trees
         self._chooser = Chooser(repository.trees, repository.ancestry)
@@ -138,10 +153,31 @@ class Survey:
         self._merges = _by_number(self._line)
 
     def request(self, number: int, head: str) -> PullRequest:
-        """Compare the commit `head` with main."""
+        """Compare the commit `head` with main. What cannot be read is this request's fault.
+
+        Raises Unanswered when git answers about one request after the other no more.
+        """
+        self._objects.forgive()
+        self._effort.begin()
+        try:
+            found = self._request(number, head)
+        except Overspent as too_much:
+            return _unreadable(number, head, str(too_much))
+        except Unanswered as silence:
+            self._unanswered += 1
+            if self._unanswered > UNANSWERED_AT_MOST:
+                raise
+            return _unreadable(number, head, silence.message)
+        finally:
+            self._effort.end()
+        self._unanswered = 0
+        return found
+
+    def _request(self, number: int, head: str) -> PullRequest:
         tip = self._ancestry.commit(head)
         if tip is None:
-            return _unreadable(number, head)
+            return _unreadable(number, head, f"its head {self._ancestry.unread(head)}")
+        bound_parents(tip)
         if head in self._on_line:
             reading = _Reading(number, head, Shape.EMPTY, tip, tip)
             reading.notes.append("its head is a commit of main itself: it adds nothing")
@@ -184,10 +220,15 @@ class Survey:
         notes = reading.notes
         if found.cut:
             notes.append("it changes more than can be listed: the list is not whole")
+        if found.unread:
+            notes.append(f"{found.unread} of its folders cannot be read: the list is not whole")
         touched = touched_records(found.changes)
         if reading.shape is Shape.NO_FOLDER:
             reading.shape = _shape(touched, found)
         folders = self._chooser.folders(found.changes, before, after, reading.own)
+        if not folders and (found.cut or found.unread):
+            # Nothing found where not all was seen is no "nothing".
+            return _unreadable(reading.number, reading.head, notes[-1])
         notes.extend(_said_of(folders, touched))
         folder = folders[0] if folders else None
         others_touched, left_out = _others(found.changes, folder)
@@ -272,7 +313,7 @@ def _number_of(subject: str) -> int:
     return int(named_in[1]) if named_in else 0
 
 
-def _unreadable(number: int, head: str) -> PullRequest:
+def _unreadable(number: int, head: str, why: str) -> PullRequest:
     return PullRequest(
         number=number,
         head=head,
@@ -282,8 +323,9 @@ def _unreadable(number: int, head: str) -> PullRequest:
         folder=None,
         folders=(),
         others=(),
-        notes=("its head commit is not in this clone",),
+        notes=(),
         author="",
         created="",
         updated="",
+        fault=f"not screened: {why}",
     )

@@ -17,6 +17,7 @@ from verifier.errors import RequestError
 from verifier.submission import git
 from verifier.submission.ancestry import Ancestry, Commit
 from verifier.submission.changes import Trees
+from verifier.submission.effort import Effort
 from verifier.submission.objects import Objects
 from verifier.submission.standin import StandIn
 from verifier.submission.walk import shown
@@ -40,8 +41,9 @@ class Repository:
         self._stand_in = stand_in
         self._git_folder = stand_in.folder
         self.objects = Objects(self._git_folder)
-        self.ancestry = Ancestry(self.objects)
-        self.trees = Trees(self.objects)
+        self.effort = Effort()
+        self.ancestry = Ancestry(self.objects, self.effort)
+        self.trees = Trees(self.objects, self.effort)
         self._refs: Mapping[str, str] | None = None
         self.digests: dict[str, str] = {}
 
