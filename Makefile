@@ -37,7 +37,7 @@ demo: engine ## verify examples/baseline: a verdict and the path of its report
 	@$(RUN)/verifier verify examples/baseline
 
 test: engine ## run the tests, those in containers included
-	@$(RUN)/python -m pytest -n $(WORKERS) -m "not slow"
+	@$(RUN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow"
 
 slow: engine ## run what takes minutes: two cold builds of an image
 	@$(RUN)/python -m pytest -m slow
@@ -59,7 +59,7 @@ docs: setup ## write the rules of screening into docs/audits.md
 	@$(RUN)/python tools/write_rules.py
 
 coverage: engine ## the tests again, with the branches that the deciding rooms must cover
-	@$(RUN)/python -m pytest -n $(WORKERS) -m "not slow" --cov=verifier --cov-branch --cov-report=
+	@$(RUN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow" --cov=verifier --cov-branch --cov-report=
 	@$(RUN)/python -m coverage report --fail-under=100 --show-missing --include='verifier/audits/*,verifier/verdict.py,verifier/metric.py,verifier/ledger/*,verifier/policy/*,verifier/sampling/*,verifier/scoring/*'
 
 fuzz: setup requirements/fuzz.in ## look for texts that break a reader (TARGETS="parse log", FUZZ_SECONDS=60 each)

@@ -303,8 +303,10 @@ def test_ctrl_c_ends_git_with_us(tmp_path: Path) -> None:
     slow_git(tmp_path / "slow", f"touch '{tmp_path}/begun'; sleep 0.8; touch '{mark}'")
     code = textwrap.dedent(
         f"""
+        import signal
         from pathlib import Path
         from verifier.submission import git
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background
         git.run(Path({str(tmp_path)!r}), ["fetch"], git.Patience(seconds=60))
         """
     )
