@@ -12,6 +12,8 @@ from verifier.screening.finding import Remark
 from verifier.screening.rule import Rule
 from verifier.screening.rules import (
     adapting,
+    binary_code,
+    by_name,
     byte_mixture,
     byte_tables,
     calibrating,
@@ -24,7 +26,9 @@ from verifier.screening.rules import (
     ngram,
     optimising,
     passes,
+    replaced,
     transforms,
+    unread,
     vocabularies,
 )
 
@@ -61,6 +65,9 @@ MIXING: tuple[Family, ...] = (
     extra_source,
 )
 
-FAMILIES: tuple[Family, ...] = (*LEARNING, *MIXING)
+# What could not be read, last: what the others ask can come to a bound too.
+UNSEEN: tuple[Family, ...] = (by_name, binary_code, replaced, unread)
+
+FAMILIES: tuple[Family, ...] = (*LEARNING, *MIXING, *UNSEEN)
 RULES: tuple[Rule, ...] = tuple(rule for family in FAMILIES for rule in family.RULES)
 CHECKS: tuple[Callable[..., Iterator[Remark]], ...] = tuple(family.check for family in FAMILIES)
