@@ -19,12 +19,9 @@ from rich.console import Console
 from verifier.errors import NothingSubmitted, RequestError
 
 if TYPE_CHECKING:
-    from verifier.policy import Policy
-    from verifier.screening.screened import Answer, Screening
-    from verifier.submission.submitted import Submitted
+    from verifier.screening.screened import Answer
 
 POLICY = "track_10min_16mb_as_ruled"
-OTHERS_SAID = 3
 REPOSITORY = typer.Argument(
     help="A clone with refs/pull/*/head, or owner/repo to fetch.", metavar="REPO"
 )
@@ -87,25 +84,25 @@ def screen(
 ) -> int:
     """Read a submission without running it: what it is, claims and shows, and where to look.
 
-    Exit code 0: nothing found, 1: a violation found, 2: a person must look. Never VERIFIED.
+    Exit code 0: nothing found, 1: a violation found, 2: a person must look, which is so too where
+    reading was not finished in time. Never VERIFIED.
     """
     from verifier import policy as policies
+    from verifier.history.alone import read_alone
     from verifier.history.rules import ALL
     from verifier.report import screening as told
-    from verifier.submission.submitted import submitted
 
     rules = policies.load(policy).policy
     chosen = Format.JSON if as_json else format
     try:
-        candidates = submitted(reference)
+        read = read_alone(reference, rules)
     except NothingSubmitted as nothing:
         # A change of the documentation is no fault of its author's.
         if chosen is Format.JSON:
             print(json.dumps({"nothing_submitted": nothing.message, "exit_code": 0}))
         Console(stderr=True, highlight=False).print(nothing.message, soft_wrap=True, markup=False)
         return 0
-    screening = _screened(candidates[0], rules)
-    said = _said(candidates, rules)
+    screening, said = read.screening, list(read.said)
     if out is not None:
         told.write_screening(screening, out, ALL, said, fail_on.value)
     if chosen is Format.TABLE:
@@ -217,27 +214,6 @@ def leaderboard(
 
 
 # ---------------------------------------------------------------- parts
-
-
-def _screened(candidate: Submitted, policy: Policy) -> Screening:
-    from verifier.screening.screen import screen as read
-
-    contents = candidate.contents
-    return read(contents.tree, folder=candidate.folder, digest=contents.digest, policy=policy)
-
-
-def _said(candidates: tuple[Submitted, ...], policy: Policy) -> list[str]:
-    """About the request: what else it touches, and what its other candidates show."""
-    first = candidates[0]
-    said = [*first.contents.notes, *map(str, first.contents.objections)]
-    if first.request is not None:
-        said += first.request.notes
-        if first.request.others:
-            said.append(f"it also touches {', '.join(first.request.others[:OTHERS_SAID])}")
-    for candidate in candidates[1 : 1 + OTHERS_SAID]:
-        found = _screened(candidate, policy)
-        said.append(f"{candidate.folder}, another candidate: {found.answer.value}")
-    return said
 
 
 def _exit_code(answer: Answer, fail_on: FailOn) -> int:

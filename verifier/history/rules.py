@@ -1,7 +1,7 @@
 """Which rules need the whole history, and in which order do all rules stand?
 
 These read the repository's own table beside what its folders hold. They are notes: a row that was
-accepted is not a submission that asks for a person.
+accepted is not a submission that asks for a person. One more says that reading was not finished.
 """
 
 from __future__ import annotations
@@ -80,7 +80,16 @@ SHARED_LOG = _rule(
     ("EVIDENCE_SEEDS",),
 )
 
+NOT_SCREENED = Rule(
+    id="not-screened",
+    sentence="Reading it was not finished: it takes too long, too much memory or too many steps.",
+    clause="R9",
+    at_most=Confidence.REVIEW,
+    clear="Add one folder of ordinary size, with the script as it is run and without large data.",
+)
+
 RULES: tuple[Rule, ...] = (
+    NOT_SCREENED,
     RECORD_MARGIN,
     RECORD_P_VALUE,
     RECORD_P_MARGIN,

@@ -20,9 +20,12 @@ import signal
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from enum import Enum
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkContext, ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -52,6 +55,17 @@ class Lost:
 
     job: int
     why: str
+    late: bool = False
+    """Whether it took longer than its limit."""
+
+
+class Begins(Enum):
+    """Where a reader comes from."""
+
+    SERVED = "served"
+    """A process that has everything loaded and has read nothing: what thousands of jobs want."""
+    FORKED = "forked"
+    """This process as it stands, with all that it holds: one reader, at once."""
 
 
 def cores() -> int:
@@ -66,6 +80,7 @@ def read_all(
     *,
     readers: int,
     limit_seconds: float = LIMIT_SECONDS,
+    begins: Begins = Begins.SERVED,
 ) -> Iterator[Answered | Lost]:
     """Each job's answer, in the order in which they come.
 
@@ -74,7 +89,8 @@ def read_all(
     waiting = enumerate(jobs)
     with tempfile.TemporaryDirectory(prefix="reading-") as scratch:
         desks = [
-            _Desk(open_reader, shared, Path(scratch) / f"{number}") for number in range(readers)
+            _Desk(open_reader, shared, Path(scratch) / f"{number}", begins)
+            for number in range(readers)
         ]
         try:
             busy = [desk for desk in desks if desk.give(waiting)]
@@ -99,8 +115,11 @@ def _ready(busy: list[_Desk], limit_seconds: float) -> list[_Desk]:
 class _Desk:
     """A place where one reader after another sits."""
 
-    def __init__(self, open_reader: Open, shared: str, complaints: Path) -> None:
+    def __init__(
+        self, open_reader: Open, shared: str, complaints: Path, begins: Begins = Begins.SERVED
+    ) -> None:
         self._open, self._shared, self._complaints = open_reader, shared, complaints
+        self._begins = begins
         self._reader: BaseProcess | None = None
         self._job = -1
         self._given = 0.0
@@ -128,7 +147,7 @@ class _Desk:
         """The answer to the job under way, or why there is none."""
         if not self.pipe.poll():
             self.end()
-            return Lost(self._job, f"reading took longer than {limit_seconds:g} s")
+            return Lost(self._job, f"reading took longer than {limit_seconds:g} s", late=True)
         try:
             said = self.pipe.recv_bytes(LONGEST_ANSWER)
         except (EOFError, OSError):
@@ -151,15 +170,22 @@ class _Desk:
 
     def _sit(self) -> None:
         self.end()
-        server = multiprocessing.get_context("forkserver")
-        server.set_forkserver_preload(["__main__", self._open.__module__])
-        self.pipe, theirs = server.Pipe()
-        reader = server.Process(
+        where: ForkContext | ForkServerContext
+        if self._begins is Begins.FORKED:
+            where = multiprocessing.get_context("fork")
+        else:
+            where = multiprocessing.get_context("forkserver")
+            where.set_forkserver_preload(["__main__", self._open.__module__])
+        self.pipe, theirs = where.Pipe()
+        reader = where.Process(
             target=_sit_down,
             args=(theirs, self._open, self._shared, str(self._complaints)),
             daemon=True,
         )
-        reader.start()
+        with warnings.catch_warnings():
+            # Of threads that hold a lock while this forks: ours are a number library's, asleep.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            reader.start()
         self._reader = reader
         theirs.close()
 
@@ -186,7 +212,9 @@ def _sit_down(pipe: Connection, open_reader: Open, shared: str, complaints: str)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     log = os.open(complaints, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    os.dup2(log, sys.stderr.fileno() if sys.stderr else 2)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    sys.stderr = os.fdopen(log, "w", errors="backslashreplace")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     gc.disable()
     read = open_reader(shared)

@@ -17,6 +17,7 @@ from verifier.errors import RequestError
 from verifier.submission import remote
 from verifier.submission.candidates import Folder, named
 from verifier.submission.contents import leaves_of
+from verifier.submission.effort import Overspent
 from verifier.submission.pull_request import PullRequest, Shape, compared, pull_request
 from verifier.submission.reference import Added, ClonedPath, ClonedPull, RemotePath, RemotePull
 from verifier.submission.repository import Repository
@@ -73,9 +74,15 @@ def _scratch() -> Iterator[Path]:
 def _fetch_candidates(repository: Repository, url: str, request: PullRequest) -> None:
     """Bring the files of every candidate: they are screened, and nothing else is needed."""
     wanted: list[str] = []
+    repository.effort.begin()
     for folder in request.folders:
-        wanted.extend(leaf.id for leaf in leaves_of(repository, folder).files.values())
+        try:
+            wanted.extend(leaf.id for leaf in leaves_of(repository, folder).files.values())
+        except Overspent:
+            # What is not brought is missing, and whoever reads the folder says so.
+            break
         wanted.extend(identity for _, identity in folder.lent)
+    repository.effort.end()
     remote.fetch_files(repository.path, url, wanted)
     repository.objects.close()
 

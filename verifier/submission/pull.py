@@ -68,7 +68,8 @@ def _exported(reference: str, named: InGit, folder: Path) -> tuple[str, ...]:
     with opened(named) as found:
         chosen = found.request.folder
         if chosen is None:
-            raise RequestError(f"{reference}: {'; '.join(found.request.notes)}")
+            why = found.request.fault or "; ".join(found.request.notes)
+            raise RequestError(f"{reference}: {why}")
         return export(found.repository, chosen, folder)
 
 

@@ -7,11 +7,13 @@ submission first. A submission need not be one that can be verified: every real 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from verifier.errors import NothingSubmitted
+from verifier.errors import BadSubmission, NothingSubmitted
 from verifier.submission.archive import unpack
 from verifier.submission.contents import contents_of
 from verifier.submission.gathering import IGNORED, SUBMISSION_BOUNDS, Contents, Gathering
@@ -31,32 +33,66 @@ class Submitted:
     request: PullRequest | None = None
 
 
-def submitted(reference: str) -> tuple[Submitted, ...]:
-    """Read what `reference` names, every candidate of it, the submission first.
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One candidate before it is read; `load` reads it, in this process or a fork of it.
+
+    `load` raises StorageFault when a folder on disk cannot be opened.
+    """
+
+    folder: str
+    load: Callable[[], Contents]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What a reference names, the submission first; `fault` says why git cannot tell, then none."""
+
+    candidates: tuple[Candidate, ...]
+    request: PullRequest | None = None
+    fault: str = ""
+
+
+@contextmanager
+def candidates(reference: str) -> Iterator[Candidates]:
+    """Find what `reference` names and keep it within reach.
 
     Raises RequestError when there is no such thing, NothingSubmitted when it adds no submission,
     BadSubmission for a tarball that cannot be unpacked, MissingTool without git where it is needed.
     """
     match parse(reference):
         case GivenFolder(path):
-            return (Submitted(folder=str(path), contents=on_disk(path)),)
+            yield Candidates((Candidate(str(path), partial(on_disk, path)),))
         case GivenTarball(path):
             with tempfile.TemporaryDirectory(prefix="verifier-unpacked-") as scratch:
                 folder = unpack(path, Path(scratch) / "unpacked", SUBMISSION_BOUNDS)
-                return (Submitted(folder=str(path), contents=on_disk(folder)),)
+                yield Candidates((Candidate(str(path), partial(on_disk, folder)),))
         case in_git:
             with opened(in_git) as found:
                 request = found.request
-                if not request.folders:
+                if not request.folders and not request.fault:
                     raise NothingSubmitted(f"{reference}: {'; '.join(request.notes)}")
-                return tuple(
-                    Submitted(
-                        folder=folder.path,
-                        contents=contents_of(found.repository, folder),
-                        request=request,
-                    )
+                # Whoever loads has a git of its own: pipes are not for two.
+                found.repository.objects.close()
+                loaded = tuple(
+                    Candidate(folder.path, partial(contents_of, found.repository, folder))
                     for folder in request.folders
                 )
+                yield Candidates(loaded, request, request.fault)
+
+
+def submitted(reference: str) -> tuple[Submitted, ...]:
+    """Read what `reference` names, every candidate of it, the submission first.
+
+    Raises as `candidates` does, and BadSubmission where git cannot tell what it adds.
+    """
+    with candidates(reference) as found:
+        if found.fault:
+            raise BadSubmission(found.fault, file=reference)
+        return tuple(
+            Submitted(folder=each.folder, contents=each.load(), request=found.request)
+            for each in found.candidates
+        )
 
 
 def on_disk(folder: Path) -> Contents:
