@@ -19,6 +19,7 @@ from verifier.screening.rules import (
     calibrating,
     clocks,
     denominators,
+    disguised,
     extra_source,
     gate,
     held_out_data,
@@ -50,6 +51,7 @@ LEARNING: tuple[Family, ...] = (
     passes,
     calibrating,
     held_out_data,
+    disguised,
     clocks,
 )
 # Mixtures, bytes and sizes. (owner: ngram)
