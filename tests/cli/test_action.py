@@ -16,11 +16,12 @@ from tests.cli import runner
 from tests.report.screening.screenings import HOSTILE
 from tests.report.screening.test_github import obeyed
 from tests.report.screening.test_markdown import harmless
+from tests.screening.honest import SCORER
 from verifier import bundle
 
 ACTION = bundle.path("docs").parent / "action.yml"
 FOLDER = "records/track_10min_16mb/2026-04-02_Tilt"
-TRAIN = "import os\n\nprint(os.environ.get('SEED', '1337'))\n"
+TRAIN = SCORER
 # a name that a file can have, and that no workflow command may become
 FILE = "a\n::error file=x::y ##[group]z %0A \x1b[31m \u202e.py"
 

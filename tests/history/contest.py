@@ -8,6 +8,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.screening.honest import SCORER
+
 TRACK = "records/track_10min_16mb"
 FIRST_DAY = 1_773_800_000  # 18 March 2026
 DAY = 86_400
@@ -89,14 +91,14 @@ def submission(
     track: str = TRACK,
     nats_per_bpb: float = 2.0,
 ) -> dict[str, str | bytes]:
-    """The files of one honest submission with a log per seed."""
+    """The files of one honest submission with a log per seed; `script` begins its script."""
     folder = f"{track}/{name}"
     mean = sum(bpbs.values()) / len(bpbs) if bpbs else 1.0
     said = {"name": name, "author": "Ada", "val_bpb": claim or round(mean, 8), "date": "2026-04-01"}
     files: dict[str, str | bytes] = {
         f"{folder}/README.md": f"# {name}\n",
         f"{folder}/submission.json": json.dumps(said, indent=1),
-        f"{folder}/train_gpt.py": script,
+        f"{folder}/train_gpt.py": script + SCORER,
     }
     for seed, bpb in bpbs.items():
         log = (

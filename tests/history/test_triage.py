@@ -29,9 +29,9 @@ from verifier.submission.repository import Repository
 from verifier.watch import Unwatched
 
 POLICY = policies.load("track_10min_16mb_as_ruled")
-SCRIPT = "".join(f"value_{i} = compute({i})\n" for i in range(60))
+SCRIPT = "".join(f"value_{i} = compute({i})\n" for i in range(200))
 CHANGED = SCRIPT.replace("compute(7)", "compute(7, targets)")
-OTHER = "".join(f"other_{i} = nothing({i})\n" for i in range(60))
+OTHER = "".join(f"other_{i} = nothing({i})\n" for i in range(200))
 
 
 @pytest.fixture(scope="module")

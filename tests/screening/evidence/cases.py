@@ -146,7 +146,7 @@ CASES: Mapping[str, Callable[[], Files]] = {
     "log-of-resumed-run": lambda: _one_log(between="Resuming from checkpoint: step_3000.pt"),
     "log-overwritten": lambda: files(
         train_seed1__log="val_bpb of nothing yet\n    ).split())\n\nclass Last:\n    pass\n"
-        "\ndef main():\n    pass\n" + log(1).split("def train(seed):", 1)[1]
+        "\ndef main():\n    pass\n" + log(1).split("def main():", 1)[1]
     ),
     "size-over-cap": lambda: _one_log(
         total=f"Total submission size int8+zlib: {_OVER} bytes",
@@ -188,6 +188,12 @@ CASES: Mapping[str, Callable[[], Files]] = {
     ),
     "target-gate-counted": lambda: _one_log(
         between="ngram_tilt:hints total=100 gated=9 token_gate=4 within_gate=5 word_gate=0"
+    ),
+    "score-not-shown": lambda: files(
+        train_gpt__py=SCRIPT.replace("val_loss, val_bpb = score(", "val_loss = val_bpb = len(")
+    ),
+    "score-line-not-printed": lambda: changed_logs(
+        exact="storage_pass_exact val_loss:2.0 val_bpb:1.20010203", final=""
     ),
     "script-name": lambda: files(train_gpt__py=None, train_gpt_v5__py=SCRIPT),
     "script-missing": lambda: files(train_gpt__py=None),

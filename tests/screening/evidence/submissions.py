@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from tests.screening.honest import SCORER
 from verifier import policy
 from verifier.policy import Policy
 from verifier.screening import Remark
@@ -20,21 +21,7 @@ BPBS = {1: 1.20010203, 2: 1.20040506, 3: 1.20070809}
 MODEL_BYTES = {1: 15_800_001, 2: 15_800_010, 3: 15_800_100}
 STEPS = {1: 13_001, 2: 13_002, 3: 13_003}
 
-SCRIPT = '''"""Trains and scores a small model."""
-import os
-import torch
-
-def train(seed):
-    torch.manual_seed(seed)
-
-def main():
-    val_loss = val_bpb = 0.0
-    train(int(os.environ.get("SEED", "1")))
-    print(f"final_int8_roundtrip_exact val_loss:{val_loss:.8f} val_bpb:{val_bpb:.8f}")
-
-if __name__ == "__main__":
-    main()
-'''
+SCRIPT = SCORER.replace("final_int8_zlib_roundtrip_exact", "final_int8_roundtrip_exact")
 
 TOTAL_BYTES = {seed: size + len(SCRIPT) for seed, size in MODEL_BYTES.items()}
 

@@ -19,6 +19,7 @@ from verifier.screening.evidence import (
     readme,
     scripts,
     seeds,
+    unshown,
 )
 from verifier.screening.evidence.gathering import Evidence, SeedScore, claimed_seeds, read_evidence
 from verifier.screening.evidence.run_logs import ReadLog, read_logs
@@ -49,6 +50,7 @@ _FAMILIES = (
     needs,
     preparation,
     readme,
+    unshown,
 )
 
 RULES: tuple[Rule, ...] = tuple(rule for family in _FAMILIES for rule in family.RULES)
