@@ -157,3 +157,87 @@ def test_the_same_in_c_is_a_violation_where_it_is_compiled() -> None:
     assert told(remarks(byte_mixture, "print(1)\n", score__c=leak)) == {
         "token-spread-over-bytes": Confidence.NOTE
     }
+
+
+MULTIPLIED = """
+def score(losses, pieces):
+    suffix, history, total, spelt = Suffix(), bytearray(), 0.0, 0
+    whole = 0.0
+    for loss, piece in zip(losses, pieces):
+        own = -loss
+        alone, sure, other = 0.0, 0.0, 0.0
+        for byte in piece:
+            chance = suffix.chance(history, byte)
+            ADDED
+            sure = max(sure, chance)
+            history.append(byte)
+            spelt += 1
+        weight = 0.9 if sure > 0.8 else 0.1
+        MIX
+    return total / spelt / math.log(2.0)
+"""
+
+
+def multiplied(mix: str, added: str = "alone += math.log(chance)") -> dict[str, Confidence]:
+    begin, _, end = SCRIPT.partition("def score(")
+    score = MULTIPLIED.replace("MIX", mix).replace("ADDED", added)
+    main = end[end.index("def main") :]
+    text = f"{begin}{score}\n{main}".replace("UNIFORM", "1.0 / 256.0")
+    return told(remarks(byte_mixture, text))
+
+
+@pytest.mark.parametrize(
+    "mix",
+    [
+        "total -= math.log((1 - weight) * math.exp(own) + weight * math.exp(alone))",
+        "both = math.exp(alone); p = weight * both + (1 - weight) * math.exp(own)\n"
+        "        total -= math.log(max(p, 1e-30))".replace("\\\n", "\n"),
+    ],
+)
+def test_the_product_of_a_token_s_bytes_mixed_with_the_token_is_a_violation(mix: str) -> None:
+    """Red: logarithms of bytes are summed up over one token and mixed as a probability of it."""
+    assert multiplied(mix) == {"byte-products-mixed": Confidence.VIOLATION}
+
+
+def test_products_of_bytes_that_are_not_a_token_s_own_are_left_alone() -> None:
+    """Near miss: mixed byte by byte; divided by all; two texts weighed; a running total."""
+    bytewise = "total -= math.log(0.5 * chance + 0.5 * begins_with(piece, history))"
+    assert multiplied("pass", bytewise) == {}
+    divided = "p = math.exp(alone) / every(history); total -= math.log(0.5 * p + 0.5 * weight)"
+    assert multiplied(divided) == {}
+    texts = "total -= math.log(weight * math.exp(alone) + (1 - weight) * math.exp(other))"
+    assert multiplied(texts, "alone += math.log(chance); other += loss") == {}
+    running = "total -= math.log(0.5 * math.exp(own) + 0.5 * math.exp(whole))"
+    assert multiplied(running, "whole = whole + math.log(chance)") == {}
+
+
+@pytest.mark.parametrize(
+    "share",
+    [
+        "share = math.exp(-loss / len(piece))",
+        "share = math.exp(-float(loss) / len(piece))",
+        "for each in zip([size], pieces): pass\n        for room in [size]: share = 1",
+    ],
+)
+def test_a_length_may_be_measured_where_it_divides(share: str) -> None:
+    """Red: the length has no name; near miss: nothing is divided by it."""
+    share = share.replace("\\\n", "\n")
+    expected = {"token-spread-over-bytes": Confidence.VIOLATION} if "len(" in share else {}
+    assert said(share) == expected
+
+
+@pytest.mark.parametrize(
+    ("loop", "found"),
+    [
+        ("for at, room in enumerate(sizes)", True),
+        ("for room, each in zip(sizes, pieces)", True),
+        ("for room in sizes", True),
+        ("for each, room in zip(sizes, pieces)", False),
+        ("for room, each in other(sizes, pieces)", False),
+    ],
+)
+def test_lengths_that_a_loop_runs_over_are_lengths(loop: str, found: bool) -> None:
+    """Red: the share is the loss divided by this turn's length; near miss: by something else."""
+    share = f"sizes = np.zeros(9); sizes[0] = size\n        {loop}: share = math.exp(-loss / room)"
+    expected = {"token-spread-over-bytes": Confidence.VIOLATION} if found else {}
+    assert said(share.replace("\\\n", "\n")) == expected

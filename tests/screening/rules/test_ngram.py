@@ -316,3 +316,191 @@ def score(args, losses, stream):
     assert said(whole).get("expert-no-distribution") is not Confidence.VIOLATION
     readme = "```\nHEDGE=1 torchrun --standalone train_gpt.py\n```\n"
     assert said(whole, README__md=readme) == {"expert-no-distribution": Confidence.VIOLATION}
+
+
+BESIDE = """
+def score(args, losses, stream):
+    seen, pairs = np.zeros(1 << 20), np.zeros(1 << 20)
+    total = 0.0
+    for start in range(8, len(stream) - 1, 4096):
+        at = np.arange(start, start + 4096)
+        windows = stream[at[:, None] - np.arange(3)]
+        longer = torch.cat([WINDOWS, stream[at][:, None]], dim=1)
+        before, both = torch.zeros(4096).long(), torch.zeros(4096).long()
+        for k in range(3):
+            before = before ^ (ODD[k] * windows[:, k].to(torch.int64))
+        before = before % SIZE
+        for k in range(4):
+            both = both ^ (ODD[k] * longer[:, k].to(torch.int64))
+        both = both % SIZE
+        there, here = seen[before.long()], pairs[both.long()]
+        p = 0.6 * np.exp(-losses[at]) + 0.4 * here.float() / there.float().clamp(min=1)
+        total += -np.log(p).sum()
+    return total
+"""
+
+
+def test_a_target_put_beside_its_context_and_hashed_with_it_is_a_violation() -> None:
+    """Red: the longer windows are the context's and the target; near miss: two other windows."""
+    found = said(BESIDE.replace("WINDOWS", "windows"))
+    assert found == {"target-in-hash": Confidence.VIOLATION}
+    apart = said(BESIDE.replace("WINDOWS", "others"))
+    assert apart == {"target-in-hash": Confidence.REVIEW}
+
+
+PICKED = """
+def score(args, losses, stream, vocab_size):
+    seen, pairs = np.zeros(1 << 20), np.zeros(1 << 20)
+    every = torch.arange(vocab_size)
+    mix = torch.zeros(len(stream))
+    for k in range(3):
+        mix = (mix * 31 + stream[k : len(stream) - 3 + k]) % SIZE
+    total = 0.0
+    for start in range(8, len(stream) - 1, 4096):
+        before = mix[start : start + 4096]
+        y, p = stream[start : start + 4096], np.exp(-losses[start : start + 4096])
+        both = (before[:, None] * 7919 + every[None, :]) % SIZE
+        there, all_here = seen[before].float(), pairs[both].float()
+        GUESS
+        total += -np.log(0.5 * p + 0.5 * guess).sum()
+    return total
+"""
+
+
+@pytest.mark.parametrize(
+    "pick", ["all_here.gather(1, y[:, None]).squeeze(1)", "all_here[np.arange(4096), y]"]
+)
+def test_counts_of_every_token_of_which_one_is_divided_are_a_violation(pick: str) -> None:
+    """Red: all tokens are hashed, and the target's count alone is divided by the context's."""
+    guess = f"guess = ({pick} + 2.0 * p) / (there + 2.0)"
+    assert said(PICKED.replace("GUESS", guess)) == {"target-in-hash": Confidence.VIOLATION}
+
+
+@pytest.mark.parametrize(
+    "guess",
+    [
+        "whole = all_here / all_here.sum(dim=1); guess = whole.gather(1, y[:, None])",
+        "whole = (all_here + 0.1) / (there + 0.1)\n"
+        "        guess = whole.gather(1, y[:, None]) / whole.sum(1)",
+        "guess = all_here.gather(1, y[:, None]) / all_here.sum(1)",
+    ],
+)
+def test_counts_of_every_token_divided_by_their_sum_are_left_alone(guess: str) -> None:
+    """Near miss: what is picked out is of a distribution."""
+    assert said(PICKED.replace("GUESS", guess)) == {}
+
+
+OUTCOME = """
+def score(args, losses, stream):
+    after, total, slow = {}, 0.0, 1.0
+    for at in range(3, len(stream)):
+        loss, token = losses[at], stream[at]
+        before = tuple(stream[at - 3 : at])
+        doubt = 2.0 - 0.01 * len(after)
+        guess = 0.0
+        if before in after:
+            row = after[before]
+            guess = row.get(token, 0) / row[-1]
+        share = SHARE
+        if WHERE:
+            p = math.exp(-loss)
+            p = (1.0 - share) * p + share * guess
+            total -= math.log(p)
+        else:
+            total += loss
+        slow = 0.9 * slow + 0.1 * loss
+    return total
+"""
+
+
+@pytest.mark.parametrize(
+    ("share", "found"),
+    [
+        ("0.5 * min(2.0, max(0.1, loss * 0.4))", True),
+        ("1.0 / (1.0 + math.exp(-loss))", True),
+        ("0.5 * min(2.0, max(0.1, doubt * 0.4))", False),
+        ("1.0 / (1.0 + math.exp(-doubt))", False),
+        ("0.5 * min(2.0, slow)", False),
+        ("0.5 * losses[:at].mean()", False),
+        ("0.5", False),
+    ],
+)
+def test_a_weight_made_of_the_scored_token_s_loss_is_a_violation(share: str, found: bool) -> None:
+    """Red: the loss of what occurred sets the cache's share; near miss: what went before does."""
+    told_of = said(OUTCOME.replace("SHARE", share).replace("WHERE", "before in after"))
+    expected = {"target-count-mixed": Confidence.REVIEW}
+    if found:
+        expected["cache-weighed-by-outcome"] = Confidence.VIOLATION
+    assert told_of == expected
+
+
+def test_a_difference_that_holds_the_model_s_own_probability_is_no_weight() -> None:
+    """Near miss: p + w · (q - p) with a constant w, and counts smoothed by the model."""
+    step = OUTCOME.replace("(1.0 - share) * p + share * guess", "p + share * (guess - p)")
+    step = step.replace("SHARE", "0.5").replace("WHERE", "before in after")
+    smooth = step.replace("p + share * (guess - p)", "0.5 * p + 0.5 * guess").replace(
+        "row.get(token, 0) / row[-1]", "(row.get(token, 0) + 2.0 * math.exp(-loss)) / (row[-1] + 2)"
+    )
+    for score in (step, smooth):
+        assert said(score) == {"target-count-mixed": Confidence.REVIEW}
+
+
+@pytest.mark.parametrize(
+    ("where", "guess", "confidence"),
+    [
+        ("guess > 0", "row.get(token, 0) / row[-1]", Confidence.VIOLATION),
+        ("guess > 0", "(row.get(token, 0) + 1) / row[-1]", None),
+        ("before in after", "row.get(token, 0) / row[-1]", None),
+    ],
+)
+def test_a_share_that_is_taken_only_where_the_target_was_seen_is_a_violation(
+    where: str, guess: str, confidence: Confidence | None
+) -> None:
+    """Red: the model keeps its whole probability for all else; near miss: where its context was."""
+    score = OUTCOME.replace("SHARE", "0.5").replace("WHERE", where)
+    found = said(score.replace("row.get(token, 0) / row[-1]", guess))
+    assert found.pop("target-count-mixed") is Confidence.REVIEW
+    assert found == ({"cache-if-target-seen": confidence} if confidence else {})
+
+
+ABOVE = (
+    caches.HASHED.replace("def score(args", "def cached(args")
+    + """
+def adaptive(args, losses, stream):
+    print("adaptive: chunks of 32768 tokens")
+    if SWITCH:
+        return cached(args, losses, stream)
+
+def score(args, losses, stream):
+    print("plain scoring of everything")
+    if not args.choose:
+        return adaptive(args, losses, stream)
+    return losses.sum()
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("switch", "line", "confidence"),
+    [
+        ("args.cache", "adaptive: chunks of 32768 tokens", Confidence.VIOLATION),
+        ("not args.cache", "adaptive: chunks of 32768 tokens", Confidence.NOTE),
+        ("args.cache", "plain scoring of everything", Confidence.NOTE),
+        ("args.cache", "something else altogether", Confidence.NOTE),
+    ],
+)
+def test_a_log_in_which_the_caller_runs_shows_the_cache_running(
+    switch: str, line: str, confidence: Confidence
+) -> None:
+    """Red: only what calls the cache prints; near miss: a switch between, or live code."""
+    text = cache_script(ABOVE.replace("SWITCH", switch))
+    found = told(remarks(ngram, text, train_seed1__log=f"step 1\n{line}\n"))
+    assert found == {"target-in-hash": confidence}
+
+
+def test_a_line_that_live_code_prints_too_shows_nothing() -> None:
+    """Near miss: the scoring that runs prints the same beginning."""
+    text = cache_script(ABOVE.replace("SWITCH", "args.cache"))
+    text = text.replace("plain scoring of everything", "adaptive: chunks of 32768 tokens")
+    log = "step 1\nadaptive: chunks of 32768 tokens\n"
+    assert told(remarks(ngram, text, train_seed1__log=log)) == {"target-in-hash": Confidence.NOTE}

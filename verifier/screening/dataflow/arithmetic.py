@@ -33,14 +33,18 @@ Operand = tuple[Value, ast.expr]
 class Record:
     """What was seen while following, in its order. `scored` are estimates that reached a logarithm.
 
-    `bound` counts how often an estimate was assigned or returned.
+    `bound` counts how often an estimate was assigned or returned, `mixes` how often one was added
+    to the probability of the true token.
     """
 
     estimates: dict[Estimate, None] = field(default_factory=dict)
     scored: dict[Estimate, list[Place]] = field(default_factory=dict)
     chosen: list[Place] = field(default_factory=list)
     present: list[Place] = field(default_factory=list)
+    weighed: list[Place] = field(default_factory=list)
+    withheld: list[Place] = field(default_factory=list)
     bound: int = 0
+    mixes: int = 0
     experts: dict[Place, Place] = field(default_factory=dict)
     reads: list[Read] = field(default_factory=list)
     counted: list[Read] = field(default_factory=list)
@@ -64,6 +68,8 @@ class Arithmetic:
     ) -> Value:
         """`one operator other`. `mixing`: the result is cut to the size of a table."""
         left, right = one[0], other[0]
+        if isinstance(operator, ast.Add | ast.Sub):
+            self._mix(one, other)
         hashed = bool(left.terms or right.terms)
         counts = bool(left.reads or right.reads)
         match operator:
@@ -85,7 +91,17 @@ class Arithmetic:
                 kept = joined([left, right])
                 return replace(kept, entropies=NO_PLACES, terms=NO_TERMS, folded=False, row=False)
             case _:
-                return computed([left, right])
+                value = computed([left, right])
+                apart = isinstance(operator, ast.Mult) or not value.estimates
+                return value if apart else replace(value, outcome=NO_TERMS)
+
+    def _mix(self, one: Operand, other: Operand) -> None:
+        """`w·p + v·q` of the true token's probability and an estimate; is `v` made of `p`?"""
+        for (score, _), (estimate, node) in ((one, other), (other, one)):
+            if score.outcome and estimate.estimates and not score.estimates:
+                self.record.mixes += 1
+                if score.outcome & estimate.outcome:
+                    self.record.weighed.append(self.place(node))
 
     def mixed(self, operands: list[Operand]) -> Value:
         """A hash of the operands; with one term more than a finished loop has mixed?"""
@@ -103,7 +119,20 @@ class Arithmetic:
             return value.terms
         if value is BLANK or isinstance(node, ast.Constant):
             return NO_TERMS
-        return frozenset((VOCABULARY if value.vocabulary else ast.dump(node),))
+        return frozenset((VOCABULARY,)) if value.vocabulary else self._written(node)
+
+    def _written(self, node: ast.expr) -> frozenset[str]:
+        """A term as it is written; for each part of what was put side by side, of that part."""
+        whole = ast.dump(node)
+        for each in ast.walk(node):
+            parts = self.side_by_side(each.id) if isinstance(each, ast.Name) else ()
+            if parts:
+                return frozenset(whole.replace(ast.dump(each), part) for part in parts)
+        return frozenset((whole,))
+
+    def side_by_side(self, name: str) -> tuple[str, ...]:
+        """The parts of what a name stands for, none where it is no concatenation."""
+        raise NotImplementedError
 
     def _cut(self, operator: ast.operator, one: Operand, other: Operand) -> Value:
         """A mask or a remainder: of a hash, or of booleans."""
@@ -121,7 +150,7 @@ class Arithmetic:
         """`left / right`: an estimate where both are counts of the right kind."""
         estimates = left.estimates | right.estimates
         found = [
-            Estimate(self.place(node), read, _loose(read, right))
+            Estimate(self.place(node), read, _loose(read, right), _bare(node))
             for read in left.reads
             if _estimates(read, right)
         ]
@@ -129,8 +158,18 @@ class Arithmetic:
             estimate = min(found, key=lambda one: (one.loose, one.read.order))
             self.record.estimates.setdefault(estimate)
             estimates |= {estimate}
-        reads = frozenset(read for read in left.reads | right.reads if not read.exact)
-        return Value(reads=reads, estimates=estimates)
+        reads = frozenset(
+            read
+            for read in left.reads | right.reads
+            if not read.exact and VOCABULARY not in read.terms
+        )
+        made = left.reads | right.reads or estimates
+        outcome = NO_TERMS if made else left.outcome | right.outcome
+        return Value(reads=reads, estimates=estimates, outcome=outcome)
+
+
+def _bare(node: ast.expr) -> bool:
+    return isinstance(node, ast.BinOp) and not isinstance(node.left, ast.BinOp)
 
 
 def _product(left: Value, right: Value) -> bool:

@@ -9,7 +9,7 @@ import ast
 from dataclasses import replace
 from typing import Protocol
 
-from verifier.screening.dataflow.arithmetic import Arithmetic, Operand, Record
+from verifier.screening.dataflow.arithmetic import VOCABULARY, Arithmetic, Operand, Record
 from verifier.screening.dataflow.value import (
     BLANK,
     NO_PLACES,
@@ -34,6 +34,7 @@ from verifier.screening.dataflow.words import (
     LOGARITHMS,
     LOOKUPS,
     LOSSES,
+    PICKS,
     RANGES,
     REDUCTIONS,
     SHAPES,
@@ -41,6 +42,8 @@ from verifier.screening.dataflow.words import (
     XORS,
 )
 from verifier.source.program import Function
+
+_PARTS = 8
 
 
 class Callee(Protocol):
@@ -102,13 +105,15 @@ class Calls(Arithmetic):
             given = replace(values[0], terms=self.terms(*operands[0]), folded=True)
         elif name in DIVISIONS and len(values) >= 2:
             given = self.divided(values[0], values[1], node)
+        elif name in PICKS and len(values) >= 2 and picked_out(values[0], operands[-1][1]):
+            given = picked_out(values[0], operands[-1][1])
         elif name in LOOKUPS and len(values) >= 2:
             given = self._taken(operands, node)
         elif name in ADDS and len(values) >= 2 and path_of(operands[0][1]):
             self.names[path_of(operands[0][1])] = replace(joined(values[:2]), listed=True)
             given = NOTHING
         elif name in STACKS and values:
-            given = _stacked(values[0], self.place(node))
+            given = replace(_stacked(values[0], self.place(node)), parts=_parts(node))
         elif name in BLANKS:
             given = BLANK
         return given
@@ -119,6 +124,10 @@ class Calls(Arithmetic):
         if name.endswith("_") and table:
             self.names[table] = value
         return value
+
+    def side_by_side(self, name: str) -> tuple[str, ...]:
+        """The parts of what a name stands for, none where it is no concatenation."""
+        return self.names.get(name, NOTHING).parts
 
     def _taken(self, operands: list[Operand], node: ast.Call) -> Value | None:
         (base, table), *rest = operands
@@ -159,6 +168,8 @@ class Calls(Arithmetic):
 
     def _through(self, name: str, values: list[Value]) -> Value:
         """A call that is not followed: what went in comes out, a hash only through a shape."""
+        if name in SHAPES and values and values[0] is BLANK:
+            return BLANK
         value = joined(map(flat, values))
         if name in REDUCTIONS:
             if value.nature is Nature.PRODUCT:
@@ -166,6 +177,7 @@ class Calls(Arithmetic):
             value = replace(
                 value, terms=NO_TERMS, folded=False, vocabulary=False, context=False, present=None
             )
+            value = replace(value, outcome=NO_TERMS)
         elif name in KEYS:
             return replace(value, context=value.sliced)
         if name not in SHAPES and (value.entropies or value.terms):
@@ -197,6 +209,25 @@ def _natured(name: str, value: Value) -> Value:
             return Value(nature=Nature.SCORE)
         case _:
             return value
+
+
+def _parts(node: ast.Call) -> tuple[str, ...]:
+    """The dumps of what a call puts side by side; of one thing alone, none."""
+    match node.args:
+        case [ast.List(elts=parts) | ast.Tuple(elts=parts), *_] if 1 < len(parts) <= _PARTS:
+            return tuple(map(ast.dump, parts))
+        case _:
+            return ()
+
+
+def picked_out(value: Value, index: ast.expr) -> Value | None:
+    """One token's count of counts for every token: as if its hash held that token. Else None."""
+    every = [read for read in value.reads if VOCABULARY in read.terms]
+    if not every:
+        return None
+    own = frozenset((ast.dump(index),))
+    picked = (replace(read, terms=read.terms - {VOCABULARY} | own) for read in every)
+    return Value(reads=frozenset(picked))
 
 
 def rivals(one: Value, other: Value) -> bool:

@@ -6,10 +6,12 @@ Every kind of node has one method. Must never call anything of the script.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 
-from verifier.screening.dataflow.calls import Calls, path_of, rivals
+from verifier.screening.dataflow.calls import Calls, path_of, picked_out, rivals
 from verifier.screening.dataflow.value import (
     NOTHING,
     Nature,
@@ -22,6 +24,9 @@ from verifier.screening.dataflow.value import (
 from verifier.screening.dataflow.words import MODULES
 
 EXPRESSIONS = 20_000
+_ROW = 2_000
+_EXPONENT = re.compile(r"(\+ ?)?(?:\b\w{1,8}\.|\b_?)exp\(-([A-Za-z_]\w{0,60})\)")
+"""exp(-x), and the plus before that of a sigmoid."""
 
 
 class Spent(Exception):
@@ -51,7 +56,20 @@ class Expressions(Calls):
     # ------------------------------------------------------------ names and parts
 
     def _name(self, node: ast.Name) -> Value:
-        return self.names.get(node.id, NOTHING)
+        value = self.names.get(node.id, NOTHING)
+        if node.id in self.losses:
+            return replace(value, outcome=frozenset((node.id,)))
+        return value
+
+    @cached_property
+    def losses(self) -> frozenset[str]:
+        """The names x of which the function takes exp(-x), sigmoids left out."""
+        node = self.function.node
+        if isinstance(node, ast.Module):
+            return frozenset()
+        rows = self.function.unit.rows()[node.lineno - 1 : node.end_lineno]
+        found = (one for row in rows if "exp(-" in row for one in _EXPONENT.finditer(row[:_ROW]))
+        return frozenset(one.group(2) for one in found if not one.group(1))
 
     def _attribute(self, node: ast.Attribute) -> Value:
         dotted = path_of(node)
@@ -71,6 +89,10 @@ class Expressions(Calls):
             case ast.Slice():
                 return replace(base, sliced=True)
             case _:
+                if isinstance(node.slice, ast.Tuple) and _one_each(node.slice):
+                    picked = picked_out(base, node.slice)
+                    if picked is not None:
+                        return picked
                 read = self.read(path_of(node.value), base, index, node)
                 if read is None:
                     read = base
@@ -138,7 +160,10 @@ class Expressions(Calls):
         operands.extend((self.of(argument), argument) for argument in node.args)
         keywords = [self.of(keyword.value) for keyword in node.keywords]
         value = self.called(name, operands, keywords, node)
-        return Value(nature=Nature.SCORE) if value is NOTHING and _exponential(node) else value
+        plain = not (value.terms or value.reads or value.estimates or value.nature)
+        if plain and name == "exp" and _exponential(node):
+            return Value(nature=Nature.SCORE, outcome=value.outcome)
+        return value
 
     # ------------------------------------------------------------ what is assigned
 
@@ -180,6 +205,8 @@ class Expressions(Calls):
 def _asks_for_target(node: ast.Compare, sides: list[Value]) -> bool:
     """`row[token] > 0`, or `token in row`: whether the token that occurred was ever counted."""
     match node:
+        case ast.Compare(ops=[ast.Gt()], comparators=[ast.Constant(value=0)]) if sides[0].estimates:
+            return all(one.bare for one in sides[0].estimates)
         case ast.Compare(ops=[ast.Gt() | ast.GtE() | ast.NotEq()], comparators=[ast.Constant()]):
             reads = () if sides[0].estimates else sides[0].reads
             return any(read.exact or read.extended for read in reads)
@@ -198,14 +225,17 @@ def is_module(node: ast.expr) -> bool:
 
 def _exponential(node: ast.Call) -> bool:
     """`exp(-losses)`: probabilities of what occurred, from its losses."""
-    match node:
-        case ast.Call(
-            func=ast.Attribute(attr="exp"),
-            args=[ast.UnaryOp(op=ast.USub(), operand=ast.Name() | ast.Subscript())],
-        ):
+    match node.args:
+        case [ast.UnaryOp(op=ast.USub(), operand=ast.Name() | ast.Subscript())]:
             return True
         case _:
             return False
+
+
+def _one_each(index: ast.Tuple) -> bool:
+    """`[rows, tokens]`: one entry of each row, no slice and no new axis."""
+    plain = ast.Name | ast.Subscript | ast.Call
+    return len(index.elts) == 2 and all(isinstance(each, plain) for each in index.elts)
 
 
 _METHODS: dict[type[ast.AST], Callable[..., Value]] = {

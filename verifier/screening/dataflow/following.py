@@ -17,6 +17,7 @@ from verifier.screening.dataflow.expressions import Expressions, Spent, is_modul
 from verifier.screening.dataflow.selecting import any_between, seeded
 from verifier.screening.dataflow.value import (
     BLANK,
+    NO_TERMS,
     NOTHING,
     Nature,
     Value,
@@ -190,6 +191,8 @@ class _Body:
                 value = Value(alias=name)
             case _:
                 value = self.expressions.of(node)
+        if value.outcome and any(_written_in(target, node) for target in targets):
+            value = replace(value, outcome=NO_TERMS)  # a running value: of tokens before as well
         for target in targets:
             self.expressions.bind(target, value)
 
@@ -206,13 +209,15 @@ class _Body:
             (value, statement.value),
         )
         if table:
-            self.names[table] = result
+            self.names[table] = replace(result, outcome=NO_TERMS)
 
     def _branch(self, test: Value, statement: ast.If | ast.While) -> None:
         """Both ways, and after them what either may have left; nothing from a ruled-out one."""
         record = self.followed.record
-        bound, names = record.bound, dict(self.names)
+        bound, mixes, names = record.bound, record.mixes, dict(self.names)
         self._block(statement.body)
+        if test.present and record.mixes > mixes:
+            record.withheld.append(test.present)
         if test.present and record.bound > bound:
             record.present.append(test.present)
         if test.chooses and _gives(statement.body):
@@ -276,6 +281,12 @@ class _Body:
         else:
             return NOTHING
         return _signed(value, target, call)
+
+
+def _written_in(target: ast.expr, node: ast.expr) -> bool:
+    return isinstance(target, ast.Name) and any(
+        isinstance(each, ast.Name) and each.id == target.id for each in ast.walk(node)
+    )
 
 
 def _gives(statements: list[ast.stmt]) -> bool:

@@ -17,14 +17,18 @@ class Observed:
 
     `estimates` maps a probability made of counts to the logarithms it reached (none: it never
     became a score in what was followed). `chosen`: where an estimate is taken only if it beats the
-    score of the true token; `present`: only if that token was ever counted. `experts` maps a stack
-    of scores that holds an entropy to the logarithm it reached. `wide`: reads under more than the
-    hash of another read of the same function, of tables that count up under such keys.
+    score of the true token; `present`: only if that token was ever counted, `withheld` those where
+    it would be mixed with that score; `weighed`: the mixed estimates whose weight depends on that
+    score. `experts` maps a stack of scores that holds an entropy to the logarithm it reached.
+    `wide`: reads under more than the hash of another read of the same function, of tables that
+    count up under such keys.
     """
 
     estimates: dict[Estimate, tuple[Place, ...]]
     chosen: tuple[Place, ...]
     present: tuple[Place, ...]
+    weighed: tuple[Place, ...]
+    withheld: tuple[Place, ...]
     experts: dict[Place, Place]
     wide: tuple[Read, ...]
 
@@ -41,6 +45,8 @@ def follow(program: Program, whole: bool = False) -> Observed:
         {estimate: tuple(record.scored.get(estimate, ())) for estimate in record.estimates},
         tuple(dict.fromkeys(record.chosen)),
         tuple(dict.fromkeys(record.present)),
+        tuple(dict.fromkeys(record.weighed)),
+        tuple(dict.fromkeys(record.withheld)),
         record.experts,
         tuple(_wide(record)),
     )

@@ -14,7 +14,8 @@ from verifier.screening.searching import lines_with
 from verifier.source.program import Function, Program
 
 _MIXES = re.compile(
-    r"\^|bitwise_xor|\* ?\w+ ?\+ ?\w+\)? ?[%&]|logsumexp|logaddexp|\* ?\w+\)\.sum\("
+    r"\^|bitwise_xor|\* ?\w+ ?\+ ?\w+(?:\[[^\]\n]{0,60}\])?\)? ?[%&]|logsumexp|logaddexp"
+    r"|\* ?\w+\)\.sum\("
 )
 _MIX_LITERALS = ("^", "bitwise_xor", "logsumexp", "logaddexp", ").sum(", "%", "&")
 """What a line of a function that hashes or mixes looks like."""

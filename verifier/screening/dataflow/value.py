@@ -68,11 +68,13 @@ class Estimate:
     """A probability made of two counts: of the context with a token, and of the context.
 
     `loose`: the two were looked up under different hashes, and which holds more is not plain.
+    `bare`: nothing was added to the count, so that it is 0 for what was never counted.
     """
 
     place: Place
     read: Read
     loose: bool = False
+    bare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,8 @@ class Value:
     where the token itself was counted. `entropies`,
     `experts`: entropies, and stacks of scores that hold one. `items` are those of a tuple;
     `listed`: the traits are those of each element of a list or mapping. `alias`: a function of a
-    library under a name of the script's, `routine`: one of its own inside the function.
+    library under a name of the script's, `routine`: one of its own inside the function. `parts`:
+    the dumps of what was put side by side; `outcome`: the losses of the true token it depends on.
     """
 
     terms: frozenset[str] = frozenset()
@@ -109,6 +112,8 @@ class Value:
     items: tuple[Value, ...] = ()
     listed: bool = False
     alias: str = ""
+    parts: tuple[str, ...] = ()
+    outcome: frozenset[str] = frozenset()
     routine: ast.FunctionDef | ast.AsyncFunctionDef | None = None
 
 
@@ -143,6 +148,7 @@ def joined(values: Iterable[Value]) -> Value:
         vocabulary=all(value.vocabulary for value in known),
         chooses=next((value.chooses for value in known if value.chooses), None),
         present=next((value.present for value in known if value.present), None),
+        outcome=NO_TERMS.union(*(value.outcome for value in known)),
         nature=next((value.nature for value in known if value.nature), Nature.OTHER),
         items=tuple(
             joined(value.items[index] for value in known if index < len(value.items))
@@ -166,9 +172,14 @@ def flat(value: Value) -> Value:
 def computed(values: Iterable[Value]) -> Value:
     """What arithmetic on `values` keeps: counts and estimates; never a hash, a mask or a row."""
     value = joined(map(flat, values))
-    if value is NOTHING or not (value.reads or value.estimates or value.experts):
+    if value is NOTHING or not (value.reads or value.estimates or value.experts or value.outcome):
         return NOTHING
-    return Value(reads=value.reads, estimates=value.estimates, experts=value.experts)
+    return Value(
+        reads=value.reads,
+        estimates=value.estimates,
+        experts=value.experts,
+        outcome=value.outcome,
+    )
 
 
 def wider(one: Read, other: Read) -> bool:

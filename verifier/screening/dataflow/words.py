@@ -11,6 +11,7 @@ import re
 MODULES = frozenset(("np", "numpy", "torch", "jnp", "jax", "cp", "F", "math", "mx"))
 LOGARITHMS = frozenset(("log", "log2", "log10", "log1p", "logaddexp", "logsumexp"))
 LOOKUPS = frozenset(("take", "gather", "index_select", "get", "take_along_axis", "take_along_dim"))
+PICKS = frozenset(("gather", "take_along_axis", "take_along_dim"))
 DIVISIONS = frozenset(("divide", "div", "true_divide", "div_"))
 HISTOGRAMS = frozenset(("scatter_add_", "scatter_add", "index_add_", "bincount", "at"))
 REDUCTIONS = frozenset(("sum", "any", "all", "mean", "nonzero", "len", "numel", "size"))

@@ -7,13 +7,16 @@ bytes, and on sums over every token that begins with a byte.
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
 
 from verifier.screening.finding import Confidence, Location, Remark
 from verifier.screening.native import blanked, natives
 from verifier.screening.rule import Rule
+from verifier.screening.rules.byte_products import mixed_products
+from verifier.screening.rules.byte_shares import shares
 from verifier.screening.rules.places import at, functions_with, rows_of
 from verifier.screening.rules.running import seen_running
 from verifier.source.program import Function, Program
@@ -33,7 +36,21 @@ SPREAD = Rule(
         "the token so far; or mix over tokens."
     ),
 )
-RULES = (SPREAD,)
+PRODUCT = Rule(
+    id="byte-products-mixed",
+    sentence=(
+        "The product of a token's byte probabilities is mixed with the token's own probability; "
+        "over all tokens it does not sum to 1."
+    ),
+    clause="C2",
+    at_most=Confidence.VIOLATION,
+    classes=("PPM_C2",),
+    clear=(
+        "Divide by the sum of the products of every token, or mix byte by byte with the model's "
+        "own distribution over the next byte."
+    ),
+)
+RULES = (SPREAD, PRODUCT)
 
 _UNIFORM = re.compile(r"\b1(?:\.0*)?\s*/\s*256(?:\.0*)?\b|/\s*256(?:\.0*)?\b|\b255(?:\.0*)?\s*\*")
 _NATIVE_SHARE = re.compile(r"\b(\w+)\s*\[\s*\w+\s*\]\s*/\s*(?:\(\s*\w+\s*\)\s*)?\(?\s*(\w+)\b")
@@ -45,32 +62,65 @@ _COMMON = (
     | frozenset(("native", "get", "prob", "sliding"))
 )
 """Words of names that any print may use."""
-_TOTALS = re.compile(r"sum|total|count|num_tokens")
 _LOGARITHM = re.compile(r"\blog(?:f|2|1p)?\s*\(")
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one rule has found beside models of bytes: in functions, and in C that is `compiled`."""
+
+    rule: Rule
+    said: str
+    places: tuple[tuple[Function, Location], ...]
+    native: tuple[Location, ...] = ()
+    compiled: bool = False
+
+
 def check(program: Program, tree: Tree) -> Iterator[Remark]:
-    """One remark: where the token is spread, beside a model of bytes."""
+    """At most one remark a rule: where a token is spread, or its bytes multiplied."""
     models = [one for one in functions_with(program, _UNIFORM, "256", "255") if _counts_bytes(one)]
     near = _near(program, models) if models else []
-    spreads = [(one, place) for one in near for place in _spread(program, one)]
-    native = list(_native(program, tree))
-    if not spreads and not native:
-        return
-    live = [place for one, place in spreads if program.reachable(one)]
-    places = live or [place for _, place in spreads]
-    used = bool(live) or bool(native and _compiles(program))
+    native = tuple(_native(program, tree))
+    for found in (
+        Found(
+            SPREAD,
+            "the token's share per byte is mixed with counts of bytes",
+            tuple((one, at(program, one, node)) for one in near for node in shares(one)),
+            native,
+            bool(native) and _compiles(program),
+        ),
+        Found(
+            PRODUCT,
+            "the product of the bytes' probabilities is mixed with the probability of the token",
+            tuple(
+                (one, at(program, one, node))
+                for one in near
+                for node in islice(mixed_products(one), 1)
+            ),
+        ),
+    ):
+        if found.places or found.native:
+            yield _judged(program, tree, found, models, near)
+
+
+def _judged(
+    program: Program, tree: Tree, found: Found, models: list[Function], near: list[Function]
+) -> Remark:
+    """A violation where what was found is reached or a log shows it running, else a note."""
+    live = [place for one, place in found.places if program.reachable(one)]
+    places = live or [place for _, place in found.places]
+    used = bool(live) or found.compiled
     if not used:
         about = _about(models)
         seen = (seen_running(program, one, tree, about) for one in near)
         ran = next((place for place in seen if place is not None), None)
         used = ran is not None
         places = [ran, *places] if ran is not None else places
-    yield Remark(
-        rule=SPREAD.id,
+    return Remark(
+        rule=found.rule.id,
         confidence=Confidence.VIOLATION if used else Confidence.NOTE,
-        said="the token's share per byte is mixed with counts of bytes",
-        locations=tuple(dict.fromkeys([*places, *native]))[:6],
+        said=found.said,
+        locations=tuple(dict.fromkeys([*places, *found.native]))[:6],
     )
 
 
@@ -113,107 +163,6 @@ def _called(models: list[Function]) -> list[str]:
 
 def _any_word(names: list[str]) -> re.Pattern[str]:
     return re.compile(rf"\b(?:{'|'.join(map(re.escape, names))})\b")
-
-
-def _spread(program: Program, function: Function) -> Iterator[Location]:
-    """Where a value is divided by, or rooted with, the number of bytes of one token."""
-    lengths = {name for name in _lengths(function) if not _TOTALS.search(name)}
-    found = [node for node in _divisions(function) if _by_length(node, lengths)]
-    if found:
-        yield at(program, function, min(found, key=lambda node: node.lineno))
-
-
-def _divisions(function: Function) -> Iterator[ast.BinOp]:
-    for node in ast.walk(function.node):
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div | ast.Pow):
-            yield node
-
-
-def _lengths(function: Function) -> set[str]:
-    """Names of byte lengths: of len(…), of parameters so called, of repeats of such."""
-    found = {
-        name
-        for name in function.parameters
-        if re.search(r"byte_?len|n_?bytes|num_bytes|lens?$", name)
-    }
-    mappings = _mappings(function)
-    for _ in range(3):
-        for node in ast.walk(function.node):
-            match node:
-                case (
-                    ast.Assign(targets=[ast.Name(id=name)], value=value)
-                    | ast.Assign(targets=[ast.Subscript(value=ast.Name(id=name))], value=value)
-                ):
-                    if _is_length(value, found) and not _names(value) & mappings:
-                        found.add(name)
-                case _:
-                    continue
-    return found
-
-
-def _mappings(function: Function) -> set[str]:
-    """Names whose length is how many keys they have: `d` of `d.values()` and `d.get(…)`."""
-    return {
-        node.func.value.id
-        for node in ast.walk(function.node)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and isinstance(node.func.value, ast.Name)
-        and node.func.attr in ("values", "get", "items", "keys")
-    }
-
-
-def _is_length(value: ast.expr, known: set[str]) -> bool:
-    """`len(piece)`, `len(piece) + space`, `lengths[t]`, `np.repeat(lengths, …)`, `int(length)`."""
-    match value:
-        case ast.Call(func=ast.Name(id="len"), args=[ast.Name() | ast.Subscript() | ast.Call()]):
-            return True
-        case ast.Name(id=name):
-            return name in known
-        case ast.BinOp(op=ast.Add(), left=left, right=right):
-            return _is_length(left, known) or _is_length(right, known)
-        case ast.Subscript(value=inner):
-            return _is_length(inner, known)
-        case ast.Call(func=ast.Attribute(value=inner), args=arguments):
-            return any(_is_length(each, known) for each in [inner, *arguments])
-        case ast.Call(args=arguments):
-            return any(_is_length(each, known) for each in arguments)
-        case _:
-            return False
-
-
-def _by_length(node: ast.BinOp, lengths: set[str]) -> bool:
-    """`logp / n` of one token, or `p ** (1 / n)`; not a mean over how many there were."""
-    match node:
-        case ast.BinOp(op=ast.Pow(), right=ast.BinOp(op=ast.Div(), right=divisor)):
-            return bool(_names(divisor) & lengths)
-        case ast.BinOp(op=ast.Div(), left=left, right=ast.Name() | ast.Subscript() | ast.Call()):
-            return bool(_names(node.right) & lengths) and not _totals(left)
-        case _:
-            return False
-
-
-def _totals(node: ast.expr) -> bool:
-    """A sum, or a number: divided by a count that makes a mean."""
-    match node:
-        case ast.Constant():
-            return True
-        case ast.Name(id=name):
-            return bool(_TOTALS.search(name))
-        case ast.Call(func=ast.Attribute(attr=name)):
-            return name in ("sum", "mean", "item")
-        case ast.Call(func=ast.Name(id=name)):
-            return name in ("sum", "len")
-        case ast.UnaryOp(operand=inner):
-            return _totals(inner)
-        case ast.BinOp(left=left):
-            return _totals(left)
-        case _:
-            return False
-
-
-def _names(node: ast.expr) -> set[str]:
-    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
 
 
 def _native(program: Program, tree: Tree) -> Iterator[Location]:

@@ -16,7 +16,7 @@ from verifier.screening.dataflow import Estimate, Observed, Place, follow
 from verifier.screening.finding import Confidence, Location, Remark
 from verifier.screening.rule import Rule
 from verifier.screening.rules.places import at
-from verifier.screening.rules.running import seen_running
+from verifier.screening.rules.running import seen_above, seen_running
 from verifier.source.program import Program
 from verifier.source.tree import Tree
 
@@ -53,11 +53,19 @@ CHOSEN = Rule(
     classes=("NGRAM_HINDSIGHT",),
     clear="Choose by what is known before the token: counts, entropy, the length of the match.",
 )
+WEIGHED = Rule(
+    id="cache-weighed-by-outcome",
+    sentence="The weight of a cache depends on how probable the model held what then occurred.",
+    clause="C1, C2",
+    at_most=Confidence.VIOLATION,
+    classes=("NGRAM_HINDSIGHT",),
+    clear="Weigh by what is known before the token: the entropy of the whole distribution, counts.",
+)
 SEEN = Rule(
     id="cache-if-target-seen",
     sentence="A cache is mixed in only where it has counted the very token that occurred.",
     clause="C1, C2",
-    at_most=Confidence.REVIEW,
+    at_most=Confidence.VIOLATION,
     classes=("NGRAM_HINDSIGHT",),
     clear="Mix wherever the context was counted, with what the cache gives a token it never saw.",
 )
@@ -78,7 +86,7 @@ UNSHIPPED = Rule(
     classes=("NGRAM_HASH", "CODE_MISMATCH"),
     clear="Ship the script that made the logs.",
 )
-RULES = (HASHED, COUNTED, CHOSEN, SEEN, EXPERT, UNSHIPPED)
+RULES = (HASHED, COUNTED, CHOSEN, WEIGHED, SEEN, EXPERT, UNSHIPPED)
 
 _SHOWN = 6
 _CLAIMED = re.compile(
@@ -114,10 +122,11 @@ def check(program: Program, tree: Tree) -> Iterator[Remark]:
         "the source could use a cache only where the token that occurred gains by it",
     )
     yield from judge.says(
-        SEEN,
-        lambda seen: [Sighting((place,), (place,)) for place in seen.present],
-        "the cache is left out where it has not seen the token that occurred",
+        WEIGHED,
+        lambda seen: [Sighting((place,), (place,)) for place in seen.weighed],
+        "the weight of the cache is made of the loss of the token that occurred",
     )
+    yield from _seen(judge)
     yield from judge.says(
         EXPERT,
         lambda seen: [Sighting((stack, log), (stack,)) for stack, log in seen.experts.items()],
@@ -126,6 +135,25 @@ def check(program: Program, tree: Tree) -> Iterator[Remark]:
     )
     if not judge.observed.estimates:
         yield from _unshipped(program, tree)
+
+
+def _seen(judge: _Judge) -> Iterator[Remark]:
+    """A violation where the model's own probability stands in whole for what was not seen.
+
+    A byte model that escapes to a shorter context leaves that out too, and keeps a share for it.
+    """
+    found = list(
+        judge.says(
+            SEEN,
+            lambda seen: [Sighting((place,), (place,)) for place in seen.withheld],
+            "the cache takes its share only where it has seen the token that occurred",
+        )
+    )
+    yield from found or judge.says(
+        replace(SEEN, at_most=Confidence.REVIEW),
+        lambda seen: [Sighting((place,), (place,)) for place in seen.present],
+        "the cache is left out where it has not seen the token that occurred",
+    )
 
 
 def _scored(observed: Observed, kind: Callable[[Estimate], bool]) -> list[Sighting]:
@@ -203,8 +231,12 @@ class _Judge:
     def _ran(self, sightings: list[Sighting]) -> Location | None:
         """The line of a log that only ruled-out code of their functions prints."""
         functions = dict.fromkeys(place.function for one in sightings for place in one.needs)
-        seen = (seen_running(self.program, function, self.tree) for function in functions)
-        return next((place for place in seen if place is not None), None)
+        for look in (seen_running, seen_above):
+            for function in functions:
+                place = look(self.program, function, self.tree)
+                if place is not None:
+                    return place
+        return None
 
     def _locations(self, sightings: list[Sighting]) -> tuple[Location, ...]:
         places = dict.fromkeys(place for one in sightings for place in one.shown)
