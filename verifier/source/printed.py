@@ -7,7 +7,8 @@ setting alone, that is what the run had; a claim all the same, used only to see 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from verifier.source.tree import Tree
 from verifier.source.values import UNKNOWN
@@ -16,17 +17,46 @@ _LOGS = 6
 _LOG_BYTES = 400_000
 _ROW = rb"(?:\d{8,12}(?:\.\d{1,6})? )?[ \t]{1,8}([A-Za-z_]\w{0,60}): ([^\n]{0,200})\n"
 _ROWS = re.compile(_ROW)
+_FEW_LOGS = 3
+_TIMES = 8
+_VALUE = re.compile(rb"(?a:(0|1|True|False|[\w.-]{0,80}/[\w./-]{1,200}))(?=[\s,]|\Z)")
 _BLOCK = re.compile(rb"(?m)^(?:%s){15,400}" % _ROW)
 
 
-def printed_settings(tree: Tree) -> Mapping[str, str | None]:
-    """What the logs print for each setting, as text; None where they do not agree."""
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """What logs print of the settings of the script that made them.
+
+    `listed` has those of whole lists, as text; None where the logs do not agree.
+    """
+
+    listed: Mapping[str, str | None]
+    logs: tuple[bytes, ...] = ()
+
+    def switches(self, names: Iterable[str]) -> Mapping[str, str]:
+        """What is printed for switches, as `name:1`, `name=True` or `name:a/path`; if all agree.
+
+        Source that a log holds prints nothing: a value is a number, a truth or a path, never code.
+        """
+        made: dict[str, str] = {}
+        for name in names:
+            keys = (name.encode() + sign for sign in (b":", b"="))
+            found = {value for key in keys for log in self.logs for value in _given(log, key)}
+            if len(found) == 1 or (found and all(b"/" in value for value in found)):
+                made[name] = min(found).decode("utf-8", "replace")
+        return made
+
+
+def printed_settings(tree: Tree) -> Printed:
+    """What the logs print for each setting."""
     made: dict[str, str | None] = {}
+    logs: list[bytes] = []
     read = 0
     for path in tree.paths:
         if not path.endswith((".log", ".txt")) or path not in tree.files or read >= _LOGS:
             continue
         content = tree.files[path][:_LOG_BYTES].replace(b"\r", b"")
+        logs += [content] if len(logs) < _FEW_LOGS else []
         block = _BLOCK.search(content)
         if block is None:
             continue
@@ -34,7 +64,19 @@ def printed_settings(tree: Tree) -> Mapping[str, str | None]:
         for name, value in _ROWS.findall(block[0]):
             key, text = name.decode(), value.decode("utf-8", "replace").strip()
             made[key] = text if made.get(key, text) == text else None
-    return made
+    return Printed(made, tuple(logs))
+
+
+def _given(log: bytes, key: bytes) -> Iterator[bytes]:
+    """The values after a key that stands at the beginning of a word."""
+    at = log.find(key)
+    for _ in range(_TIMES):
+        if at < 0:
+            return
+        value = _VALUE.match(log, at + len(key))
+        if value is not None and (at == 0 or log[at - 1 : at] in (b"\n", b" ", b"\t", b",")):
+            yield value[1]
+        at = log.find(key, at + len(key))
 
 
 def as_value(text: str | None, like: object) -> object:

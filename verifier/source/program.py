@@ -16,7 +16,7 @@ from verifier.source.folding import fold
 from verifier.source.functions import Function
 from verifier.source.launch import Launch, find_launch
 from verifier.source.meaning import Meanings
-from verifier.source.printed import printed_settings
+from verifier.source.printed import Printed, printed_settings
 from verifier.source.reaching import Reached, Reaching
 from verifier.source.scoping import Local
 from verifier.source.seeding import HELDOUT, TRAINING, seeds_of
@@ -46,9 +46,7 @@ class Happening:
 class Program:
     """One script with everything it executes, indexed once and asked many times."""
 
-    def __init__(
-        self, gathered: Gathered, launch: Launch, printed: Mapping[str, str | None]
-    ) -> None:
+    def __init__(self, gathered: Gathered, launch: Launch, printed: Printed) -> None:
         """Made by `read_program`."""
         self._gathered = gathered
         self.launch = launch

@@ -13,13 +13,15 @@ from dataclasses import dataclass, replace
 
 from verifier.source.folding import fold
 from verifier.source.launch import Launch
-from verifier.source.printed import as_value
+from verifier.source.printed import Printed, as_value
 from verifier.source.tracing import Trace
 from verifier.source.unit import Gathered, Unit
 from verifier.source.values import UNKNOWN, Imported, Members
 from verifier.source.world import Routine, World
 
 _DEEP = 3
+_NAMED = 5
+"""A shorter name may stand for anything in a log."""
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{1,60}")
 
 
@@ -39,9 +41,7 @@ class Setting:
     printed: bool = False
 
 
-def read_settings(
-    gathered: Gathered, launch: Launch, printed: Mapping[str, str | None]
-) -> dict[str, Setting]:
+def read_settings(gathered: Gathered, launch: Launch, printed: Printed) -> dict[str, Setting]:
     """Every setting by the name that the script uses, those of a class before plain constants.
 
     `printed` is what the logs print; the command that the submission tells goes before it.
@@ -60,14 +60,33 @@ def read_settings(
         if unit.tree is not None:
             _constants(unit, unit.tree.body, made)
     for name, setting in made.items():
-        if name in printed and setting.variable not in {*launch.environment, *launch.unknown}:
-            value = as_value(printed[name], setting.value)
+        listed = printed.listed
+        if name in listed and setting.variable not in {*launch.environment, *launch.unknown}:
+            value = as_value(listed[name], setting.value)
             if setting.variable and value != setting.value:
                 made[name] = replace(setting, value=value, printed=True)
+    _switch(made, launch, printed)
     for unit in gathered.units:
         for held in unit.names.values():
             _update(held, made, 0)
     return made
+
+
+def _switch(made: dict[str, Setting], launch: Launch, printed: Printed) -> None:
+    """Turn on or off what the logs name so, where neither a list nor the command does."""
+    told = {*launch.environment, *launch.unknown}
+    asked = [
+        name
+        for name, setting in made.items()
+        if setting.variable and setting.variable not in told and not setting.printed
+        if setting.value in (False, True, "") and len(name) >= _NAMED
+    ]
+    for name, text in printed.switches(asked).items():
+        before = made[name].value
+        value = as_value(text, before)
+        of_its_kind = isinstance(value, str) == isinstance(before, str) and value is not UNKNOWN
+        if of_its_kind and value != before:
+            made[name] = replace(made[name], value=value, printed=True)
 
 
 def _update(held: object, made: Mapping[str, Setting], deep: int) -> None:

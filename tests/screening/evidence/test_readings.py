@@ -20,6 +20,7 @@ from tests.screening.evidence.submissions import (
     evidence,
     files,
     log,
+    loss_of,
     remarks,
     rules,
 )
@@ -118,6 +119,58 @@ def test_a_claim_that_no_log_reaches_asks_for_a_person_only_if_it_is_better() ->
     better = said("claim-differs-from-logs", remarks(changed_claim(val_bpb=1.1)))
     worse = said("claim-differs-from-logs", remarks(changed_claim(val_bpb=1.31234)))
     assert [remark.confidence for remark in better + worse] == [Confidence.REVIEW, Confidence.NOTE]
+
+
+def test_a_claim_without_logs_is_held_to_its_own_arithmetic() -> None:
+    """Loss and score imply bytes per token; many more than the tokenizer gives ask for a look."""
+    known = SCRIPT.replace(
+        "import torch", "TOKENIZER_PATH = 'data/fineweb_1024_bpe.model'\nimport torch"
+    )
+    for loss, confidence in (
+        (loss_of(1.20040506), None),
+        (loss_of(1.20040506) * 1.17, Confidence.REVIEW),
+        (loss_of(1.20040506) * 1.005, Confidence.NOTE),
+        (loss_of(1.20040506) * 0.8, Confidence.NOTE),
+    ):
+        claimed = json.dumps(claim(val_loss=round(loss, 8)))
+        silent = {f"train_seed{seed}__log": None for seed in BPBS}
+        contents = files(submission__json=claimed, train_gpt__py=known, **silent)
+        found = said("bytes-per-token-differ", remarks(contents))
+        assert [remark.confidence for remark in found] == ([confidence] if confidence else [])
+        unknown = files(submission__json=claimed, **silent)
+        assert not said("bytes-per-token-differ", remarks(unknown))
+        logged = files(submission__json=claimed, train_gpt__py=known)
+        assert not said("bytes-per-token-differ", remarks(logged))
+    study = {"folder": NON_RECORD}
+    assert said("bytes-per-token-differ", remarks(contents, **study))[0].confidence is (
+        Confidence.NOTE
+    )
+
+
+def test_a_claimed_total_over_the_cap_counts_where_no_log_has_one() -> None:
+    """The claim's own number is over 16,000,000; a log that says otherwise is asked instead."""
+    claimed = json.dumps(claim(bytes_total=25_055_000))
+    silent = files(
+        submission__json=claimed,
+        **{f"train_seed{seed}__log": log(seed, total="") for seed in BPBS},
+    )
+    found = said("size-over-cap", remarks(silent))
+    assert [remark.confidence for remark in found] == [Confidence.REVIEW]
+    study = said("size-over-cap", remarks(silent, NON_RECORD))
+    assert [remark.confidence for remark in study] == [Confidence.NOTE]
+    assert not said("size-over-cap", remarks(files(submission__json=claimed)))
+
+
+def test_a_record_that_claims_no_score_asks_for_a_person() -> None:
+    """No val_bpb and no seed's: there is nothing to check; another field left out is a note."""
+    for changed, confidence in (
+        ({"val_bpb": None, "seed_results": None}, Confidence.REVIEW),
+        ({"author": None}, Confidence.NOTE),
+    ):
+        found = said("manifest-incomplete", remarks(changed_claim(**changed)))
+        assert [remark.confidence for remark in found] == [confidence]
+    study = remarks(changed_claim(val_bpb=None, seed_results=None), NON_RECORD)
+    assert said("manifest-incomplete", study)[0].confidence is Confidence.NOTE
 
 
 # ---------------------------------------------------------------- which log, which score

@@ -10,6 +10,7 @@ from verifier.screening.evidence.gathering import Evidence
 from verifier.screening.evidence.run_logs import ReadLog
 from verifier.screening.evidence.saying import note, remark
 from verifier.screening.finding import Confidence, Location, Remark
+from verifier.screening.located_json import decimals_of
 from verifier.screening.rule import Rule
 from verifier.source.logs import Meaning, Score
 
@@ -31,9 +32,9 @@ BYTES = Rule(
 )
 RATIO = Rule(
     id="bytes-per-token-differ",
-    sentence="Score and loss of a log imply other bytes per token than its tokenizer gives.",
+    sentence="Score and loss imply other bytes per token than the tokenizer gives.",
     clause="R6, R8",
-    at_most=Confidence.NOTE,
+    at_most=Confidence.REVIEW,
     clear="Divide by the UTF-8 bytes of the documents.",
     classes=("BYTE_DOUBLE_SPACE", "BYTE_FALLBACK3", "BYTE_NO_U2581", "BYTE_DENOM"),
 )
@@ -79,9 +80,12 @@ CASE_OPS_TOKENS = 47_851_520
 LONGEST_WINDOW = 65_536
 """Totals are cut to a multiple of a window, so they drift by less than one."""
 PUBLISHED_SHARDS = 80
+MANY = 0.01
+"""A share by which no other part of the text, and no rounding, has more bytes per token."""
 PARTS_DIFFER = 0.005
 """By so much do the bytes per token of other documents of the same kind differ at most."""
 
+_DATA = re.compile(r"tokenizer|data", re.IGNORECASE)
 _VOCABULARY = re.compile(
     r"(?:sp|fineweb_|bpe_?)(1024|4096|8192)(?![0-9])|(?<![0-9])(1024|4096|8192)_?bpe"
 )
@@ -93,17 +97,20 @@ def check(evidence: Evidence) -> Iterator[Remark]:
         yield from _counted(evidence, log)
         yield from _limited(log)
         yield from _gates(log)
+    yield from _claimed(evidence)
     yield from _shards(evidence)
     yield from _hardware(evidence)
 
 
 def bytes_per_token(score: Score) -> tuple[float, float] | None:
     """Bytes of text per scored token that loss and score imply, and their relative precision."""
-    if score.loss is None or score.bpb <= 0 or score.loss <= 0:
+    return None if score.loss is None else _implied(score.loss, score.bpb, score.digits)
+
+
+def _implied(loss: float, bpb: float, digits: int) -> tuple[float, float] | None:
+    if bpb <= 0 or loss <= 0:
         return None
-    ratio = score.loss / math.log(2) / score.bpb
-    precision = 0.5 * 10.0**-score.digits * (1 / score.bpb + 1 / score.loss)
-    return ratio, precision
+    return loss / math.log(2) / bpb, 0.5 * 10.0**-digits * (1 / bpb + 1 / loss)
 
 
 def _judged(log: ReadLog) -> Score | None:
@@ -181,17 +188,59 @@ def _ratio(
     evidence: Evidence, log: ReadLog, score: Score, ratio: tuple[float, float]
 ) -> Iterator[Remark]:
     """Bytes per token where the log does not count tokens."""
-    canonical = CANONICAL.get(vocabulary_of(log))
-    if canonical is None or log not in evidence.backing:
+    vocabulary = vocabulary_of(log)
+    if log in evidence.backing:
+        yield from _compared(evidence, vocabulary, ratio, log.path, log.at(score.quote))
+
+
+def _claimed(evidence: Evidence) -> Iterator[Remark]:
+    """The same of the claim's own score and loss, where no log ends in them."""
+    claimed = evidence.claimed
+    if claimed is None or any(log.log.final is not None for log in evidence.read):
+        return
+    pairs = [("val_bpb", claimed.val_bpb, claimed.val_loss)]
+    pairs += [
+        (f"seed_bpbs.{seed}", bpb, claimed.seed_losses.get(seed))
+        for seed, bpb in claimed.seed_bpbs.items()
+    ]
+    for key, bpb, loss in pairs:
+        if bpb is not None and loss is not None:
+            ratio = _implied(loss, bpb, min(decimals_of(bpb), decimals_of(loss)))
+            place = evidence.claim_at(key)
+            if ratio is not None:
+                name = claimed.path
+                yield from _compared(evidence, _vocabulary(evidence), ratio, name, place)
+                return
+
+
+def _compared(
+    evidence: Evidence, vocabulary: str, ratio: tuple[float, float], name: str, place: Location
+) -> Iterator[Remark]:
+    """More bytes than there are ask for a person: they make a score better than it is."""
+    canonical = CANONICAL.get(vocabulary)
+    if canonical is None:
         return
     expected = [TEXT_BYTES / canonical]
     if canonical == CANONICAL["8192"]:
         expected.append(TEXT_BYTES / CASE_OPS_TOKENS)
     off = min(abs(ratio[0] / one - 1) for one in expected)
     if off > 1.5e-3 + ratio[1]:
-        said = f"{log.path}: {ratio[0]:.4f} bytes per token; its tokenizer gives {expected[0]:.4f}"
+        said = f"{name}: {ratio[0]:.4f} bytes per token; its tokenizer gives {expected[0]:.4f}"
         values = {"implied": round(ratio[0], 6), "expected": round(expected[0], 6)}
-        yield note(RATIO, said, log.at(score.quote), **values)
+        more = ratio[0] > max(expected) * (1 + MANY + ratio[1]) and evidence.is_record
+        confidence = Confidence.REVIEW if more else Confidence.NOTE
+        yield remark(RATIO, confidence, said, place, **values)
+
+
+def _vocabulary(evidence: Evidence) -> str:
+    """The published vocabulary that the script's settings name."""
+    program = evidence.program
+    for name, setting in program.settings.items() if program is not None else ():
+        if isinstance(setting.value, str) and _DATA.search(name):
+            found = _VOCABULARY.search(setting.value[:400])
+            if found is not None:
+                return found.group(1) or found.group(2)
+    return ""
 
 
 def _limited(log: ReadLog) -> Iterator[Remark]:

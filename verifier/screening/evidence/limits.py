@@ -6,20 +6,19 @@ does not proves nothing.
 
 from __future__ import annotations
 
-import lzma
 from collections.abc import Iterator, Sequence
 
+from verifier.screening.evidence.code_sizes import least_code, packed_code
 from verifier.screening.evidence.gathering import Evidence
 from verifier.screening.evidence.run_logs import ReadLog, scoring_seconds
 from verifier.screening.evidence.saying import note, remark
 from verifier.screening.finding import Confidence, Remark
 from verifier.screening.rule import Rule
 from verifier.source.logs import Meaning, Phase, Score, Work
-from verifier.source.packing import packed_bytes
 
 OVER_CAP = Rule(
     id="size-over-cap",
-    sentence="A log's own total is over the cap.",
+    sentence="The total of a log, or of the claim, is over the cap.",
     clause="R1",
     at_most=Confidence.VIOLATION,
     clear="Make code and model fit; where the log counts the code raw, show it packed.",
@@ -87,7 +86,6 @@ REFUSED_SCORING_SECONDS = 10.0
 """616 s of scoring was refused; no ruling is known for less."""
 TIGHTER = 0.05
 """By this share of our packing can another minifier or compressor be shorter."""
-LONGEST_SOURCE = 400_000
 
 
 def check(evidence: Evidence) -> Iterator[Remark]:
@@ -98,6 +96,21 @@ def check(evidence: Evidence) -> Iterator[Remark]:
         yield from _scoring(evidence, log)
         yield from _between(evidence, log)
     yield from _packed(evidence)
+    yield from _claimed_size(evidence)
+
+
+def _claimed_size(evidence: Evidence) -> Iterator[Remark]:
+    """A claim's own total over the cap, where no log has another."""
+    claimed, cap = evidence.claimed, evidence.policy.size.cap_bytes
+    if claimed is None or claimed.total_bytes is None or claimed.total_bytes <= cap:
+        return
+    if any(log.log.last("total_bytes") is not None for log in evidence.distinct):
+        return
+    size = claimed.total_bytes
+    said = f"{claimed.path} says {size} bytes, {size - cap} over the cap"
+    confidence = Confidence.REVIEW if evidence.is_record else Confidence.NOTE
+    place = evidence.claim_at("total_bytes")
+    yield remark(OVER_CAP, confidence, said, place, total=size, cap=cap)
 
 
 def _strongest(evidence: Evidence, log: ReadLog, asked: Confidence) -> Confidence:
@@ -119,9 +132,9 @@ def _cap(evidence: Evidence, log: ReadLog) -> Iterator[Remark]:
     size = int(total.value)
     said = f"{log.path} says {size} bytes, {size - cap} over the cap"
     asked = Confidence.REVIEW
-    if model is not None and model + _least_code(evidence, log) > cap:
+    if model is not None and model + least_code(evidence, log) > cap:
         asked = Confidence.VIOLATION
-    elif model is not None and (packed := _packed_code(evidence, log)) is not None:
+    elif model is not None and (packed := packed_code(evidence, log)) is not None:
         fits = model + packed * (1 - TIGHTER) <= cap
         asked = Confidence.NOTE if fits else Confidence.REVIEW
         said += f"; its model has {model}, and its script {packed} packed"
@@ -129,38 +142,6 @@ def _cap(evidence: Evidence, log: ReadLog) -> Iterator[Remark]:
     code = log.facts.code_bytes
     place = log.at(total.quote)
     yield remark(OVER_CAP, confidence, said, place, total=size, cap=cap, model=model, code=code)
-
-
-def _least_code(evidence: Evidence, log: ReadLog) -> int:
-    """What the code weighs at the least when it is counted as the organizers counted it.
-
-    Exact where the log counts packed code; else half of what the nearest shipped script has
-    compressed, which minifying does not reach.
-    """
-    counted = log.facts.code_bytes or 0
-    program = evidence.program
-    own = program is not None and program.entry.layer and program.entry.path in evidence.tree.files
-    if log.log.last("code_bytes_packed") is not None:
-        return counted
-    if own and program is not None and evidence.tree.size(program.entry.path) == counted:
-        return counted
-    return min(len(lzma.compress(_nearest(evidence, counted))) // 2, counted)
-
-
-def _nearest(evidence: Evidence, counted: int) -> bytes:
-    """The shipped script whose size is nearest to what a log counts as code."""
-    sources = [
-        content
-        for path, content in evidence.tree.files.items()
-        if path.endswith(".py") and len(content) <= LONGEST_SOURCE
-    ]
-    return min(sources, key=lambda content: abs(len(content) - counted), default=b"")
-
-
-def _packed_code(evidence: Evidence, log: ReadLog) -> int | None:
-    """What that script weighs in the wrapper that the organizers accepted, None without one."""
-    nearest = _nearest(evidence, log.facts.code_bytes or 0)
-    return packed_bytes(nearest) if nearest else None
 
 
 def _packed(evidence: Evidence) -> Iterator[Remark]:

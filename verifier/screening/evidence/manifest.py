@@ -42,7 +42,7 @@ INCOMPLETE = Rule(
     id="manifest-incomplete",
     sentence="submission.json lacks what every submission must say, or leaves it empty.",
     clause="R9",
-    at_most=Confidence.NOTE,
+    at_most=Confidence.REVIEW,
     clear="Fill in author, github_id, name, date and val_bpb.",
     classes=("FORMAT_MISSING",),
 )
@@ -118,7 +118,9 @@ def _incomplete(evidence: Evidence, claimed: Claimed) -> Iterator[Remark]:
         said = f"{claimed.path} has no {', '.join(lacking)}"
         empty = [evidence.claim_at(name) for name in lacking if name in claimed.sources]
         places = empty or [Location(path=claimed.path)]
-        yield note(INCOMPLETE, said, *places, lacking=", ".join(lacking))
+        unscored = "val_bpb" in lacking and evidence.is_record
+        confidence = Confidence.REVIEW if unscored else Confidence.NOTE
+        yield remark(INCOMPLETE, confidence, said, *places, lacking=", ".join(lacking))
     if claimed.nulls:
         said = f"null: {', '.join(claimed.nulls[:12])}"
         places = [evidence.claim_at(key) for key in claimed.nulls[:12]]
