@@ -241,3 +241,16 @@ def test_lengths_that_a_loop_runs_over_are_lengths(loop: str, found: bool) -> No
     share = f"sizes = np.zeros(9); sizes[0] = size\n        {loop}: share = math.exp(-loss / room)"
     expected = {"token-spread-over-bytes": Confidence.VIOLATION} if found else {}
     assert said(share.replace("\\\n", "\n")) == expected
+
+
+@pytest.mark.parametrize(("default", "confidence"), [("1", "violation"), ("0", "note")])
+def test_a_branch_that_the_settings_leave_out_mixes_nothing(default: str, confidence: str) -> None:
+    """Near miss: the function runs, its mixture does not; red: the switch is on by default."""
+    mix = "mixed = (1 - weight) * math.exp(own) + weight * math.exp(alone)"
+    text = SCRIPT.partition("def score(")[0] + MULTIPLIED.replace(
+        "        MIX", f"        if MIXES:\n            {mix}"
+    ).replace("ADDED", "alone += math.log(chance)")
+    text += SCRIPT[SCRIPT.index("def main") :].replace("    if USE:", "    if True:")
+    text = f"import os\nMIXES = bool(int(os.environ.get('MIXES', '{default}')))\n{text}"
+    found = told(remarks(byte_mixture, text.replace("UNIFORM", "1.0 / 256.0")))
+    assert found == {"byte-products-mixed": Confidence(confidence)}

@@ -504,3 +504,19 @@ def test_a_line_that_live_code_prints_too_shows_nothing() -> None:
     text = text.replace("plain scoring of everything", "adaptive: chunks of 32768 tokens")
     log = "step 1\nadaptive: chunks of 32768 tokens\n"
     assert told(remarks(ngram, text, train_seed1__log=log)) == {"target-in-hash": Confidence.NOTE}
+
+
+AGAIN = """            own = math.exp(-loss)
+            both = own + 0.0
+            both[at] = 0.5 * both[at] + 0.5 * guess
+            p = 0.3 * own + 0.7 * both
+"""
+
+
+def test_a_mixture_weighed_again_beside_the_model_is_no_weight_of_the_outcome() -> None:
+    """Near miss: what is mixed holds the model's own probability; both get constant shares."""
+    score = OUTCOME.replace(
+        "            total -= math.log(p)\n", f"{AGAIN}            total -= math.log(p)\n"
+    )
+    score = score.replace("SHARE", "0.5").replace("WHERE", "before in after")
+    assert said(score) == {"target-count-mixed": Confidence.REVIEW}

@@ -132,6 +132,9 @@ def joined(values: Iterable[Value]) -> Value:
     if len(known) == 1:
         return known[0]
     width = max(len(value.items) for value in known)
+    estimates = frozenset[Estimate]().union(*(value.estimates for value in known))
+    # A probability beside a mixture of it is no weight of one.
+    outcome = NO_TERMS if estimates else NO_TERMS.union(*(value.outcome for value in known))
     return Value(
         terms=NO_TERMS.union(*(value.terms for value in known)),
         folded=any(value.folded for value in known),
@@ -139,7 +142,7 @@ def joined(values: Iterable[Value]) -> Value:
         loop=max(value.loop for value in known),
         extended=any(value.extended for value in known),
         reads=NO_READS.union(*(value.reads for value in known)),
-        estimates=frozenset[Estimate]().union(*(value.estimates for value in known)),
+        estimates=estimates,
         entropies=NO_PLACES.union(*(value.entropies for value in known)),
         experts=NO_PLACES.union(*(value.experts for value in known)),
         sliced=any(value.sliced for value in known),
@@ -148,7 +151,7 @@ def joined(values: Iterable[Value]) -> Value:
         vocabulary=all(value.vocabulary for value in known),
         chooses=next((value.chooses for value in known if value.chooses), None),
         present=next((value.present for value in known if value.present), None),
-        outcome=NO_TERMS.union(*(value.outcome for value in known)),
+        outcome=outcome,
         nature=next((value.nature for value in known if value.nature), Nature.OTHER),
         items=tuple(
             joined(value.items[index] for value in known if index < len(value.items))
@@ -171,14 +174,16 @@ def flat(value: Value) -> Value:
 
 def computed(values: Iterable[Value]) -> Value:
     """What arithmetic on `values` keeps: counts and estimates; never a hash, a mask or a row."""
-    value = joined(map(flat, values))
-    if value is NOTHING or not (value.reads or value.estimates or value.experts or value.outcome):
+    flattened = [flat(value) for value in values]
+    value = joined(flattened)
+    outcome = NO_TERMS.union(*(each.outcome for each in flattened))
+    if not (value.reads or value.estimates or value.experts or outcome):
         return NOTHING
     return Value(
         reads=value.reads,
         estimates=value.estimates,
         experts=value.experts,
-        outcome=value.outcome,
+        outcome=outcome,
     )
 
 

@@ -7,6 +7,7 @@ bytes, and on sums over every token that begins with a byte.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ class Found:
 
     rule: Rule
     said: str
-    places: tuple[tuple[Function, Location], ...]
+    places: tuple[tuple[Function, ast.expr], ...]
     native: tuple[Location, ...] = ()
     compiled: bool = False
 
@@ -85,18 +86,14 @@ def check(program: Program, tree: Tree) -> Iterator[Remark]:
         Found(
             SPREAD,
             "the token's share per byte is mixed with counts of bytes",
-            tuple((one, at(program, one, node)) for one in near for node in shares(one)),
+            tuple((one, node) for one in near for node in shares(one)),
             native,
             bool(native) and _compiles(program),
         ),
         Found(
             PRODUCT,
             "the product of the bytes' probabilities is mixed with the probability of the token",
-            tuple(
-                (one, at(program, one, node))
-                for one in near
-                for node in islice(mixed_products(one), 1)
-            ),
+            tuple((one, node) for one in near for node in islice(mixed_products(one), 1)),
         ),
     ):
         if found.places or found.native:
@@ -107,8 +104,8 @@ def _judged(
     program: Program, tree: Tree, found: Found, models: list[Function], near: list[Function]
 ) -> Remark:
     """A violation where what was found is reached or a log shows it running, else a note."""
-    live = [place for one, place in found.places if program.reachable(one)]
-    places = live or [place for _, place in found.places]
+    live = [pair for pair in found.places if program.live(*pair)]
+    places = [at(program, *pair) for pair in live or found.places]
     used = bool(live) or found.compiled
     if not used:
         about = _about(models)
