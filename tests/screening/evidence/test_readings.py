@@ -161,16 +161,19 @@ def test_a_claimed_total_over_the_cap_counts_where_no_log_has_one() -> None:
     assert not said("size-over-cap", remarks(files(submission__json=claimed)))
 
 
-def test_a_record_that_claims_no_score_asks_for_a_person() -> None:
-    """No val_bpb and no seed's: there is nothing to check; another field left out is a note."""
-    for changed, confidence in (
-        ({"val_bpb": None, "seed_results": None}, Confidence.REVIEW),
-        ({"author": None}, Confidence.NOTE),
+def test_a_record_that_leaves_its_score_empty_asks_for_a_person() -> None:
+    """val_bpb is null and no seed has one: nothing is claimed; what is left out is a note."""
+    empty = {**claim(seed_results=None), "val_bpb": None}
+    for claimed, folder, confidence in (
+        (empty, FOLDER, Confidence.REVIEW),
+        (empty, NON_RECORD, Confidence.NOTE),
+        (claim(seed_results=None, val_bpb=None), FOLDER, Confidence.NOTE),
+        (claim(author=None), FOLDER, Confidence.NOTE),
     ):
-        found = said("manifest-incomplete", remarks(changed_claim(**changed)))
+        found = said(
+            "manifest-incomplete", remarks(files(submission__json=json.dumps(claimed)), folder)
+        )
         assert [remark.confidence for remark in found] == [confidence]
-    study = remarks(changed_claim(val_bpb=None, seed_results=None), NON_RECORD)
-    assert said("manifest-incomplete", study)[0].confidence is Confidence.NOTE
 
 
 # ---------------------------------------------------------------- which log, which score

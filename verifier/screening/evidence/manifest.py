@@ -118,7 +118,7 @@ def _incomplete(evidence: Evidence, claimed: Claimed) -> Iterator[Remark]:
         said = f"{claimed.path} has no {', '.join(lacking)}"
         empty = [evidence.claim_at(name) for name in lacking if name in claimed.sources]
         places = empty or [Location(path=claimed.path)]
-        unscored = "val_bpb" in lacking and evidence.is_record
+        unscored = "val_bpb" in lacking and "val_bpb" in claimed.nulls and evidence.is_record
         confidence = Confidence.REVIEW if unscored else Confidence.NOTE
         yield remark(INCOMPLETE, confidence, said, *places, lacking=", ".join(lacking))
     if claimed.nulls:
