@@ -189,6 +189,10 @@ CASES: Mapping[str, Callable[[], Files]] = {
     "target-gate-counted": lambda: _one_log(
         between="ngram_tilt:hints total=100 gated=9 token_gate=4 within_gate=5 word_gate=0"
     ),
+    "part-of-tokens-scored": lambda: changed_logs(
+        tokens="val_loader:shards pattern=./data/fineweb_val_*.bin tokens:8000000"
+    ),
+    "implausibly-low": lambda: changed_claim(val_bpb=0.93),
     "score-not-shown": lambda: files(
         train_gpt__py=SCRIPT.replace("val_loss, val_bpb = score(", "val_loss = val_bpb = len(")
     ),
