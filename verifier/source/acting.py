@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from verifier.source.values import UNKNOWN, Environment
-from verifier.source.world import Does, OpenFile, absolute
+from verifier.source.world import SEARCHED, Does, OpenFile, absolute
 
 if TYPE_CHECKING:
     from verifier.source.tracing import Trace
@@ -112,8 +112,10 @@ def _updates(_: Trace, __: ast.Call, arguments: list[Any], named: dict[str, Any]
 
 def _searches(trace: Trace, _: ast.Call, arguments: list[Any], __: dict[str, Any]) -> object:
     for given in arguments:
-        if (path := absolute(given)) is not None:
-            trace.world.search.append(path)
+        path = absolute(given)
+        search = trace.world.search
+        if path is not None and path not in search and len(search) <= SEARCHED:
+            search.append(path)
     return UNKNOWN
 
 

@@ -9,28 +9,36 @@ import ast
 from collections.abc import Callable, Iterator
 
 from verifier.source.functions import Function
+from verifier.source.launch import Launch
 from verifier.source.reaching import Reaching
 from verifier.source.tracing import STATEMENTS
 from verifier.source.unfollowed import Barrier, Unfollowed, unfollowed
 from verifier.source.unit import Gathered, Unit
 from verifier.source.values import UNKNOWN
-from verifier.source.world import Does
+from verifier.source.world import SEARCHED, Does
 
 Live = Callable[[Function, ast.AST], bool]
 
 
 def barriers(
-    gathered: Gathered, reaching: Reaching, entry: Unit, live: Live
+    gathered: Gathered, reaching: Reaching, launch: Launch, entry: Unit, live: Live
 ) -> tuple[Unfollowed, ...]:
     """Everything that was not followed, in the order in which it was met, each once."""
     found = (
         *gathered.cut,
+        *_commands(launch, entry),
         *_unparsed(gathered, reaching, live),
         *_closed(gathered, reaching, live),
         *_imports(gathered, reaching, live),
         *_spent(gathered, reaching, entry),
     )
     return tuple(dict.fromkeys(found))
+
+
+def _commands(launch: Launch, entry: Unit) -> Iterator[Unfollowed]:
+    if launch.cut:
+        why = "is started by more commands than are looked at"
+        yield unfollowed(Barrier.LIMIT, why, entry)
 
 
 def _unparsed(gathered: Gathered, reaching: Reaching, live: Live) -> Iterator[Unfollowed]:
@@ -79,5 +87,11 @@ def _spent(gathered: Gathered, reaching: Reaching, entry: Unit) -> Iterator[Unfo
     if gathered.world.statements > STATEMENTS:
         why = f"has more than {STATEMENTS} statements to follow before its functions run"
         yield unfollowed(Barrier.LIMIT, why, entry)
-    if gathered.world.budget.left <= 0 or reaching.budget.left <= 0:
+    if len(gathered.world.search) > SEARCHED:
+        why = f"looks for modules in more than {SEARCHED} folders"
+        yield unfollowed(Barrier.LIMIT, why, entry)
+    if reaching.cut or reaching.functions.cut:
+        why = "has names that stand for more than is followed"
+        yield unfollowed(Barrier.LIMIT, why, entry)
+    if gathered.world.budget.spent or reaching.budget.spent:
         yield unfollowed(Barrier.LIMIT, "has more constants than are computed", entry)

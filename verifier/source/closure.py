@@ -29,6 +29,8 @@ _TALKED_OF = (".md", ".txt", ".log", ".py", ".sh", ".json", ".yaml", ".yml", ".c
 _MARKS = ("#include", "__global__", 'extern "C"')
 _NAME_CHARACTERS = 300
 _NATIVE_CHARACTERS = 60
+_PATTERNS = 100
+"""Patterns that are matched with the files; people write three."""
 
 
 class Role(StrEnum):
@@ -66,6 +68,8 @@ class Closure:
     natives: list[Native] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
     unknown: int = 0
+    matched: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The files that each pattern matches; of more patterns than are matched, none."""
 
 
 _ROLES: Mapping[Does, Role] = {
@@ -86,7 +90,9 @@ def read_closure(program: Program, tree: Tree) -> Closure:
     live = [unit for unit in program.units if program.runs(unit)]
     for unit in live:
         _take(closure, unit.path, Role.EXECUTED)
-    written = {path for event in program.events(Does.WRITES) for path in _paths(event.value, tree)}
+    written = {
+        path for event in program.events(Does.WRITES) for path in _paths(event.value, tree, closure)
+    }
     for does, role in _ROLES.items():
         for event in program.events(does):
             _follow(closure, tree, event.value, role, written)
@@ -127,7 +133,7 @@ def _file(
 ) -> None:
     if len(str(value)) > _NAME_CHARACTERS:
         return
-    inside = list(_paths(value, tree))
+    inside = list(_paths(value, tree, closure))
     for path in inside:
         if role is Role.BUILT and not path.endswith((*_NATIVE, ".py")):
             continue
@@ -152,7 +158,7 @@ def _values(value: object) -> Iterator[object]:
             yield value
 
 
-def _paths(value: object, tree: Tree) -> Iterator[str]:
+def _paths(value: object, tree: Tree, closure: Closure) -> Iterator[str]:
     """The files of the submission that a folded path, or pattern, names."""
     for each in _values(value):
         path = relative(absolute(each))
@@ -161,7 +167,12 @@ def _paths(value: object, tree: Tree) -> Iterator[str]:
         if path in tree.files or path in tree.unread:
             yield path
         elif "*" in path:
-            yield from fnmatch.filter(tree.paths, path)
+            if path not in closure.matched:
+                if len(closure.matched) >= _PATTERNS:
+                    closure.unknown += 1
+                    continue
+                closure.matched[path] = tuple(fnmatch.filter(tree.paths, path))
+            yield from closure.matched[path]
 
 
 def _strings(closure: Closure, program: Program, tree: Tree, unit: Unit, written: set[str]) -> None:

@@ -40,7 +40,14 @@ _WRONG = (
 
 
 class Refused(Exception):
-    """A decoder would not, or could not; the message says why. Never leaves the room."""
+    """A decoder would not, or could not; the message says why. Never leaves the room.
+
+    `made` is how many bytes it had unpacked by then.
+    """
+
+    def __init__(self, why: str, made: int = 0) -> None:
+        super().__init__(why)
+        self.made = made
 
 
 class UnpackedBytes(bytes):
@@ -76,13 +83,19 @@ def layer_of(value: object) -> str:
 
 
 def _bounded(name: str, packed: bytes, plain: bytes, *, ended: bool = True) -> bytes:
-    if len(plain) > OUTPUT_BYTES:
-        raise Refused(f"{name} unpacks to more than {OUTPUT_BYTES} bytes")
-    if len(plain) > max(SMALL_BYTES, RATIO * len(packed)):
-        raise Refused(f"{name} unpacks to more than {RATIO} times its size")
+    made = len(plain)
+    if made > OUTPUT_BYTES:
+        raise Refused(f"{name} unpacks to more than {OUTPUT_BYTES} bytes", made)
+    if made > max(SMALL_BYTES, RATIO * len(packed)):
+        raise Refused(f"{name} unpacks to more than {RATIO} times its size", made)
     if not ended:
-        raise Refused(f"{name} ends before its data does")
+        raise Refused(f"{name} ends before its data does", made)
     return plain
+
+
+def _most(packed: bytes) -> int:
+    """One byte more than `packed` may unpack to."""
+    return min(OUTPUT_BYTES, max(SMALL_BYTES, RATIO * len(packed))) + 1
 
 
 def _lzma(
@@ -98,13 +111,13 @@ def _lzma(
     decoder = lzma.LZMADecompressor(
         format=format, memlimit=None if raw else _MEMORY_BYTES, filters=filters
     )
-    plain = decoder.decompress(data, OUTPUT_BYTES + 1)
+    plain = decoder.decompress(data, _most(data))
     return _bounded("lzma", data, plain, ended=decoder.eof or raw)
 
 
 def _zlib(data: bytes, wbits: int = zlib.MAX_WBITS, bufsize: int = 0) -> bytes:
     decoder = zlib.decompressobj(wbits)
-    plain = decoder.decompress(data, OUTPUT_BYTES + 1)
+    plain = decoder.decompress(data, _most(data))
     return _bounded("zlib", data, plain, ended=decoder.eof)
 
 
@@ -114,13 +127,13 @@ def _gzip(data: bytes) -> bytes:
 
 def _bz2(data: bytes) -> bytes:
     decoder = bz2.BZ2Decompressor()
-    plain = decoder.decompress(data, OUTPUT_BYTES + 1)
+    plain = decoder.decompress(data, _most(data))
     return _bounded("bz2", data, plain, ended=decoder.eof)
 
 
 def _brotli(data: bytes) -> bytes:
     decoder = brotli.Decompressor()
-    plain = decoder.process(data, output_buffer_limit=OUTPUT_BYTES + 1)
+    plain = decoder.process(data, output_buffer_limit=_most(data))
     return _bounded("brotli", data, plain, ended=decoder.is_finished())
 
 

@@ -44,12 +44,15 @@ class _Attribute:
     attr: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Called:
     """A call of a function of the program: what each parameter is given."""
 
     target: Function
     given: dict[str, list[_Term]]
+    known: set[str] = field(default_factory=set)
+    """The origins of its result, as of the change `at`."""
+    at: int = -1
 
 
 _Term: TypeAlias = _Name | _Attribute | _Called | None
@@ -82,6 +85,8 @@ class Flow:
         self._made: dict[Function, _Equations] = {}
         self._attributes: set[_Attribute] = set()
         self._changed = True
+        self._changes_made = 0
+        self._calls: dict[int, tuple[_Called, ...]] = {}
         for function, state in reaching.reached.items():
             self._made[function] = self._equations(function, state)
         for _ in range(ROUNDS):
@@ -180,7 +185,7 @@ class Flow:
                     waiting.append(node.value)
                     continue
                 case ast.Call():
-                    called = list(self._called(node, function))
+                    called = self._called(node, function)
                     if called:
                         terms.extend(called)
                         continue
@@ -192,7 +197,13 @@ class Flow:
             waiting.extend(ast.iter_child_nodes(node))
         return terms
 
-    def _called(self, node: ast.Call, function: Function) -> Iterator[_Called]:
+    def _called(self, node: ast.Call, function: Function) -> tuple[_Called, ...]:
+        """What a call calls; made once, as calls stand inside calls."""
+        if id(node) not in self._calls:
+            self._calls[id(node)] = tuple(self._calls_made(node, function))
+        return self._calls[id(node)]
+
+    def _calls_made(self, node: ast.Call, function: Function) -> Iterator[_Called]:
         state = self._reaching.reached.get(function)
         targets = () if state is None else state.targets_of.get(id(node), ())
         for target in targets:
@@ -241,7 +252,7 @@ class Flow:
             known = attribute in self._attributes
             if not known and self._from_source(self._of(terms, made), made):
                 self._attributes.add(attribute)
-                self._changed = True
+                self._change()
         for call in made.calls:
             self._hand_on(call, made)
 
@@ -252,16 +263,16 @@ class Flow:
         for name, terms in call.given.items():
             if name not in target.given and self._from_source(self._of(terms, made), made):
                 target.given.add(name)
-                self._changed = True
-        for terms in call.given.values():
-            for term in terms:
-                if isinstance(term, _Called):
-                    self._hand_on(term, made)
+                self._change()
 
     def _grow(self, known: set[str], more: set[str]) -> None:
         if not more <= known:
             known |= more
-            self._changed = True
+            self._change()
+
+    def _change(self) -> None:
+        self._changed = True
+        self._changes_made += 1
 
     def _of(self, terms: Iterable[_Term], made: _Equations) -> set[str]:
         """The origins of what is made of `terms`: parameters of the function, or the source."""
@@ -284,11 +295,14 @@ class Flow:
         found: set[str] = set()
         if target is None:
             return found
+        if call.at == self._changes_made:
+            return call.known
         for origin in target.result:
             if origin == _SEED:
                 found.add(_SEED)
             else:
                 found |= self._of(call.given.get(origin, ()), made)
+        call.known, call.at = found, self._changes_made
         return found
 
     def _origins(self, name: str, made: _Equations) -> set[str]:

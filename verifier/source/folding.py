@@ -25,6 +25,7 @@ from verifier.source.values import (
     applied,
     bounded,
     called_purely,
+    is_small,
     pure_kind,
 )
 
@@ -115,9 +116,17 @@ class _Folder:
 
     def _known(self, nodes: Iterable[ast.expr]) -> list[Any]:
         values = self._all(nodes)
-        if any(value is UNKNOWN for value in values):
-            raise ValueError("not all known")
+        for value in values:
+            if value is UNKNOWN:
+                raise ValueError("not all known")
+            self._looked(value)
         return values
+
+    def _looked(self, value: object) -> None:
+        """Charge for a value that is looked through. Raises ValueError where that is too long."""
+        self._budget.read(value)
+        if not is_small(value):
+            raise ValueError("larger than anything is computed from")
 
     def attribute(self, node: ast.Attribute) -> object:
         return self._attribute(self.value(node.value), node)
@@ -156,8 +165,8 @@ class _Folder:
         return first
 
     def _made(self, value: object) -> object:
-        """A value that is not written out in the text: bounded, and paid for."""
-        return self._budget.spend(bounded(value))
+        """A value that is not written out in the text: paid for, and bounded."""
+        return bounded(self._budget.spend(value))
 
     def unary(self, node: ast.UnaryOp) -> object:
         if isinstance(node.op, ast.Not):
@@ -193,6 +202,8 @@ class _Folder:
         test = self.truth(node.test)
         if test is UNKNOWN:
             first, second = self.value(node.body), self.value(node.orelse)
+            self._looked(first)
+            self._looked(second)
             return first if same(first, second) else UNKNOWN
         return self.value(node.body if test else node.orelse)
 
@@ -211,9 +222,10 @@ class _Folder:
     def sequence(self, node: ast.Tuple | ast.List | ast.Set) -> object:
         values = self._all(node.elts)
         if isinstance(node, ast.List):
-            return values
+            return bounded(values)
         if isinstance(node, ast.Tuple):
-            return tuple(values)
+            return bounded(tuple(values))
+        self._looked(values)
         return UNKNOWN if UNKNOWN in values else frozenset(values)
 
     def mapping(self, node: ast.Dict) -> object:
@@ -226,7 +238,7 @@ class _Folder:
                 made |= value
             else:
                 return UNKNOWN
-        return made
+        return bounded(made)
 
     def formatted(self, node: ast.JoinedStr) -> object:
         parts: list[str] = []
@@ -250,6 +262,9 @@ class _Folder:
             return UNKNOWN
         made: list[object] = []
         for item in over:
+            self._budget.left -= 1
+            if self._budget.left <= 0:
+                return UNKNOWN
             inner = _Folder(_Bound(self._scope, generator.target.id, item))
             kept = [inner.truth(test) for test in generator.ifs]
             if UNKNOWN in kept:
@@ -257,14 +272,16 @@ class _Folder:
             if all(kept):
                 made.append(inner.value(node.elt))
         if isinstance(node, ast.SetComp):
+            self._looked(made)
             return UNKNOWN if UNKNOWN in made else frozenset(made)
-        return made
+        return bounded(made)
 
     def call(self, node: ast.Call) -> object:
         function = node.func
         if isinstance(function, ast.Attribute):
             base = self.value(function.value)
             if base is not UNKNOWN and not isinstance(base, Imported):
+                self._looked(base)
                 return self._made(self._method(base, function.attr, node))
             target = self._attribute(base, function)
         else:
@@ -309,11 +326,18 @@ class _Folder:
             if not self._scope.wants(dotted, node):
                 return UNKNOWN
             return self._scope.called(dotted, node, *self._arguments(node))
+        arguments, keywords = self._known(node.args), self._keywords(node)
+        if self._budget.unpacked <= 0:
+            self._scope.refused("more is unpacked than is read")
+            return UNKNOWN
         try:
-            return decoder(*self._known(node.args), **self._keywords(node))
+            made = decoder(*arguments, **keywords)
         except Refused as why:
+            self._budget.unpacked -= why.made
             self._scope.refused(str(why))
             return UNKNOWN
+        self._budget.unpacked -= len(made) if isinstance(made, str | bytes) else 0
+        return made
 
 
 def _true(value: object) -> bool | Unknown:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 from verifier.source.steps import Body
 from verifier.source.unit import Gathered, Unit
+
+NAMESAKES = 24
+"""Definitions of one name that are looked at; of more methods a call means none in particular."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +53,9 @@ class Klass:
     methods: dict[str, Function] = field(default_factory=dict)
 
 
+_Named = TypeVar("_Named", Function, Klass)
+
+
 class Index:
     """Everything that can be called, indexed by name."""
 
@@ -66,6 +73,8 @@ class Index:
         """The live calls of each function, and where they stand."""
         self.flooded: set[str] = set()
         """Names of methods that are called, of which there are too many to say which is meant."""
+        self.cut = False
+        """Whether a name stood for more than was looked at."""
         self.asked: set[Function] = set()
         """Functions about whose parameters something was asked."""
         self._passed: dict[tuple[int, int], dict[str, ast.expr] | None] = {}
@@ -82,7 +91,7 @@ class Index:
         self.all.append(function)
         self.by_body[id(body)] = function
         self.by_node[id(body.node)] = function
-        self._named.setdefault((id(unit), body.name), []).append(function)
+        self._keep(self._named.setdefault((id(unit), body.name), []), function)
         self._names.add(body.name.rpartition(".")[2])
         if body.owner is not None:
             klass = self._klass(unit, body.owner)
@@ -96,12 +105,19 @@ class Index:
             if store.value is not None:
                 self._stored.setdefault(store.target.attr, []).append((store.value, function))
 
+    def _keep(self, namesakes: list[_Named], another: _Named) -> None:
+        """Of more definitions of one name than NAMESAKES the last are kept, as Python does."""
+        namesakes.append(another)
+        if len(namesakes) > NAMESAKES:
+            del namesakes[0]
+            self.cut = True
+
     def _klass(self, unit: Unit, node: ast.ClassDef) -> Klass:
         if id(node) not in self._klass_of:
             bases = tuple(last_name(base) for base in node.bases)
             made = Klass(unit, node.name, node, bases)
             self._klass_of[id(node)] = made
-            self.classes.setdefault(node.name, []).append(made)
+            self._keep(self.classes.setdefault(node.name, []), made)
             self._names.add(node.name)
         return self._klass_of[id(node)]
 

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import yaml
 
@@ -25,6 +26,12 @@ _CLAIMS_BYTES = 1 << 20
 _LOG_BYTES = 200_000
 _SCRIPTS_DEEP = 2
 _COMMANDS = 200
+_LOOKED_AT = 3_000
+"""Commands of all texts that are looked at, those of a script each time it is started."""
+_READMES = 8
+_ASSIGNMENTS = 60
+_WORDS = re.compile(r"\S+\s*")
+_ASSIGNS = re.compile(r"[A-Z][A-Z0-9_]{0,60}=\S{0,200} +")
 _GIVEN_TO_EACH = frozenset(
     ["RANK", "LOCAL_RANK", "GROUP_RANK", "ROLE_RANK", "MASTER_ADDR", "MASTER_PORT"]
 )
@@ -50,6 +57,8 @@ class Launch:
     processes: int | None = PROCESSES
     told_by: str = _NOWHERE
     command: str = ""
+    cut: bool = False
+    """There were more commands than were looked at."""
 
     @property
     def told(self) -> bool:
@@ -76,15 +85,25 @@ def find_launches(tree: Tree) -> tuple[Launch, ...]:
     """Every command that the submission names for itself, the likeliest first; else the default."""
     if not any(path.endswith(".py") for path in tree.files):
         return ()
-    for source in (_of_manifest, _of_readme, _of_claims, _of_logs, _of_blocks):
+    search = _Search(tree)
+    for source in (
+        search.of_manifest,
+        search.of_readme,
+        search.of_claims,
+        search.of_logs,
+        search.of_blocks,
+    ):
+        found = [each for each in source() if not _PREPARES.search(each.script)]
         usable = {
             (each.script, each.arguments, tuple(sorted(each.environment.items()))): each
-            for each in reversed(list(source(tree)))
-            if not _PREPARES.search(each.script)
+            for each in reversed(found)
         }
         if usable:
-            return tuple(sorted(reversed(usable.values()), key=_rank))
-    return (_default(tree),)
+            return tuple(
+                replace(each, cut=search.left <= 0)
+                for each in sorted(reversed(usable.values()), key=_rank)
+            )
+    return (replace(_default(tree), cut=search.left <= 0),)
 
 
 def _default(tree: Tree) -> Launch:
@@ -120,118 +139,147 @@ def _likeness(path: str) -> tuple[bool, bool, int, bool, int, str]:
 # -- where commands stand ------------------------------------------------------------------------
 
 
-def _of_manifest(tree: Tree) -> Iterator[Launch]:
-    content = tree.files.get(_MANIFEST, b"")
-    if not content or len(content) > _MANIFEST_BYTES:
-        return
-    try:
-        given = yaml.safe_load(content.decode("utf-8", "replace"))
-    except (yaml.YAMLError, RecursionError, ValueError):
-        return
-    if not isinstance(given, dict):
-        return
-    words = given.get("command", given.get("train"))
-    settings = given.get("environment")
-    environment = {
-        str(name): str(value)
-        for name, value in (settings.items() if isinstance(settings, dict) else ())
-        if isinstance(value, str | int | float)
-    }
-    if isinstance(words, str):
-        made = list(commands(words))
-    elif isinstance(words, list) and all(isinstance(each, str) for each in words):
-        made = [Command(tuple(words), {}, frozenset(), 1, " ".join(words))]
-    else:
-        return
-    for command in made:
-        full = replace(command, environment={**environment, **command.environment})
-        yield from _launches(tree, full, _MANIFEST, 0)
+class _Search:
+    """One look through the texts of a submission. `left`: how many commands are still looked at."""
 
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._scripts: dict[str, tuple[Command, ...]] = {}
+        self.left = _LOOKED_AT
 
-def _of_readme(tree: Tree) -> Iterator[Launch]:
-    names = [path for path in tree.files if path.lower().startswith("readme")]
-    for name in sorted(names, key=lambda path: (path != "README.md", path)):
-        yield from _of_text(tree, tree.text(name) or "", name, 0)
-    if "run.sh" in tree.files:
-        yield from _of_text(tree, tree.text("run.sh") or "", "run.sh", 1)
+    def of_manifest(self) -> Iterator[Launch]:
+        """What verify.yaml says."""
+        content = self._tree.files.get(_MANIFEST, b"")
+        if not content or len(content) > _MANIFEST_BYTES:
+            return
+        try:
+            given = yaml.safe_load(content.decode("utf-8", "replace"))
+        except (yaml.YAMLError, RecursionError, ValueError):
+            return
+        if not isinstance(given, dict):
+            return
+        words = given.get("command", given.get("train"))
+        settings = given.get("environment")
+        environment = {
+            str(name): str(value)
+            for name, value in (settings.items() if isinstance(settings, dict) else ())
+            if isinstance(value, str | int | float)
+        }
+        if isinstance(words, str):
+            made = list(islice(commands(words), _COMMANDS))
+        elif isinstance(words, list) and all(isinstance(each, str) for each in words):
+            made = [Command(tuple(words), {}, frozenset(), 1, " ".join(words))]
+        else:
+            return
+        for command in made:
+            full = replace(command, environment={**environment, **command.environment})
+            yield from self._launches(full, _MANIFEST, 0)
 
+    def of_readme(self) -> Iterator[Launch]:
+        """What the README runs, and run.sh."""
+        names = [path for path in self._tree.files if path.lower().startswith("readme")]
+        for name in sorted(names, key=lambda path: (path != "README.md", path))[:_READMES]:
+            yield from self._of_file(name, 0)
+        if "run.sh" in self._tree.files:
+            yield from self._of_file("run.sh", 1)
 
-def _of_claims(tree: Tree) -> Iterator[Launch]:
-    content = tree.files.get("submission.json", b"")
-    if len(content) > _CLAIMS_BYTES or b"command" not in content:
-        return
-    try:
-        claims = json.loads(content)
-    except (ValueError, RecursionError):
-        return
-    if not isinstance(claims, dict):
-        return
-    nested = [each for each in claims.values() if isinstance(each, dict)]
-    for given in (claims, *nested):
-        for key, value in given.items():
-            if "command" in key and isinstance(value, str):
-                for launch in _of_text(tree, value, "submission.json", 0):
-                    yield replace(launch, told_by="submission.json")
+    def of_claims(self) -> Iterator[Launch]:
+        """What submission.json says under a key that names a command."""
+        content = self._tree.files.get("submission.json", b"")
+        if len(content) > _CLAIMS_BYTES or b"command" not in content:
+            return
+        try:
+            claims = json.loads(content)
+        except (ValueError, RecursionError):
+            return
+        if not isinstance(claims, dict):
+            return
+        nested = [each for each in claims.values() if isinstance(each, dict)]
+        for given in (claims, *nested):
+            for key, value in given.items():
+                if "command" in key and isinstance(value, str) and self.left > 0:
+                    for launch in self._of_text(value, "submission.json", 0):
+                        yield replace(launch, told_by="submission.json")
 
-
-def _of_logs(tree: Tree) -> Iterator[Launch]:
-    for path in tree.paths:
-        content = tree.files.get(path, b"")[:_LOG_BYTES]
-        if path.endswith((".log", ".txt")) and b"torchrun " in content:
+    def of_logs(self) -> Iterator[Launch]:
+        """The lines of logs that hold torchrun."""
+        for path in self._tree.paths:
+            content = self._tree.files.get(path, b"")[:_LOG_BYTES]
+            if not path.endswith((".log", ".txt")) or b"torchrun " not in content:
+                continue
             lines = content.decode("utf-8", "replace").split("\n")
             for number, line in enumerate(lines, start=1):
                 if "torchrun " in line and len(line) < 4000:
-                    for launch in _of_text(tree, line[_start(line) :], path, 1):
+                    self.left -= 1
+                    if self.left <= 0:
+                        return
+                    for launch in self._of_text(line[_start(line) :], path, 1):
                         yield replace(launch, told_by=f"{path}:{number}")
 
+    def of_blocks(self) -> Iterator[Launch]:
+        """What a README only sets ("Key environment"), for the script that is run anyway."""
+        launch = _default(self._tree)
+        content = self._tree.files[launch.script]
+        for name in (path for path in self._tree.files if path.lower().startswith("readme")):
+            for line, environment in blocks_of_assignments(self._tree.text(name) or ""):
+                self.left -= len(environment)
+                if self.left <= 0:
+                    return
+                if any(variable.encode() in content for variable in environment):
+                    yield replace(launch, environment=environment, told_by=f"{name}:{line}")
 
-def _of_blocks(tree: Tree) -> Iterator[Launch]:
-    """What a README only sets ("Key environment"), for the script that would be run anyway."""
-    for name in (path for path in tree.files if path.lower().startswith("readme")):
-        for line, environment in blocks_of_assignments(tree.text(name) or ""):
-            launch = _default(tree)
-            content = tree.files[launch.script]
-            if any(variable.encode() in content for variable in environment):
-                yield replace(launch, environment=environment, told_by=f"{name}:{line}")
+    def _of_file(self, path: str, deep: int) -> Iterator[Launch]:
+        """The commands of a file, which is read once, however often it is started."""
+        if path not in self._scripts:
+            text = self._tree.text(path) or ""
+            self._scripts[path] = tuple(islice(commands(text), _COMMANDS))
+        for command in self._scripts[path]:
+            yield from self._launches(command, path, deep)
+
+    def _of_text(self, text: str, name: str, deep: int) -> Iterator[Launch]:
+        for command in islice(commands(text), _COMMANDS):
+            yield from self._launches(command, name, deep)
+
+    def _launches(self, command: Command, name: str, deep: int) -> Iterator[Launch]:
+        self.left -= 1
+        if self.left <= 0:
+            return
+        words = command.words
+        start = words[0].rpartition("/")[2]
+        if start in ("bash", "sh") or words[0].endswith(".sh"):
+            script = next((word for word in words if word.endswith(".sh")), "")
+            path = _inside(self._tree, script)
+            if path is not None and deep < _SCRIPTS_DEEP:
+                for launch in self._of_file(path, deep + 1):
+                    environment = {**launch.environment, **command.environment}
+                    yield replace(launch, environment=environment)
+            return
+        at = next((index for index, word in enumerate(words) if word.endswith(".py")), None)
+        path = None if at is None else _inside(self._tree, words[at])
+        if at is None or path is None:
+            return
+        yield Launch(
+            script=path,
+            arguments=words[at + 1 :],
+            environment=command.environment,
+            unknown=command.unknown,
+            processes=_processes(words[:at]),
+            told_by=f"{name}:{command.line}",
+            command=command.text,
+        )
 
 
 def _start(line: str) -> int:
     """Where the command starts in a log's line: at its first assignment, or at torchrun."""
-    found = re.search(r"(?:\b[A-Z][A-Z0-9_]{0,60}=\S{0,200} +){0,60}torchrun ", line)
-    return found.start() if found else 0
-
-
-def _of_text(tree: Tree, text: str, name: str, deep: int) -> Iterator[Launch]:
-    for index, command in enumerate(commands(text)):
-        if index >= _COMMANDS:
-            return
-        yield from _launches(tree, command, name, deep)
-
-
-def _launches(tree: Tree, command: Command, name: str, deep: int) -> Iterator[Launch]:
-    words = command.words
-    start = words[0].rpartition("/")[2]
-    if start in ("bash", "sh") or words[0].endswith(".sh"):
-        script = next((word for word in words if word.endswith(".sh")), "")
-        path = _inside(tree, script)
-        if path is not None and deep < _SCRIPTS_DEEP:
-            for launch in _of_text(tree, tree.text(path) or "", path, deep + 1):
-                environment = {**launch.environment, **command.environment}
-                yield replace(launch, environment=environment)
-        return
-    at = next((index for index, word in enumerate(words) if word.endswith(".py")), None)
-    path = None if at is None else _inside(tree, words[at])
-    if at is None or path is None:
-        return
-    yield Launch(
-        script=path,
-        arguments=words[at + 1 :],
-        environment=command.environment,
-        unknown=command.unknown,
-        processes=_processes(words[:at]),
-        told_by=f"{name}:{command.line}",
-        command=command.text,
-    )
+    before, torchrun, _ = line.partition("torchrun ")
+    if not torchrun:
+        return 0
+    start = len(before)
+    for found in reversed([*_WORDS.finditer(before)][-_ASSIGNMENTS:]):
+        if found.end() != start or not _ASSIGNS.fullmatch(found[0]):
+            break
+        start = found.start()
+    return start
 
 
 def _processes(words: Iterable[str]) -> int | None:

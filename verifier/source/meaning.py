@@ -10,15 +10,17 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
-from verifier.source.functions import Function, Index, Klass, last_name
+from verifier.source.functions import NAMESAKES, Function, Index, Klass, last_name
 from verifier.source.steps import Body
 from verifier.source.unit import Unit
 from verifier.source.values import Imported, words
 
 _GIVEN = 6
 """Different values of one name that are looked at; more of them say nothing more."""
-_NAMESAKES = 24
-"""Of more methods of one name than these a call means none in particular, so all are reached."""
+_LOOKUPS = 2_000
+"""Expressions that are looked at to say what one of them means."""
+_LOOKUPS_DEEP = 80
+"""A name stands for another: that many times on end at most."""
 _CALLED_BY_TORCH = frozenset(["forward", "backward", "setup_context", "jvp", "vmap"])
 _WRAPPERS = words(
     "compile partial DDP DistributedDataParallel no_grad inference_mode jit script checkpoint "
@@ -30,14 +32,29 @@ _KEEPERS = words("to cuda cpu half bfloat16 float double eval train requires_gra
 class Meanings(Index):
     """What expressions mean, over the index of what can be called."""
 
+    _left = _LOOKUPS
+    looked = 0
+    """Expressions looked at so far."""
+
+    def _goes_on(self, seen: set[int]) -> bool:
+        """Whether one more expression is looked at on the way to a meaning."""
+        self._left -= 1
+        self.looked += 1
+        if self._left > 0 and len(seen) <= _LOOKUPS_DEEP:
+            return True
+        self.cut = True
+        return False
+
     # -- what an expression means -------------------------------------------------------------
 
     def meant(self, node: ast.expr, at: Function) -> list[Function | Klass]:
         """The functions and classes that an expression stands for in `at`, [] for none known."""
+        self._left = _LOOKUPS
         return list(dict.fromkeys(self._meant(node, at, set())))
 
     def instance(self, node: ast.expr, at: Function) -> list[Klass]:
         """The classes that the value of an expression is an instance of, as far as names show."""
+        self._left = _LOOKUPS
         return list(dict.fromkeys(self._instance(node, at, set())))
 
     def outside(self, node: ast.Call, at: Function) -> bool:
@@ -97,7 +114,7 @@ class Meanings(Index):
         return self._passed[key]
 
     def _meant(self, node: ast.expr, at: Function, seen: set[int]) -> Iterator[Function | Klass]:
-        if id(node) in seen:
+        if id(node) in seen or not self._goes_on(seen):
             return
         seen.add(id(node))
         match node:
@@ -117,7 +134,7 @@ class Meanings(Index):
                 yield from self._attribute(named, at, seen)
 
     def _instance(self, node: ast.expr, at: Function, seen: set[int]) -> Iterator[Klass]:
-        if id(node) in seen:
+        if id(node) in seen or not self._goes_on(seen):
             return
         seen.add(id(node))
         match node:
@@ -280,7 +297,7 @@ class Meanings(Index):
         named = [each for each in (self.method(klass, node.attr) for klass in klasses) if each]
         if named:
             yield from named
-        elif len(self.methods[node.attr]) <= _NAMESAKES:
+        elif len(self.methods[node.attr]) <= NAMESAKES:
             yield from self.methods[node.attr]
         else:
             self.flooded.add(node.attr)

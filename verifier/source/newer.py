@@ -8,6 +8,8 @@ the tree. The same is done under every interpreter, so that all see one tree.
 from __future__ import annotations
 
 import ast
+import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import tree_sitter
@@ -19,12 +21,19 @@ _FOUND = tree_sitter.Query(
     """
     (interpolation) @expression
     (format_expression) @expression
+    (string) @string
     (function_definition type_parameters: (_) @parameters)
     (class_definition type_parameters: (_) @parameters)
     (type_alias_statement) @alias
     """,
 )
+TAKEN_OUT = 2_000
+"""Expressions of one text that are parsed by themselves. The longest scripts have some hundred."""
 _ENDS_EXPRESSION = frozenset(["=", "type_conversion", "format_specifier", "}"])
+
+
+class TooMany(Exception):
+    """More would be taken out of one text's f-strings than TAKEN_OUT. Never leaves the room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +76,10 @@ class _Edits:
 
 
 def rewritten(source: bytes, root: tree_sitter.Node) -> Rewritten:
-    """`source` (UTF-8, "\\n" at line ends) with the same meaning and lines, in 3.11's grammar."""
+    """`source` (UTF-8, "\\n" at line ends) with the same meaning and lines, in 3.11's grammar.
+
+    Raises TooMany.
+    """
     found = tree_sitter.QueryCursor(_FOUND).captures(root)
     edits = _Edits(source)
     for node in found.get("parameters", ()):
@@ -75,7 +87,7 @@ def rewritten(source: bytes, root: tree_sitter.Node) -> Rewritten:
         edits.newer.append(node.start_point.row + 1)
     for node in found.get("alias", ()):
         _unalias(source, node, edits)
-    held = _take_out(source, found.get("expression", []), edits)
+    held = _take_out(source, found.get("expression", []), found.get("string", []), edits)
     return Rewritten(edits.applied() if edits.made else source, held, min(edits.newer, default=0))
 
 
@@ -110,20 +122,29 @@ def _unalias(source: bytes, node: tree_sitter.Node, edits: _Edits) -> None:
             waiting.extend(each.children)
 
 
-def _take_out(source: bytes, nodes: list[tree_sitter.Node], edits: _Edits) -> tuple[Held, ...]:
-    prefix = "_held"
-    while prefix.encode() in source:
-        prefix += "_"
+@dataclass(frozen=True, slots=True)
+class _String:
+    """The f-string around an expression. `delimiter`: its quotes."""
+
+    end_byte: int
+    delimiter: bytes
+    multiline: bool
+
+
+def _take_out(
+    source: bytes, nodes: list[tree_sitter.Node], strings: list[tree_sitter.Node], edits: _Edits
+) -> tuple[Held, ...]:
+    # A text that holds its own digest cannot be written.
+    prefix = f"_held_{hashlib.sha256(source).hexdigest()[:24]}_" if nodes else ""
     held: list[Held] = []
     last = 0
-    for node in sorted(nodes, key=lambda each: each.start_byte):
+    for node, string in _with_strings(source, nodes, strings):
         end = next((each for each in node.children if each.type in _ENDS_EXPRESSION), None)
-        string = _string_of(node)
-        if node.start_byte < last or end is None or string is None:
+        if node.start_byte < last or end is None:
             continue
         start, stop = node.start_byte + 1, end.start_byte
         inside = source[start:stop]
-        delimiter = source[string.start_byte : string.children[0].end_byte].lstrip(b"rRfFbBuU")
+        delimiter = string.delimiter
         long = len(delimiter) > 1
         newer = (
             delimiter in inside
@@ -133,9 +154,10 @@ def _take_out(source: bytes, nodes: list[tree_sitter.Node], edits: _Edits) -> tu
         )
         if newer:
             edits.newer.append(node.start_point.row + 1)
-        multiline = string.start_point.row != string.end_point.row
-        if not (newer or multiline or b"#" in inside):
+        if not (newer or string.multiline or b"#" in inside):
             continue
+        if len(held) >= TAKEN_OUT:
+            raise TooMany
         name = f"{prefix}{len(held)}_"
         held.append(Held(name, node.start_point.row + 1, inside))
         rows = inside.count(b"\n")
@@ -146,8 +168,21 @@ def _take_out(source: bytes, nodes: list[tree_sitter.Node], edits: _Edits) -> tu
     return tuple(held)
 
 
-def _string_of(node: tree_sitter.Node) -> tree_sitter.Node | None:
-    parent = node.parent
-    while parent is not None and parent.type != "string":
-        parent = parent.parent
-    return parent if parent is not None and parent.children else None
+def _with_strings(
+    source: bytes, nodes: list[tree_sitter.Node], strings: list[tree_sitter.Node]
+) -> Iterator[tuple[tree_sitter.Node, _String]]:
+    """Expressions in the order of the text, each with the innermost f-string around it."""
+    waiting = sorted(strings, key=lambda each: each.start_byte, reverse=True)
+    around: list[_String] = []
+    for node in sorted(nodes, key=lambda each: each.start_byte):
+        at = node.start_byte
+        while waiting and waiting[-1].start_byte < at:
+            string = waiting.pop()
+            if string.end_byte > at and (start := string.child(0)) is not None:
+                quotes = source[string.start_byte : start.end_byte].lstrip(b"rRfFbBuU")
+                rows = string.start_point.row, string.end_point.row
+                around.append(_String(string.end_byte, quotes, rows[0] != rows[1]))
+        while around and around[-1].end_byte <= at:
+            around.pop()
+        if around:
+            yield node, around[-1]

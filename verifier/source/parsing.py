@@ -15,14 +15,22 @@ from dataclasses import dataclass
 
 import tree_sitter
 
-from verifier.source.newer import PYTHON, Held, Rewritten, put_back, rewritten
+from verifier.source.newer import PYTHON, Held, Rewritten, TooMany, put_back, rewritten
 from verifier.source.unfollowed import Barrier
 
-TEXT_BYTES = 2_000_000
+TEXT_BYTES = 700_000
+"""Of one text; people ship 346,000."""
+NODES = 200_000
+"""Of the concrete syntax of one text; people write 100,000."""
 DEPTH = 150
 """Levels of the concrete syntax. People write 45; whoever walks a tree takes four calls a level."""
 
 _FSTRINGS_DEEP = 8
+_CHUNK = 1_024
+_READS = 2_000
+_READS_A_CHUNK = 40
+"""How often tree-sitter may ask for a part of a text: twice, unless it looks far ahead each time.
+"""
 _COMMENTS = re.compile(rb"(?m)(?:^[ \t]{0,200}#[^\n]*\n(?:[ \t]{0,200}\n)*){40,}")
 """Many lines of comments on end: tree-sitter's time for them grows with their square."""
 _CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]{1,40})")
@@ -43,20 +51,27 @@ class Parsed:
     line: int = 0
     newer: int = 0
     barrier: Barrier = Barrier.UNREADABLE
+    nodes: int = 0
+    """Of its concrete syntax."""
 
 
-def parse(source: bytes) -> Parsed:
-    """The tree of a Python text. Never raises, whatever the bytes are."""
+def parse(source: bytes, nodes: int = NODES) -> Parsed:
+    """The tree of a Python text of at most so many nodes. Never raises, whatever the bytes are."""
     if len(source) > TEXT_BYTES:
         return _limit("", f"is {len(source)} bytes long, more than {TEXT_BYTES} are not read")
     text, fault, line = _decoded(source)
     if fault:
         return Parsed(text, None, fault, line)
-    return _parsed(text, text.encode())
+    return _parsed(text, text.encode(), min(nodes, NODES))
 
 
-def _parsed(text: str, source: bytes) -> Parsed:
-    root = tree_sitter.Parser(PYTHON).parse(_COMMENTS.sub(_blank, source)).root_node
+def _parsed(text: str, source: bytes, nodes: int) -> Parsed:
+    root = _syntax(_COMMENTS.sub(_blank, source))
+    if root is None:
+        return _limit(text, "takes too long to parse: it makes the parser look ahead all the time")
+    count = root.descendant_count
+    if count > nodes:
+        return _limit(text, f"has {count} parts of syntax, more than {nodes} are not read")
     if deep := _too_deep(root):
         return _limit(text, f"is nested deeper than {DEPTH} levels", deep)
     try:
@@ -64,13 +79,31 @@ def _parsed(text: str, source: bytes) -> Parsed:
             warnings.simplefilter("ignore")
             made = rewritten(source, root)
             tree = _tree(made)
+    except TooMany:
+        return _limit(text, "has more expressions in f-strings than are read")
     except SyntaxError as wrong:
         return Parsed(text, None, f"does not parse: {wrong.msg}", wrong.lineno or 0)
     except (RecursionError, MemoryError):
         return _limit(text, "is nested deeper than is read")
     except ValueError as wrong:
         return Parsed(text, None, f"does not parse: {str(wrong)[:120] or type(wrong).__name__}")
-    return Parsed(text, tree, newer=made.newer)
+    return Parsed(text, tree, newer=made.newer, nodes=count)
+
+
+def _syntax(source: bytes) -> tree_sitter.Node | None:
+    """The concrete syntax of a text, None where finding it would take more than its length."""
+    left = _READS + _READS_A_CHUNK * len(source) // _CHUNK
+
+    def read(at: int, _: object) -> bytes:
+        nonlocal left
+        left -= 1
+        return source[at : at + _CHUNK] if left > 0 else b""
+
+    try:
+        found = tree_sitter.Parser(PYTHON).parse(read, progress_callback=lambda *_: left <= 0)
+    except ValueError:
+        return None
+    return found.root_node if left > 0 else None
 
 
 def _limit(text: str, fault: str, line: int = 0) -> Parsed:
@@ -94,7 +127,10 @@ def _expression(held: Held, deep: int) -> ast.expr:
     if deep > _FSTRINGS_DEEP:
         raise SyntaxError("f-strings inside f-strings, too deep", ("", held.line, 0, ""))
     source = b"(" + held.source + b"\n)"
-    made = rewritten(source, tree_sitter.Parser(PYTHON).parse(source).root_node)
+    root = _syntax(source)
+    if root is None:
+        raise TooMany
+    made = rewritten(source, root)
     try:
         tree = ast.parse(made.source, mode="eval")
     except SyntaxError as wrong:

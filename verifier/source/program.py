@@ -63,6 +63,7 @@ class Program:
         self._reaching = Reaching(gathered, self._functions, values)
         self._callers: dict[Function, list[Function]] | None = None
         self._dead: dict[Function, frozenset[int]] = {}
+        self._assigned: dict[Function, dict[str, list[Binding]]] = {}
         self._parents: dict[Function, dict[int, ast.AST]] = {}
 
     def forget(self) -> None:
@@ -106,7 +107,7 @@ class Program:
 
     def targets(self, function: Function, node: ast.Call) -> tuple[Function, ...]:
         """Everything that a live call in `function` may call."""
-        return next((found for call, found in self._state(function).calls if call is node), ())
+        return self._state(function).targets_of.get(id(node), ())
 
     def reachable(self, function: Function) -> bool:
         """Whether the entry reaches `function` under the default settings."""
@@ -134,7 +135,7 @@ class Program:
 
         Ask last: what is asked of a program can come to a bound too.
         """
-        return barriers(self._gathered, self._reaching, self.entry, self.live)
+        return barriers(self._gathered, self._reaching, self.launch, self.entry, self.live)
 
     @property
     def written(self) -> Mapping[str, bytes | str]:
@@ -155,8 +156,13 @@ class Program:
 
     def assignments(self, function: Function, name: str) -> tuple[Binding, ...]:
         """The live places where a local name of `function` gets a value, or a part of it does."""
-        steps = self._state(function).steps
-        return tuple(step for step in steps if isinstance(step, Binding) and step.name == name)
+        if function not in self._assigned:
+            made: dict[str, list[Binding]] = {}
+            for step in self._state(function).steps:
+                if isinstance(step, Binding):
+                    made.setdefault(step.name, []).append(step)
+            self._assigned[function] = made
+        return tuple(self._assigned[function].get(name, ()))
 
     def flow(self, seeds: Seeds) -> Flow:
         """What may come from the expressions that `seeds` says yes to."""

@@ -21,7 +21,10 @@ from verifier.source.unit import Gathered
 from verifier.source.values import UNKNOWN, Members
 from verifier.source.walking import Bindings, Walk, bound_names, prepared
 
-_STEPS = 2_000_000
+_STEPS = 300_000
+"""Steps of folding; the longest scripts take 10,000."""
+_WORK = 400_000
+"""Steps walked and expressions looked at; the longest scripts take 30,000."""
 _SITES = 200
 _STORES = 50
 _LOOKS = 3
@@ -75,11 +78,18 @@ class Reaching:
         self.epoch = 0
         self.deep = 0
         """How many names are being looked up, one for another."""
+        self.walked = 0
+        """Steps walked so far, those walked again too."""
+        self.cut = False
+        """Whether there was more to walk than is."""
         self._waiting: dict[Function, None] = {}
         for unit in gathered.units:
             if unit.main and (module := functions.module(unit)) is not None:
                 self.reach(module)
         while self._waiting:
+            if self.walked + functions.looked > _WORK:
+                self.cut = True
+                break
             function = next(iter(self._waiting))
             del self._waiting[function]
             self._analyse(self.reached[function])

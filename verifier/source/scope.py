@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 _BYTES_A_STEP = 16
+_BYTES_READ_A_STEP = 256
+UNPACKED = 24_000_000
+"""Bytes that one program may unpack; people unpack 400,000."""
 
 
 @dataclass(slots=True)
@@ -16,12 +19,26 @@ class Budget:
     left: int
     deep: int = 0
     """How many expressions are being folded, one for another."""
+    unpacked: int = UNPACKED
+    """How many bytes may still be unpacked."""
 
     def spend(self, value: object) -> object:
         """Charge for a value that was made. Returns it."""
         if isinstance(value, str | bytes | list | tuple):
             self.left -= len(value) // _BYTES_A_STEP
         return value
+
+    def read(self, value: object) -> None:
+        """Charge for a value that is looked through."""
+        if isinstance(value, str | bytes):
+            self.left -= len(value) // _BYTES_READ_A_STEP
+        elif isinstance(value, list | tuple | dict | frozenset):
+            self.left -= len(value) // _BYTES_A_STEP
+
+    @property
+    def spent(self) -> bool:
+        """Whether something may not have been computed for it."""
+        return self.left <= 0 or self.unpacked <= 0
 
 
 class Scope(Protocol):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from verifier.source.folding import fold
 from verifier.source.tracing import Trace
-from verifier.source.values import UNKNOWN, Imported, Members, words
+from verifier.source.values import UNKNOWN, Imported, Members, is_small, words
 from verifier.source.world import World
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def agree(left: object, right: object) -> bool:
         return True
     if left is UNKNOWN or right is UNKNOWN or type(left) is not type(right):
         return False
-    return bool(left == right)
+    return is_small(left) and is_small(right) and bool(left == right)
 
 
 class Local:

@@ -169,7 +169,13 @@ def _arguments(
     for body in unit.bodies:
         for node in body.calls:
             if getattr(node.func, "attr", "") == "add_argument":
-                _argument(unit, node, Trace(World(world.environment), {}, unit.names), given, made)
+                _argument(
+                    unit,
+                    node,
+                    Trace(World(world.environment, budget=world.budget), {}, unit.names),
+                    given,
+                    made,
+                )
 
 
 def _argument(

@@ -14,15 +14,23 @@ from typing import Any
 from verifier.source.acting import ACTIONS
 from verifier.source.decoding import DECODERS
 from verifier.source.folding import fold, truth
-from verifier.source.values import UNKNOWN, Environment, Imported, Members
+from verifier.source.values import UNKNOWN, Environment, Imported, Members, is_small
 from verifier.source.world import Does, Event, Routine, World, absolute
 
-STATEMENTS = 50_000
+STATEMENTS = 20_000
+"""The longest scripts have 3,000 to follow."""
 _TIMES = 256
 _CALLS_DEEP = 4
 _ROUTINE_LINES = 30
 """Only what reads a setting is followed into; the script's own work is for `reaching.py`."""
 _BUILTIN_NAMES = frozenset(dir(builtins)) - {"None", "True", "False"}
+
+
+def agreed(first: object, other: object) -> bool:
+    """Whether two ways leave the same value; unknown where telling takes too long."""
+    if first is other:
+        return True
+    return is_small(first) and is_small(other) and bool(first == other)
 
 
 class _Ended(Exception):
@@ -145,6 +153,7 @@ class Trace:
         """Follow `statements` to the end of the budget. Raises _Ended where they end early."""
         for statement in statements:
             self.world.statements += 1
+            self.budget.left -= 1
             if self.world.statements > STATEMENTS:
                 return
             follow = _STATEMENTS.get(type(statement))
@@ -170,8 +179,7 @@ class Trace:
         for name in {name for end in ends for name in end}:
             values = [end[name] if name in end else self.name(name) for end in ends]
             first = values[0]
-            same = all(value is first or value == first for value in values[1:])
-            here[name] = first if same else UNKNOWN
+            here[name] = first if all(agreed(first, value) for value in values[1:]) else UNKNOWN
 
     def assign(self, target: ast.expr, value: object) -> None:
         """Bind `target` to `value`."""
@@ -200,7 +208,7 @@ class Trace:
 
     def _put(self, values: dict[Any, object], key: object, value: object) -> None:
         """Change what others see too: certain only at the top level, in the order of its lines."""
-        if (self._unsure or self.deep) and values.get(key, UNKNOWN) != value:
+        if (self._unsure or self.deep) and not agreed(values.get(key, UNKNOWN), value):
             value = UNKNOWN
         values[key] = value
 

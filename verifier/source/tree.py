@@ -23,14 +23,19 @@ class Tree:
     files: Mapping[str, bytes]
     unread: Mapping[str, int] = field(default_factory=dict)
 
+    _paths: list[tuple[str, ...]] = field(
+        default_factory=list, init=False, repr=False, compare=False
+    )
+
     @property
     def paths(self) -> tuple[str, ...]:
         """Every path, in the order of its UTF-8."""
-        return tuple(
-            sorted(
-                {*self.files, *self.unread}, key=lambda path: path.encode(errors="surrogateescape")
+        if not self._paths:
+            every = {*self.files, *self.unread}
+            self._paths.append(
+                tuple(sorted(every, key=lambda path: path.encode(errors="surrogateescape")))
             )
-        )
+        return self._paths[0]
 
     def size(self, path: str) -> int:
         """Bytes of the file at `path`. Raises KeyError where there is none."""

@@ -9,12 +9,11 @@ from __future__ import annotations
 import ast
 import shlex
 from collections.abc import Iterator
-from itertools import islice
 
 from verifier.source.bodies import bodies
 from verifier.source.decoding import layer_of
 from verifier.source.folding import fold
-from verifier.source.parsing import parse
+from verifier.source.parsing import Parsed, parse
 from verifier.source.steps import Body
 from verifier.source.tracing import Trace
 from verifier.source.tree import Tree
@@ -25,6 +24,10 @@ from verifier.source.world import Does, Event, World, absolute
 
 UNITS = 64
 LAYERS = 8
+NODES = 300_000
+"""Of the syntax of all texts together; people write 100,000."""
+FUNCTIONS = 5_000
+"""Functions and classes of all texts together; people write 200."""
 _CALLS = 8
 _EXECUTING = (Does.EXECUTES, Does.RUNS, Does.STARTS, Does.LOADS, Does.BUILDS)
 _STARTERS = words(
@@ -49,6 +52,15 @@ class _Gathering:
         self._made = Gathered(World(environment, files))
         self._seen: dict[tuple[str, str, int], Unit] = {}
         self._closed: dict[int, Closed] = {}
+        self._nodes = NODES
+        self._functions = FUNCTIONS
+        self._folders: dict[str, str] = {}
+        self._bytes: dict[str, bytes] = {}
+        self._shipped: dict[bytes, list[str]] = {}
+        for path, content in tree.files.items():
+            if path.endswith(".py"):
+                self._shipped.setdefault(content, []).append(path)
+        self._by_name: dict[int, dict[str, list[ast.Call]]] = {}
 
     def gathered(self, entry: str) -> Gathered:
         folder = absolute(entry.rpartition("/")[0] or ".")
@@ -75,25 +87,12 @@ class _Gathering:
         if len(self._made.units) >= UNITS or depth > LAYERS:
             self._cut_short(path)
             return None
-        parsed = parse(source)
-        found = tuple(bodies(parsed.tree)) if parsed.tree is not None else ()
-        unit = Unit(
-            path,
-            layer,
-            parsed.text,
-            parsed.tree,
-            fault=parsed.fault,
-            line=parsed.line,
-            main=main,
-            newer=parsed.newer,
-            barrier=parsed.barrier,
-            bodies=found,
-            names=names,
-        )
+        unit = self._unit(path, layer, parse(source, self._nodes), main=main, names=names)
         self._seen[key] = unit
         self._made.units.append(unit)
-        if parsed.tree is None:
+        if unit.tree is None:
             return unit
+        found = unit.bodies
         names.setdefault("__name__", "__main__" if main else path.removesuffix(".py"))
         names["__file__"] = f"{FOLDER}/{path}"
         trace = Trace(self._made.world, names)
@@ -103,6 +102,36 @@ class _Gathering:
             if acting := _acting_lines(body):
                 self._function(unit, body, acting, depth)
         return unit
+
+    def _unit(
+        self, path: str, layer: str, parsed: Parsed, *, main: bool, names: dict[str, object]
+    ) -> Unit:
+        """The unit of a text, without a tree where that has more than is followed."""
+        tree, fault, barrier = parsed.tree, parsed.fault, parsed.barrier
+        defined = 0
+        if tree is not None:
+            defined = parsed.text.count("def") + parsed.text.count("class")
+            if defined > self._functions:
+                defined = sum(map(_is_definition, ast.walk(tree)))
+        if defined > self._functions:
+            fault = f"has {defined} functions and classes, more than {self._functions} are not read"
+            tree, barrier = None, Barrier.LIMIT
+        else:
+            self._functions -= defined
+        self._nodes -= parsed.nodes
+        return Unit(
+            path,
+            layer,
+            parsed.text,
+            tree,
+            fault=fault,
+            line=parsed.line,
+            main=main,
+            newer=parsed.newer,
+            barrier=barrier,
+            bodies=() if tree is None else tuple(bodies(tree)),
+            names=names,
+        )
 
     def _cut_short(self, path: str) -> None:
         """Say once that not every text was read."""
@@ -124,7 +153,7 @@ class _Gathering:
         )
         if not unknown or not body.node.args.args:
             return
-        for call in _calls_of(unit, body.node.name):
+        for call in self._calls_of(unit, body.node.name):
             arguments = [fold(each, module) for each in call.args]
             named = {str(each.arg): fold(each.value, module) for each in call.keywords}
             self._called(unit, body, acting, depth, arguments, named)
@@ -169,7 +198,7 @@ class _Gathering:
     def _executes(self, unit: Unit, trace: Trace, event: Event, depth: int) -> None:
         match event.value:
             case str() | bytes() as text:
-                content = _encoded(text)
+                content = self._encoded(text)
             case _:
                 why = event.why or "what it executes is not known before it runs"
                 if not _evaluates(event.node):
@@ -177,14 +206,8 @@ class _Gathering:
                 return
         if _evaluates(event.node):
             return
-        path = next(
-            (
-                name
-                for name, held in self._tree.files.items()
-                if name != unit.path and name.endswith(".py") and held == content
-            ),
-            unit.path,
-        )
+        shipped = (name for name in self._shipped.get(content, ()) if name != unit.path)
+        path = next(shipped, unit.path)
         layer = layer_of(event.value)
         if path == unit.path:
             layer = "+".join(filter(None, (unit.layer, layer or "exec")))
@@ -206,7 +229,8 @@ class _Gathering:
             name, layer = known, ""
         else:
             name, layer = self._written(unit, path, content)
-        found = self._take(name, layer, _encoded(content), main=main, names={}, depth=depth + 1)
+        source = self._encoded(content)
+        found = self._take(name, layer, source, main=main, names={}, depth=depth + 1)
         self._leads_to(event.node, found)
 
     @staticmethod
@@ -221,6 +245,31 @@ class _Gathering:
             if unit not in leads:
                 leads.append(unit)
 
+    def _encoded(self, content: str | bytes) -> bytes:
+        """The bytes of a text, the same object for the same text: its hash is kept with it."""
+        if isinstance(content, bytes):
+            return content
+        if content not in self._bytes:
+            self._bytes[content] = content.encode("utf-8", "surrogatepass")
+        return self._bytes[content]
+
+    def _calls_of(self, unit: Unit, name: str) -> list[ast.Call]:
+        """The first calls of a function by its plain name in a unit."""
+        if id(unit) not in self._by_name:
+            made: dict[str, list[ast.Call]] = {}
+            for body in unit.bodies:
+                for call in body.calls:
+                    if isinstance(call.func, ast.Name):
+                        made.setdefault(call.func.id, []).append(call)
+            self._by_name[id(unit)] = made
+        return self._by_name[id(unit)].get(name, [])[:_CALLS]
+
+    def _folder(self, path: str) -> str:
+        """A folder of the submission where it stands while paths are followed."""
+        if path not in self._folders:
+            self._folders[path] = absolute(path) or FOLDER
+        return self._folders[path]
+
     # -- imports -----------------------------------------------------------------------------
 
     def _imports(self, unit: Unit, depth: int) -> None:
@@ -234,9 +283,9 @@ class _Gathering:
     ) -> None:
         inside = unit.path.split("/")[:-1]
         if level:
-            folders = [absolute("/".join(inside[: len(inside) - level + 1])) or FOLDER]
+            folders = [self._folder("/".join(inside[: len(inside) - level + 1]))]
         else:
-            folders = [*self._made.world.search, absolute("/".join(inside)) or FOLDER]
+            folders = [*self._made.world.search, self._folder("/".join(inside))]
         tail = dotted.replace(".", "/")
         for folder in dict.fromkeys(folders):
             for name in (f"{folder}/{tail}.py", f"{folder}/{tail}/__init__.py"):
@@ -244,7 +293,7 @@ class _Gathering:
                 if content is not None:
                     known = relative(name)
                     path, layer = (known, "") if known else self._written(unit, name, content)
-                    source = _encoded(content)
+                    source = self._encoded(content)
                     found = self._take(path, layer, source, main=False, names={}, depth=depth + 1)
                     self._leads_to(node, found)
                     if found is not None:
@@ -252,19 +301,8 @@ class _Gathering:
                     return
 
 
-def _calls_of(unit: Unit, name: str) -> list[ast.Call]:
-    """The first calls of a function by its plain name in a unit."""
-    found = (
-        call
-        for body in unit.bodies
-        for call in body.calls
-        if isinstance(call.func, ast.Name) and call.func.id == name
-    )
-    return list(islice(found, _CALLS))
-
-
-def _encoded(content: str | bytes) -> bytes:
-    return content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
+def _is_definition(node: ast.AST) -> bool:
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
 
 
 def _acting_lines(body: Body) -> frozenset[int]:

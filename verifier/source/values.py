@@ -22,6 +22,9 @@ ELEMENTS = 20_000
 CHARACTERS = 4_000_000
 BITS = 256
 _DIGITS = 100
+_PATH = 4096
+_JSON = 1_000_000
+_NESTED = 24
 _LAYERED = 1000
 FOLDER = "/repository/records/track/submission"
 """Where a submission's files stand while paths are followed. No such folder is ever opened."""
@@ -78,7 +81,7 @@ class Environment:
                 self.unknown |= {name}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Members:
     """A class of the script, or its one instance: the values of its attributes."""
 
@@ -136,16 +139,30 @@ def applied(base: Any, method: str, arguments: list[Any], keywords: dict[str, An
     return with_layer(result, layer) if layer else result
 
 
+def _numbers(given: Any) -> list[int | float]:
+    """What may be summed: sums of lists grow with their square. Raises TypeError."""
+    if any(not isinstance(each, int | float) for each in given):
+        raise TypeError("not all are numbers")
+    return list(given)
+
+
+def _few(digits: Any) -> bool:
+    """Whether so many digits may be rounded to. Raises ValueError for more."""
+    if isinstance(digits, int) and abs(digits) > _DIGITS:
+        raise ValueError("more digits than anyone rounds to")
+    return digits is not None
+
+
 _FUNCTIONS: Mapping[str, Callable[..., object]] = {
     "int": int,
     "float": float,
     "bool": bool,
     "len": len,
     "abs": abs,
-    "round": round,
+    "round": lambda given, digits=None: round(given, digits if _few(digits) else None),
     "min": min,
     "max": max,
-    "sum": sum,
+    "sum": lambda given, start=0: sum(_numbers(given), *_numbers([start])),
     "any": any,
     "all": all,
     "tuple": tuple,
@@ -182,7 +199,7 @@ PURE_FUNCTIONS: Mapping[str, Callable[..., object]] = {
     "math.sqrt": math.sqrt,
     "math.log": math.log,
     "math.log2": math.log2,
-    "json.loads": json.loads,
+    "json.loads": lambda text: json.loads(text) if len(text) <= _JSON else UNKNOWN,
     "ast.literal_eval": lambda text: UNKNOWN,
     "typing.cast": lambda kind, value: value,
 }
@@ -228,9 +245,37 @@ def bounded(value: object) -> object:
         case str() | bytes():
             return value if len(value) <= CHARACTERS else UNKNOWN
         case list() | tuple() | dict() | frozenset():
-            return value if len(value) <= ELEMENTS else UNKNOWN
+            return value if len(value) <= ELEMENTS and is_small(value) else UNKNOWN
+        case PurePosixPath():
+            return value if len(str(value)) <= _PATH else UNKNOWN
         case _:
             return value
+
+
+def is_small(value: object) -> bool:
+    """Whether comparing, hashing or printing a value takes few steps, whatever it shares.
+
+    A list that holds a list twice counts it twice, as those do who walk it.
+    """
+    if not isinstance(value, list | tuple | dict | frozenset):
+        return True
+    level: list[object] = [value]
+    left = ELEMENTS
+    for _ in range(_NESTED):
+        inner: list[object] = []
+        for each in level:
+            if isinstance(each, dict):
+                inner.extend(each.values())
+                inner.extend(key for key in each if isinstance(key, tuple | frozenset))
+            elif isinstance(each, list | tuple | frozenset):
+                inner.extend(each)
+            if len(inner) > left:
+                return False
+        left -= len(inner)
+        level = [each for each in inner if isinstance(each, list | tuple | dict | frozenset)]
+        if not level:
+            return True
+    return False
 
 
 MODULE_CONSTANTS: Mapping[str, object] = {

@@ -120,6 +120,7 @@ class Walk:
 
     def follow(self, steps: list[Step]) -> bool:
         """Follow `steps`; whether nothing after them is reached."""
+        self._reaching.walked += len(steps)
         for step in steps:
             match step:
                 case Outside():
@@ -194,6 +195,7 @@ class Walk:
         if not found:
             found.extend(self._called_instance(node))
         self.calls.append((node, tuple(dict.fromkeys(found))))
+        self._reaching.walked += len(found)
         for target in found:
             self.targets[target] = None
             if not isinstance(target.node, ast.Module):

@@ -14,7 +14,10 @@ from pathlib import PurePosixPath
 from verifier.source.scope import Budget
 from verifier.source.values import FOLDER, Environment
 
-FOLDED = 1_000_000
+SEARCHED = 16
+"""Folders in which a script may look for modules."""
+FOLDED = 300_000
+"""Steps of folding; the longest scripts take 30,000."""
 
 
 class Does(StrEnum):

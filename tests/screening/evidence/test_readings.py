@@ -161,18 +161,6 @@ def test_a_claimed_total_over_the_cap_counts_where_no_log_has_one() -> None:
     assert not said("size-over-cap", remarks(files(submission__json=claimed)))
 
 
-def test_the_best_of_three_seeds_listed_alone_asks_for_a_person() -> None:
-    """Results of three seeds, and a claim that lists the best one only: chosen by its score."""
-    alone = claim(seeds=[1], val_bpb=BPBS[1])
-    for claimed, confidence in (
-        (alone, Confidence.REVIEW),
-        ({**alone, "seeds": [1, 2, 3]}, Confidence.NOTE),
-        ({**alone, "seeds": None}, Confidence.NOTE),
-    ):
-        found = said("claim-is-best-seed", remarks(files(submission__json=json.dumps(claimed))))
-        assert [remark.confidence for remark in found] == [confidence]
-
-
 def test_a_record_that_leaves_its_score_empty_asks_for_a_person() -> None:
     """val_bpb is null and no seed has one: nothing is claimed; what is left out is a note."""
     empty = {**claim(seed_results=None), "val_bpb": None}

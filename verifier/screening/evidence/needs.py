@@ -91,6 +91,7 @@ def _requirements(evidence: Evidence) -> Iterator[Remark]:
         if not script.path.rsplit("/", 1)[-1].startswith("train"):
             continue
         first: dict[str, int] = {}
+        rows = script.text.split("\n")
         for top, line, guarded in imports_of(script):
             known = top in PROVIDED or top in sys.stdlib_module_names or top in own
             if known or top.startswith("_"):
@@ -98,7 +99,7 @@ def _requirements(evidence: Evidence) -> Iterator[Remark]:
             at = first.setdefault(top, line)
             if guarded or any(place.path == script.path for place in lacking.get(top, ())):
                 continue
-            text = script.text.split("\n")[at - 1][:200]
+            text = rows[at - 1][:200]
             place = Location(path=script.path, line=at, text=text, layer=script.layer)
             lacking.setdefault(top, []).append(place)
     if lacking:

@@ -78,12 +78,15 @@ def formatted(world: World, node: ast.JoinedStr) -> Value:
     """A formatted string."""
     marks = 0
     texts: list[str] | None = []
+    length = 0
     for part in node.values:
         value = world.value(part.value if isinstance(part, ast.FormattedValue) else part)
         marks |= value[0]
         constant = value[2]
         if texts is not None and isinstance(constant, str | int):
-            texts.append(str(constant))
+            text = str(constant)[: LONG_LITERAL - length]
+            length += len(text)
+            texts.append(text)
         else:
             texts = None
-    return marks, 0, UNKNOWN if texts is None else "".join(texts)[:LONG_LITERAL]
+    return marks, 0, UNKNOWN if texts is None else "".join(texts)

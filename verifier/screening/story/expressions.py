@@ -32,7 +32,7 @@ from verifier.screening.story.value import (
     union,
 )
 from verifier.screening.story.vocabulary import shards
-from verifier.screening.story.world import World
+from verifier.screening.story.world import EVALUATED, World
 from verifier.source.values import UNKNOWN
 
 _MILLISECONDS: Final = 10_000
@@ -41,6 +41,10 @@ _MILLISECONDS: Final = 10_000
 def evaluate(world: World, node: ast.expr | None) -> Value:
     """The value of an expression."""
     if node is None:
+        return NOTHING
+    world.evaluated += 1
+    if world.evaluated > EVALUATED:
+        world.left = 0
         return NOTHING
     kind = type(node)
     if kind is ast.Name:

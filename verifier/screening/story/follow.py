@@ -26,6 +26,7 @@ from verifier.screening.story.traces import bits
 from verifier.screening.story.value import Frame
 from verifier.screening.story.world import World
 from verifier.source.program import Program
+from verifier.source.unfollowed import Barrier, Unfollowed, unfollowed
 from verifier.source.unit import Unit
 
 
@@ -36,6 +37,16 @@ class Story:
     program: Program
     world: World | None
     whole: bool
+
+    @property
+    def unfollowed(self) -> tuple[Unfollowed, ...]:
+        """Where following came to a bound of its own; what does not parse is the program's."""
+        if self.whole or self.world is None:
+            return ()
+        why = "has more statements and calls than are followed in their order"
+        if self.world.deep:
+            why = "has statements nested deeper than is followed"
+        return (unfollowed(Barrier.LIMIT, why, self.program.entry),)
 
     @property
     def events(self) -> list[Event]:
@@ -79,7 +90,7 @@ def read_story(program: Program, on: frozenset[str] = frozenset()) -> Story:
         if unit.tree is not None:
             world.frame, world.place = _module(unit), functions[id(unit.tree)]
             execute(world, unit.tree.body)
-    return Story(program, world, world.left > 0)
+    return Story(program, world, world.left > 0 and not world.deep)
 
 
 def _module(unit: Unit) -> Frame:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from verifier.screening.story import data_calls
+from verifier.screening.story.constants import LONG_LITERAL
 from verifier.screening.story.data_calls import Arguments, Keywords, carried, places
 from verifier.screening.story.value import (
     CLOCK,
@@ -52,7 +53,8 @@ from verifier.screening.story.world import World
 from verifier.source.values import UNKNOWN
 
 CUT_TOKENS: Final = 1_000_000
-_PLAIN = (int, float, str)
+_ROUNDED_BITS = 256
+_DIGITS = 100
 Call = Callable[[World, Arguments, Keywords, ast.Call], Value]
 
 
@@ -179,11 +181,27 @@ def _environment(world: World, arguments: Arguments, keywords: Keywords, node: a
     return world.folded(node)
 
 
+def _convertible(constant: object) -> bool:
+    """Whether converting a constant, or rounding to it, takes no time."""
+    if constant is None or isinstance(constant, float):
+        return True
+    if isinstance(constant, int):
+        return constant.bit_length() <= _ROUNDED_BITS
+    return isinstance(constant, str) and len(constant) <= LONG_LITERAL
+
+
+def _rounded(number: float, digits: int | None = None) -> float:
+    """As round(). Raises ValueError for more digits than anyone rounds to."""
+    if digits is not None and abs(digits) > _DIGITS:
+        raise ValueError("too many digits")
+    return round(number, digits)
+
+
 def _number(convert: Callable[..., object]) -> Call:
     def converted(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
         constants = [value[2] for value in arguments]
         result: object = UNKNOWN
-        if constants and all(each is None or isinstance(each, _PLAIN) for each in constants):
+        if constants and all(map(_convertible, constants)):
             try:
                 result = convert(*constants)
             except (ValueError, TypeError, ArithmeticError):
@@ -204,7 +222,8 @@ def _range(world: World, arguments: Arguments, keywords: Keywords, node: ast.Cal
 def _path(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
     constants = [value[2] for value in arguments]
     marks = carried(world, arguments, keywords)
-    if constants and all(isinstance(each, str) for each in constants):
+    strings = all(isinstance(each, str) for each in constants)
+    if constants and strings and sum(len(str(each)) for each in constants) <= LONG_LITERAL:
         joined = "/".join(str(each) for each in constants)
         return marks | SHARDS[shards(joined)], 0, joined
     return marks, 0, UNKNOWN
@@ -277,7 +296,7 @@ _CALLS: Final[dict[str, Call]] = {
     "max": _number(max),
     "min": _least,
     "abs": _number(abs),
-    "round": _number(round),
+    "round": _number(_rounded),
     "range": _range,
     "os.path.join": _path,
     "pathlib.Path": _path,

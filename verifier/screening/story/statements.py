@@ -40,6 +40,7 @@ def execute(world: World, body: list[ast.stmt]) -> bool:
         except RecursionError:
             # A statement nested deeper than anyone writes: what it holds is not read.
             world.left -= DEEP
+            world.deep += 1
     return False
 
 

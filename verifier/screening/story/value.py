@@ -138,6 +138,9 @@ class Routine:
     owner: Value | None = None
 
 
+_ANCESTORS: Final = 64
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Kind:
     """A class of the program. `shape` is that of its instances."""
@@ -152,13 +155,15 @@ class Kind:
 
     def find(self, name: str) -> Value | None:
         """A member of the class or of one it derives from."""
-        value = self.members.get(name)
-        if value is not None:
-            return value
-        for base in self.bases:
-            value = base.find(name)
+        waiting, seen = [self], set[int]()
+        while waiting and len(seen) < _ANCESTORS:
+            kind = waiting.pop()
+            value = kind.members.get(name)
             if value is not None:
                 return value
+            if id(kind) not in seen:
+                seen.add(id(kind))
+                waiting.extend(reversed(kind.bases))
         return None
 
 
@@ -190,13 +195,13 @@ class Zipped:
     parts: tuple[Value, ...]
 
 
-def union(first: Value, second: Value) -> Value:
-    """What may be either."""
+def union(first: Value, second: Value, deep: int = 0) -> Value:
+    """What may be either. Of rows in rows in rows only what they carry."""
     constant = first[2]
-    if isinstance(constant, Several) and isinstance(second[2], Several):
+    if isinstance(constant, Several) and isinstance(second[2], Several) and deep < _ROWS_DEEP:
         pairs = zip(constant.parts, second[2].parts, strict=False)
         if len(constant.parts) == len(second[2].parts) <= _PARTS:
-            parts = tuple(union(one, other) for one, other in pairs)
+            parts = tuple(union(one, other, deep + 1) for one, other in pairs)
             return first[0] | second[0], first[1] | second[1], Several(parts)
     if constant is not second[2] and not same(constant, second[2]):
         constant = _routines(constant, second[2])
@@ -204,6 +209,7 @@ def union(first: Value, second: Value) -> Value:
 
 
 _PARTS: Final = 16
+_ROWS_DEEP: Final = 3
 
 
 def _routines(first: object, second: object) -> object:

@@ -28,6 +28,8 @@ from verifier.source.values import UNKNOWN
 
 STEPS = 30_000
 """Statements, calls and subscripts followed in one program; what comes after is not read."""
+EVALUATED = 600_000
+"""Expressions evaluated in one program."""
 DEPTH = 24
 """Calls inside calls."""
 
@@ -51,6 +53,9 @@ class World(Traces):
     """Environment variables that count as "1" whatever the command leaves them at."""
     depth: int = 0
     left: int = STEPS
+    evaluated: int = 0
+    deep: int = 0
+    """Statements that were nested deeper than is followed."""
     paths: dict[tuple[int, int], int] = field(default_factory=dict)
     dull: dict[int, bool] = field(default_factory=dict)
     assigned: dict[int, frozenset[str]] = field(default_factory=dict)
