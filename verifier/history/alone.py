@@ -101,7 +101,11 @@ def _answer(candidate: Candidate, policy: Policy) -> bytes:
     try:
         contents = candidate.load()
         screening = screen(
-            contents.tree, folder=candidate.folder, digest=contents.digest, policy=policy
+            contents.tree,
+            folder=candidate.folder,
+            digest=contents.digest,
+            policy=policy,
+            refused=tuple(map(str, contents.objections)),
         )
     except VerifierError as ours:
         return json.dumps({"failed": ours.message, "remedy": ours.remedy}).encode()

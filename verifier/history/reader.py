@@ -103,6 +103,7 @@ def _read(repository: Repository, policy: Policy, asked: list[Any]) -> bytes:
         digest=contents.digest,
         policy=policy,
         pack=Pack.NEVER,
+        refused=tuple(map(str, contents.objections)),
     )
     source = reduced(reading.texts)
     screening = to_json(reading.screening) | {"source_digest": source.digest}

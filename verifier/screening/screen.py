@@ -39,20 +39,35 @@ class Read:
     texts: tuple[tuple[str, str], ...]
 
 
-def screen(tree: Tree, *, folder: str, digest: str, policy: Policy) -> Screening:
+def screen(
+    tree: Tree, *, folder: str, digest: str, policy: Policy, refused: tuple[str, ...] = ()
+) -> Screening:
     """Screen one submission. `folder` is its path in the repository, "" where that is unknown.
 
-    Never raises for what a tree holds; what cannot be read is a remark.
+    `refused` says of each file that was left out of `tree` why ("path: reason"). Never raises for
+    what a tree holds; what cannot be read is a remark.
     """
-    return read(tree, folder=folder, digest=digest, policy=policy, pack=Pack.ALWAYS).screening
+    return read(
+        tree, folder=folder, digest=digest, policy=policy, pack=Pack.ALWAYS, refused=refused
+    ).screening
 
 
-def read(tree: Tree, *, folder: str, digest: str, policy: Policy, pack: Pack) -> Read:
+def read(
+    tree: Tree,
+    *,
+    folder: str,
+    digest: str,
+    policy: Policy,
+    pack: Pack,
+    refused: tuple[str, ...] = (),
+) -> Read:
     """The same with the source's texts, for those who compare sources; `pack`: when to weigh."""
     began = time.monotonic()
     launch = find_launch(tree)  # 3
     program = read_program(tree, launch)  # 4
-    evidence = read_evidence(tree, folder=folder, policy=policy, program=program)  # 1, 2
+    evidence = read_evidence(  # 1, 2
+        tree, folder=folder, policy=policy, program=program, refused=refused
+    )
     remarks = (*_of_source(program, tree), *check(evidence))  # 6, 7
     units = program.units if program else ()
     screening = Screening(

@@ -23,7 +23,9 @@ from tests.screening.evidence.submissions import (
     files,
     log,
     loss_of,
+    refused,
     remarks,
+    unread,
 )
 from verifier.screening import Remark
 from verifier.screening.evidence import scripts
@@ -232,6 +234,8 @@ CASES: Mapping[str, Callable[[], Files]] = {
 
 OTHERWISE: Mapping[str, Callable[[], list[Remark]]] = {
     "script-is-the-baseline": _baseline,
+    "files-refused": lambda: refused(files(), "x.py: a symbolic link"),
+    "source-not-read": lambda: unread(files(), "helper.py"),
     "folder-not-under-records": lambda: remarks(files(submission__json=None), ""),
 }
 """Rules that fire on something that is not ours to ship."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -138,6 +139,20 @@ def evidence(contents: Mapping[str, bytes], folder: str = FOLDER) -> Evidence:
 def remarks(contents: Mapping[str, bytes], folder: str = FOLDER) -> list[Remark]:
     """Everything that is said about a folder of these files."""
     return list(check(evidence(contents, folder)))
+
+
+def refused(contents: Mapping[str, bytes], *reasons: str) -> list[Remark]:
+    """Everything that is said where the pull refused something."""
+    return list(check(replace(evidence(contents), refused=reasons)))
+
+
+def unread(contents: Mapping[str, bytes], *paths: str) -> list[Remark]:
+    """Everything that is said where some of the files were not read."""
+    files = {path: held for path, held in contents.items() if path not in paths}
+    tree = Tree(files=files, unread=dict.fromkeys(paths, 9_000_000))
+    return list(
+        check(read_evidence(tree, folder=FOLDER, policy=rules(), program=read_program(tree)))
+    )
 
 
 def changed_claim(**changed: Any) -> dict[str, bytes]:

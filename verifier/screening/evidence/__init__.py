@@ -20,6 +20,7 @@ from verifier.screening.evidence import (
     readme,
     scripts,
     seeds,
+    unread,
     unshown,
 )
 from verifier.screening.evidence.gathering import Evidence, SeedScore, claimed_seeds, read_evidence
@@ -53,6 +54,7 @@ _FAMILIES = (
     preparation,
     readme,
     unshown,
+    unread,
 )
 
 RULES: tuple[Rule, ...] = tuple(rule for family in _FAMILIES for rule in family.RULES)

@@ -65,6 +65,8 @@ class Evidence:
     claimed: Claimed | None
     read: tuple[ReadLog, ...]
     program: Program | None = None
+    refused: tuple[str, ...] = ()
+    """What the submission may not hold and was left out of `tree`: "path: reason"."""
 
     @cached_property
     def logs(self) -> tuple[LogFacts, ...]:
@@ -142,7 +144,12 @@ class Evidence:
 
 
 def read_evidence(
-    tree: Tree, *, folder: str, policy: Policy, program: Program | None = None
+    tree: Tree,
+    *,
+    folder: str,
+    policy: Policy,
+    program: Program | None = None,
+    refused: tuple[str, ...] = (),
 ) -> Evidence:
     """Claims and logs of one submission. Never raises for what its files hold."""
     return Evidence(
@@ -152,6 +159,7 @@ def read_evidence(
         claimed=read_claimed(tree),
         read=read_logs(tree),
         program=program,
+        refused=refused,
     )
 
 
