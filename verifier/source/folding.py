@@ -44,6 +44,8 @@ _WRONG = (
 
 def fold(node: ast.expr | None, scope: Scope) -> object:
     """The value of `node`, or UNKNOWN. Never raises."""
+    if type(node) is ast.Name:
+        return scope.name(node.id)
     return _Folder(scope).value(node)
 
 
@@ -105,7 +107,7 @@ class _Folder:
     def _all(self, nodes: Iterable[ast.expr]) -> list[object]:
         values: list[object] = []
         for node in nodes:
-            if isinstance(node, ast.Starred):
+            if type(node) is ast.Starred:
                 inner = self.value(node.value)
                 if not isinstance(inner, list | tuple):
                     raise ValueError("an unknown number of values")

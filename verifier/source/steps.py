@@ -1,4 +1,8 @@
-"""What does a function do, step by step, as far as calls, names and branches go? The records."""
+"""What does a function do, step by step, as far as calls, names and branches go? The records.
+
+Nobody changes one. The frequent ones are not frozen all the same: tens of thousands are made of one
+script, and each would take twice as long.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ OPERANDS = 8
 """`a and b and …` of more than these is taken as if all of it were evaluated."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Branch:
     """One way or the other. `loops`: the body may run again, so its end is not the way on."""
 
@@ -25,7 +29,7 @@ class Branch:
     """The expression that branches, None for a statement."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Binding:
     """A name gets a value.
 
@@ -39,7 +43,7 @@ class Binding:
     node: ast.AST
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Store:
     """An attribute gets a value."""
 
@@ -55,7 +59,7 @@ class Jump:
     node: ast.stmt
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Mention:
     """A name or attribute that may stand for a function is used as a value."""
 
@@ -69,7 +73,7 @@ class Defines:
     node: Definition | ast.ClassDef | ast.Global | ast.Nonlocal
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Block:
     """Statements after which it goes on whatever happens inside: try, with, a loop's body."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from verifier.source.folding import truth
@@ -24,14 +24,14 @@ _ONLY_WRAP = words(
 """Decorators whose result is called by the function's own name, or not at all."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Outside(Block):
     """A call that cannot be of this program."""
 
     call: ast.Call
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class HandsOn(Block):
     """A function or class is used as a value."""
 
@@ -58,9 +58,8 @@ def _prepared(reaching: Reaching, function: Function, steps: list[Step]) -> list
                     made.append(HandsOn([], (defined,)))
             case Branch():
                 body = _prepared(reaching, function, step.body)
-                made.append(
-                    replace(step, body=body, orelse=_prepared(reaching, function, step.orelse))
-                )
+                orelse = _prepared(reaching, function, step.orelse)
+                made.append(Branch(step.test, body, orelse, step.loops, step.inside))
             case Block():
                 made.append(Block(_prepared(reaching, function, step.steps)))
             case _:

@@ -41,8 +41,7 @@ PROVIDED = frozenset(
 
 _IMPORT = re.compile(
     r"^([ \t]*)(?:[^#\n]{0,200}?[;:][ \t]*)?"
-    r"(?:import ([\w., \t]{1,300})|from ([A-Za-z_]\w{0,60})[\w.]{0,80} import)",
-    re.M,
+    r"(?:import ([\w., \t]{1,300})|from ([A-Za-z_]\w{0,60})[\w.]{0,80} import)"
 )
 LONGEST_TEXT = 1_000_000
 
@@ -57,10 +56,11 @@ def imports_of(script: Script) -> Iterator[tuple[str, int, bool]]:
     """(top module, line, whether a `try` guards it) of each import."""
     text = script.text[:LONGEST_TEXT]
     rows = text.split("\n")
-    line = counted = 0
-    for found in _IMPORT.finditer(text):
-        line += text.count("\n", counted, found.start())
-        counted = found.start()
+    for line, row in enumerate(rows):
+        # The word first: the pattern tries every place of a line for a statement's beginning.
+        found = _IMPORT.match(row) if "import" in row else None
+        if found is None:
+            continue
         guarded = _guarded(rows, line, len(found.group(1)))
         names = [found.group(3)] if found.group(3) else (found.group(2) or "").split(",")
         for name in names:

@@ -48,6 +48,7 @@ _DOCUMENTS = re.compile(
     r"[^\n]{0,80}?(?:default\s?=|[=,:])[^\n0-9]{0,40}?([0-9][0-9_]{2,12})\b[^\n]{0,200}$",
     re.M,
 )
+_VAL_DOCS = ("val-docs", "val_docs", "VAL_DOCS")
 _SHARD = re.compile(
     r"^\s{0,4}(?:SHARD_TOKENS|SHARD_SIZE|TOKENS_PER_SHARD|shard_size)\s?=\s?(?:int\()?"
     r"(10\s?\*\*\s?[0-9]|1e[0-9]|[0-9][0-9_]{0,14})",
@@ -68,14 +69,14 @@ def check(evidence: Evidence) -> Iterator[Remark]:
         text = script.text[:LONGEST_TEXT]
         yield from _held_out(evidence, script, text, readme)
         yield from _shard(script, text)
-        old = _OLD.search(text)
+        old = _OLD.search(text) if "_as_immutable_proto" in text else None
         if old is not None:
             said = f"{script.path} calls a method that sentencepiece 0.2.3 does not have"
             yield note(OLD_LIBRARY, said, _place(script, text, old.start(), old.group()))
 
 
 def _held_out(evidence: Evidence, script: Script, text: str, readme: str) -> Iterator[Remark]:
-    found = _DOCUMENTS.search(text)
+    found = _DOCUMENTS.search(text) if any(each in text for each in _VAL_DOCS) else None
     if found is None or "--val-docs" in readme:
         return
     documents = int(found.group(1).replace("_", ""))

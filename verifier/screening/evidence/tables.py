@@ -90,12 +90,16 @@ _PYTHON = re.compile(
 _NAMED = re.compile(r"\b[Ss]cript:?\*{0,2}:?\s{0,3}`([\w./-]{1,160}\.(?:py|sh))`")
 
 
+_NAMING = ((" -r", _INSTALL), (".sh", _SHELL), (".py", _PYTHON), ("cript", _NAMED))
+"""Each with what a line must hold for it to match at all."""
+
+
 def files_named(line: str) -> tuple[str, ...]:
     """The files that a command of the line runs or installs from, relative ones only."""
     plain = line.replace("\\_", "_")
     found: dict[str, None] = {}
-    for pattern in (_INSTALL, _SHELL, _PYTHON, _NAMED):
-        for match in pattern.finditer(plain):
+    for literal, pattern in _NAMING:
+        for match in pattern.finditer(plain) if literal in plain else ():
             path = match.group(1).removeprefix("./")
             if not path.startswith(("/", "../", "-")):
                 found[path] = None

@@ -7,7 +7,6 @@ places where it reaches beyond its own text. Judges nothing.
 from __future__ import annotations
 
 import ast
-import re
 import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
@@ -155,15 +154,28 @@ def _aliases(unit: Unit, of: frozenset[str]) -> frozenset[str]:
 def _lines(unit: Unit, of: frozenset[str]) -> list[int]:
     """The lines that hold a word; identifiers are compared as Python does, in NFKC."""
     text = unit.text if unit.text.isascii() else unicodedata.normalize("NFKC", unit.text)
-    pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(of)))})\b")
     lines: list[int] = []
     line, last = 1, 0
-    for found in pattern.finditer(text):
-        line += text.count("\n", last, found.start())
-        last = found.start()
+    for found in sorted(place for word in of for place in _places(text, word)):
+        line += text.count("\n", last, found)
+        last = found
         if not lines or lines[-1] != line:
             lines.append(line)
     return lines
+
+
+def _places(text: str, word: str) -> Iterator[int]:
+    """Where `word` stands by itself; looking for one word after the other is the fastest way."""
+    at = text.find(word)
+    while at >= 0:
+        end = at + len(word)
+        if not _in_word(text[at - 1 : at]) and not _in_word(text[end : end + 1]):
+            yield at
+        at = text.find(word, end)
+
+
+def _in_word(mark: str) -> bool:
+    return mark.isalnum() or mark == "_"
 
 
 class _Search:
