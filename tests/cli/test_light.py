@@ -50,6 +50,16 @@ def test_screen_itself_loads_nothing_that_runs_or_draws(tmp_path: Path) -> None:
         assert not found & set(HEAVY)
 
 
+def test_screen_works_where_an_engine_s_library_cannot_be_imported(tmp_path: Path) -> None:
+    """It answers as ever: nobody needs docker or torch to read."""
+    (tmp_path / "train_gpt.py").write_text("print(1)\n")
+    (tmp_path / "submission.json").write_text('{"name": "x", "val_bpb": 1.1}')
+    blocked = "import sys\nsys.modules.update(docker=None, torch=None, pynvml=None)\n"
+    screened = f"assert run({['screen', str(tmp_path), '--json']!r}) in (0, 2)"
+    found = loaded(f"{blocked}from verifier.cli.main import run\n{screened}")
+    assert "verifier.history.alone" in found
+
+
 @pytest.mark.parametrize(
     "command", ["--help", "screen --help", "triage --help", "explain --help", "recheck --help"]
 )
