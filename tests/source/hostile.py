@@ -560,7 +560,216 @@ COSTLY: Mapping[str, Hostile] = {
     ),
 }
 
-HOSTILE: Mapping[str, Hostile] = {**RECURSION, **COSTLY}
+MORE: Mapping[str, Hostile] = {
+    "one name for all classes": Hostile(
+        _script(
+            lambda n: (
+                "class A:\n  def go(self): A().go()\n" * n + "class B(A): pass\n" + "B().go()\n" * n
+            )
+        ),
+        2_400,
+        200,
+    ),
+    "one name for all functions": Hostile(
+        _script(lambda n: "def f(a): f(f(a))\n" * n + "f(f(1))\n" * n), 4_900, 300
+    ),
+    "wrapped and wrapped": Hostile(
+        _script(
+            lambda n: (
+                "class A:\n  def go(self): pass\ndef f(x):\n"
+                f"  {'compile(' * n}x.go{').go' * n}()\nf(A())\n"
+            )
+        ),
+        70,
+        40,
+    ),
+    "wrapped namesakes": Hostile(
+        _script(
+            lambda n: (
+                _lines(lambda i: f"class A{i}:\n  def go(self, x): return x\n", 24)
+                + f"def f(z):\n  return {'z.go(' * n}z{')' * n}\nf(1)\n"
+            )
+        ),
+        70,
+        40,
+    ),
+    "namesakes in rows": Hostile(
+        _script(
+            lambda n: (
+                _lines(lambda i: f"class A{i}:\n  def go(self, x): return self.go(x)\n", 24)
+                + "def f(z):\n  y = z\n"
+                + "  y = z.go(z.go(y))\n" * n
+                + "f(val_tokens)\n"
+            )
+        ),
+        9_000,
+        200,
+    ),
+    "diamonds": Hostile(
+        _script(
+            lambda n: (
+                "class A0: pass\nclass B0: pass\n"
+                + _lines(
+                    lambda i: (
+                        f"class A{i}(A{i - 1}, B{i - 1}): pass\n"
+                        f"class B{i}(B{i - 1}, A{i - 1}): pass\n"
+                    ),
+                    n,
+                    1,
+                )
+                + f"a = A{n - 1}()\na.go()\na.x.y.z\nA{n - 1}.w()\n"
+            )
+        ),
+        1_500,
+        60,
+    ),
+    "paths that double": Hostile(
+        _script(
+            lambda n: (
+                "import os\nfrom pathlib import Path\na = b = c = 'ab/'\nd = Path('a')\n"
+                + "a = os.path.join(a, a)\nb = f'{b}{b}'\nc = c + c\nd = d / d\n"
+                "e = d.parents\ng = a.replace('a', a)\nh = ''.join([a, a])\n"
+                * n
+                + "def f(a, b, c):\n"
+                + "  a = os.path.join(a, a)\n  b = f'{b}{b}'\n  c = c + c\n" * n
+                + "  return a\nf('a', 'b', 'c')\n"
+            )
+        ),
+        1_500,
+        40,
+    ),
+    "long paths": Hostile(
+        _script(
+            lambda n: (
+                "from pathlib import Path\na = '/a' * 200000\np = Path(a)\nq = p.parents\n"
+                "r = Path('b', a).parents\nopen(a)\nopen('../' * 90000)\n" * n
+            )
+        ),
+        1_000,
+        3,
+    ),
+    "heavy expressions often": Hostile(
+        _script(
+            lambda n: (
+                f"def f(a):\n  return [{'-a, ' * n}]\n"
+                + "def g(a):\n"
+                + "  f(a)\n" * (n // 2)
+                + "g(1)\ng(2)\ng(3)\n"
+            )
+        ),
+        20_000,
+        400,
+    ),
+    "hooks in hooks": Hostile(
+        _script(
+            lambda n: (
+                "def f(g):\n  return g(g(g))\n"
+                + "f(lambda x: f(lambda y: f(lambda z: x(y(z)))))\n" * n
+            )
+        ),
+        5_000,
+        60,
+    ),
+    "names and branches": Hostile(
+        _script(
+            lambda n: (
+                "import numpy as np\ndef f(t, c):\n"
+                + _lines(lambda i: f"  a{i} = t ^ {i}\n  if t: a{i} = t ^ c\n", n)
+                + "  return np.log(c[a1 % 9] / c[a2 % 9])\nf(1, 2)\n"
+            )
+        ),
+        8_000,
+        200,
+    ),
+    "rows in hashes": Hostile(
+        _script(
+            lambda n: (
+                f"def f(t, c):\n  x = ({'t ^ c, ' * n})\n"
+                + "  y = (x, x, x)\n  x = (y, y, y)\n  z = (x[0] * 3 ^ c) % 9\n" * n
+                + "  return c[z]\nf(1, 2)\n"
+            )
+        ),
+        3_000,
+        60,
+    ),
+    "stores of parts": Hostile(
+        _script(
+            lambda n: (
+                "def f(v):\n  d = {}\n"
+                + _lines(lambda i: f"  d['{i}'] = (v, d)\n  e = d['{i // 2}']\n", n)
+                + "f(val_tokens)\n"
+            )
+        ),
+        9_000,
+        200,
+    ),
+    "global writers": Hostile(
+        _script(
+            lambda n: (
+                "x = 0\n"
+                + _lines(
+                    lambda i: (
+                        f"def f{i}():\n  global x{i}\n  x{i} = x{i + 1}\n  if x{i}: f{i + 1}()\n"
+                    ),
+                    n,
+                )
+                + "f0()\n"
+            )
+        ),
+        4_900,
+        200,
+    ),
+    "settings that store settings": Hostile(
+        _script(
+            lambda n: (
+                "import os\nclass H:\n"
+                + _lines(lambda i: f"  a{i} = int(os.environ.get('A{i}', 0))\n", n)
+                + "def main():\n  args = H()\n"
+                + _lines(lambda i: f"  if args.a{i}: args.a{(i + 1) % n} = args.a{i}\n", n)
+                + "main()\n"
+            )
+        ),
+        5_000,
+        200,
+    ),
+    "starts": Hostile(
+        lambda n: {
+            "train_gpt.py": "import os, subprocess, sys\n"
+            + _lines(lambda i: f"os.system('python {'a ' * 50} s{i}.py {i}')\n", n),
+            **{
+                f"s{i}.py": "import train_gpt\nexec(open('train_gpt.py').read())\n"
+                for i in range(90)
+            },
+        },
+        6_000,
+        100,
+    ),
+    "texts that execute texts": Hostile(
+        _script(
+            lambda n: (
+                _lines(lambda i: f"exec('exec(\"x{i} = {i}\")')\n", n)
+                + "s = 'a = 1\\n'\n"
+                + "s = s + s\nexec(s)\n" * 17
+            )
+        ),
+        9_000,
+        200,
+    ),
+    "regexes in logs": Hostile(
+        lambda n: {
+            "train_gpt.py": "x = 1\n",
+            "train.log": ("step:1/2 val_loss:" + "1" * 3_000 + " " * 3_000 + "\n") * n
+            + "  a: b\n" * n
+            + ("Total submission size " + "1" * 60 + ": ") * n,
+            "README.md": ("| " * 2_000 + "\n") * n + "`" * 3_000 + "val_bpb " * n,
+            "submission.json": "[" * 5_000,
+        },
+        100,
+        10,
+    ),
+}
+
+HOSTILE: Mapping[str, Hostile] = {**RECURSION, **COSTLY, **MORE}
 
 
 def files(name: str, size: int) -> dict[str, bytes]:

@@ -21,7 +21,7 @@ from verifier.source.unit import Gathered
 from verifier.source.values import UNKNOWN, Members
 from verifier.source.walking import Bindings, Walk, bound_names, prepared
 
-_STEPS = 300_000
+_STEPS = 200_000
 """Steps of folding; the longest scripts take 10,000."""
 _WORK = 400_000
 """Steps walked and expressions looked at; the longest scripts take 30,000."""

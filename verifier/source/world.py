@@ -16,7 +16,7 @@ from verifier.source.values import FOLDER, Environment
 
 SEARCHED = 16
 """Folders in which a script may look for modules."""
-FOLDED = 300_000
+FOLDED = 200_000
 """Steps of folding; the longest scripts take 30,000."""
 
 

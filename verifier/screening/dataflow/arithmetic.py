@@ -23,6 +23,8 @@ from verifier.screening.dataflow.value import (
 from verifier.screening.dataflow.words import KEEPS, MIXES
 from verifier.source.program import Function
 
+TERMS = 200
+"""Of one hash; people mix 30."""
 VOCABULARY = "*every token*"
 """The term that runs over the vocabulary: a hash that holds it is asked for every token."""
 
@@ -46,6 +48,8 @@ class Record:
     bound: int = 0
     mixes: int = 0
     experts: dict[Place, Place] = field(default_factory=dict)
+    cut: bool = False
+    """Whether there was more to follow than is followed."""
     reads: list[Read] = field(default_factory=list)
     counted: list[Read] = field(default_factory=list)
     expressions: int = 0
@@ -106,6 +110,9 @@ class Arithmetic:
     def mixed(self, operands: list[Operand]) -> Value:
         """A hash of the operands; with one term more than a finished loop has mixed?"""
         terms = NO_TERMS.union(*(self.terms(*operand) for operand in operands))
+        if len(terms) > TERMS:
+            self.record.cut = True
+            return NOTHING
         extended = any(
             value.extended
             or (value.terms and value.loop and value.loop not in self.loops and value.terms < terms)

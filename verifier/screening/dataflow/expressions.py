@@ -13,6 +13,7 @@ from functools import cached_property
 
 from verifier.screening.dataflow.calls import Calls, path_of, picked_out, rivals
 from verifier.screening.dataflow.value import (
+    ITEMS,
     NOTHING,
     Nature,
     Value,
@@ -20,6 +21,7 @@ from verifier.screening.dataflow.value import (
     element,
     flat,
     joined,
+    shallow,
 )
 from verifier.screening.dataflow.words import MODULES
 
@@ -99,9 +101,11 @@ class Expressions(Calls):
                 return replace(read, present=index.present) if index.present else read
 
     def _display(self, node: ast.Tuple | ast.List) -> Value:
-        items = tuple(self.of(item) for item in node.elts)
+        items = tuple(shallow(self.of(item)) for item in node.elts)
         if all(item is NOTHING for item in items):
             return NOTHING
+        if len(items) > ITEMS:
+            return joined(map(flat, items))
         context = isinstance(node, ast.Tuple) and any(item.context for item in items)
         return Value(items=items, context=context)
 

@@ -57,7 +57,7 @@ class Followed:
                 self.of(function)
             self._callers(seeds)
         except (Spent, RecursionError):
-            return
+            self.record.cut = True
 
     def _above(self, seeds: list[Function]) -> None:
         """Keep the seeds and what calls them: others give back no more than they are given."""

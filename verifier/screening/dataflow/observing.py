@@ -9,6 +9,7 @@ from verifier.screening.dataflow.arithmetic import Record
 from verifier.screening.dataflow.following import Followed
 from verifier.screening.dataflow.value import Estimate, Place, Read
 from verifier.source.program import Program
+from verifier.source.unfollowed import Barrier, Unfollowed, unfollowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Observed:
     withheld: tuple[Place, ...]
     experts: dict[Place, Place]
     wide: tuple[Read, ...]
+    unfollowed: tuple[Unfollowed, ...] = ()
+    """Where following came to a bound."""
 
 
 def follow(program: Program, whole: bool = False) -> Observed:
@@ -49,7 +52,13 @@ def follow(program: Program, whole: bool = False) -> Observed:
         tuple(dict.fromkeys(record.withheld)),
         record.experts,
         tuple(_wide(record)),
+        _cut(program) if record.cut else (),
     )
+
+
+def _cut(program: Program) -> tuple[Unfollowed, ...]:
+    why = "hashes, counts or mixes in more expressions than are followed"
+    return (unfollowed(Barrier.LIMIT, why, program.entry),)
 
 
 def _wide(record: Record) -> Iterator[Read]:

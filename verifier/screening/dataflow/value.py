@@ -117,6 +117,8 @@ class Value:
     routine: ast.FunctionDef | ast.AsyncFunctionDef | None = None
 
 
+ITEMS = 64
+"""Parts of a row that are told apart."""
 NOTHING = Value()
 BLANK = Value(blank=True)
 NO_TERMS: frozenset[str] = frozenset()
@@ -158,6 +160,12 @@ def joined(values: Iterable[Value]) -> Value:
             for index in range(width)
         ),
     )
+
+
+def shallow(value: Value) -> Value:
+    """A part of a row: rows in rows in rows, and long ones, only as one value."""
+    nested = any(inner.items for item in value.items for inner in item.items)
+    return flat(value) if nested or len(value.items) > ITEMS else value
 
 
 def element(value: Value) -> Value:
