@@ -755,6 +755,14 @@ MORE: Mapping[str, Hostile] = {
         9_000,
         200,
     ),
+    "many long logs": Hostile(
+        lambda n: {
+            "train_gpt.py": "x = 1\n",
+            **{f"train_{j}.log": ("e=b: " * 700 + "val_bpb:1.1\n") * n for j in range(30)},
+        },
+        250,
+        5,
+    ),
     "regexes in logs": Hostile(
         lambda n: {
             "train_gpt.py": "x = 1\n",

@@ -14,6 +14,8 @@ from verifier.source.logs import Log, Quote, Score, agrees, read_log
 
 MOST_LOGS = 64
 MOST_BYTES = 64_000_000
+MOST_CHARACTERS = 4_000_000
+"""Of all the logs together, read closely."""
 
 _LOG_NAME = re.compile(r"\.(?:log|txt|out|stdout)\Z", re.IGNORECASE)
 _NOT_A_LOG = re.compile(r"(?:^|/)(?:requirements|readme|license|notes)[^/]*\Z", re.IGNORECASE)
@@ -46,7 +48,7 @@ class ReadLog:
 def read_logs(tree: Tree) -> tuple[ReadLog, ...]:
     """Every log of the tree, by path; at most `MOST_LOGS` of them."""
     found: list[ReadLog] = []
-    read = 0
+    read, closely = 0, MOST_CHARACTERS
     for path in tree.paths:
         if not _LOG_NAME.search(path) or _NOT_A_LOG.search(path) or path not in tree.files:
             continue
@@ -54,7 +56,8 @@ def read_logs(tree: Tree) -> tuple[ReadLog, ...]:
         read += len(content)
         if len(found) == MOST_LOGS or read > MOST_BYTES:
             break
-        log = read_log(content)
+        log = read_log(content, closely)
+        closely -= log.characters
         if _is_log(path, log):
             found.append(_facts(path, log, content))
     return tuple(found)

@@ -29,6 +29,8 @@ MOST_BYTES = 8_000_000
 MOST_LINES = 20_000
 """Lines read closely. Real logs have at most a few thousand."""
 LONGEST_LINE = 4_000
+MOST_CHARACTERS = 600_000
+"""Of all the lines read closely, in bytes; people's longest log has 140,000."""
 
 _TELLING = tuple(
     word.encode()
@@ -49,13 +51,16 @@ _NOISE = re.compile(
 """What launchers put before a line: colours, ranks, times."""
 
 
-def read_log(content: bytes) -> Log:
-    """Everything the log says. Of more than `MOST_BYTES` the first and the last are read."""
+def read_log(content: bytes, characters: int = MOST_CHARACTERS) -> Log:
+    """Everything the log says. Of more than `MOST_BYTES` the first and the last are read.
+
+    `characters`: so much is read closely, for who reads many.
+    """
     reader = _Reader()
     embedded = find_embedded(content[:MOST_BYTES])
     truncated = len(content) > MOST_BYTES
     for line, raw in _telling_lines(content, embedded):
-        if reader.read == MOST_LINES:
+        if reader.read == MOST_LINES or reader.characters > min(characters, MOST_CHARACTERS):
             truncated = True
             break
         reader.line(line, raw)
@@ -105,6 +110,7 @@ class _Reader:
     """What has been read so far."""
 
     read: int = 0
+    characters: int = 0
     scores: list[Score] = field(default_factory=list)
     stated: dict[str, list[Stated]] = field(default_factory=dict)
     texts: dict[str, tuple[str, Quote]] = field(default_factory=dict)
@@ -120,6 +126,7 @@ class _Reader:
     def line(self, line: int, raw: bytes) -> None:
         """Read one line closely."""
         self.read += 1
+        self.characters += len(raw)
         text = raw.decode("utf-8", "replace").rstrip()
         noise = _NOISE.match(text)
         text = text if noise is None else text[noise.end() :]
@@ -206,4 +213,5 @@ class _Reader:
             eval_only=self.eval_only,
             runs=(1, *(starts or self.restarts)),
             truncated=truncated,
+            characters=self.characters,
         )

@@ -141,6 +141,8 @@ class Log:
     eval_only: Quote | None = None
     runs: tuple[int, ...] = (1,)
     truncated: bool = False
+    characters: int = 0
+    """How much of it was read closely."""
 
     def last(self, name: str) -> Stated | None:
         """The last number stated under `name`: of several runs, the last one's."""

@@ -35,6 +35,7 @@ _DIAGNOSTIC = re.compile(
     r"pass\W{0,2}1|only|gap|gain|delta|improve|probe|before|without|save",
     re.IGNORECASE,
 )
+_BEFORE = 1_000
 _SETS_ASIDE = frozenset({"ppm_only", "nn_only", "delta_", "float_", "train_", "llm_", "probe_"})
 
 
@@ -83,6 +84,7 @@ def _label(before: str, between: str) -> str:
 def _meaning(before: str, label: str, prefix: str) -> Meaning:
     if _STEP.match(before):
         return Meaning.STEP
+    before = before[-_BEFORE:]
     if prefix == "running_" or _PROGRESS.search(before):
         return Meaning.PROGRESS
     if _DIAGNOSTIC.search(before) or _DIAGNOSTIC.search(label):
