@@ -20,3 +20,22 @@ def lines_with(
             end = text.find("\n", found)
             found = text.find(literal, end) if end >= 0 else -1
     return [line for line in sorted(lines) if pattern.search(rows[line - 1])]
+
+
+def lines_holding(text: str, literals: tuple[str, ...]) -> list[int]:
+    """The 1-based lines of `text` that hold any of `literals`."""
+    places: set[int] = set()
+    for literal in literals:
+        found = text.find(literal)
+        while found >= 0:
+            places.add(found)
+            end = text.find("\n", found)
+            found = text.find(literal, end) if end >= 0 else -1
+    lines: list[int] = []
+    line, last = 1, 0
+    for place in sorted(places):
+        line += text.count("\n", last, place)
+        last = place
+        if not lines or lines[-1] != line:
+            lines.append(line)
+    return lines

@@ -31,6 +31,9 @@ def said(main: str, **others: str) -> dict[str, Confidence]:
         'shards(bytes([102, 95, 118, 97, 108, 95, 42]).decode() + "x")',
         'shards(args.train_files.replace("train", "val"))',
         'shards(args.train_files.replace("train", "v" + "al"))',
+        'shards(pattern="data/fineweb_" + "v" + "al_*.bin")',
+        '{"more": "data/fineweb_" + "v" + "al_*.bin"}',
+        "[shards(f\"data/fineweb_{'v'}al_{n}.bin\") for n in range(2)]",
         'os.listdir("data/fineweb10B")',
         'list(os.scandir(os.path.dirname("data/fineweb_train_0.bin")))',
     ],
@@ -38,6 +41,13 @@ def said(main: str, **others: str) -> dict[str, Confidence]:
 def test_a_name_that_hides_held_out_shards_asks_for_a_person(files: str) -> None:
     """Red: a pattern that takes in both, a name that is put together, a whole folder."""
     assert said(f"more = {files}\n{TRAINED}") == ASKED
+
+
+def test_a_name_that_a_function_puts_together_asks_for_a_person() -> None:
+    """Red: the name is what a function returns."""
+    part = 'def which():\n    return "data/fineweb_" + "v" + "al_*.bin"\n'
+    text = script(f"more = shards(which())\n{SCORED}", part)
+    assert told(remarks(disguised, text)) == ASKED
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from __future__ import annotations
 import ast
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 from verifier.screening.finding import Confidence, Location, Remark
 from verifier.screening.native import SUFFIXES, natives
@@ -78,14 +79,12 @@ def check(program: Program, tree: Tree) -> Iterator[Remark]:
         )
 
 
-@dataclass(slots=True)
+@dataclass(eq=False)
 class _Reading:
     """What of a tree a program loads; its files are asked for once."""
 
     program: Program
     tree: Tree
-    _given: dict[int, object] = field(default_factory=dict)
-    _asked: bool = False
 
     def why(self, mention: Mention, call: ast.Call) -> str:
         """Why what a call loads or starts cannot be read, "" where it can."""
@@ -96,7 +95,7 @@ class _Reading:
         if name in _BUILDERS:
             given = self._value(mention, call)
             known = isinstance(given, list) and UNKNOWN not in given
-            return "" if known or self._native() else "builds native code that is not known"
+            return "" if known or self._native else "builds native code that is not known"
         if name in ("marshal.load", "marshal.loads"):
             return "loads compiled Python (marshal)"
         if name in _UNPICKLERS:
@@ -123,18 +122,22 @@ class _Reading:
             if path.endswith(_ARCHIVES) and any(name in u.text for u in self.program.units):
                 yield Location(path=path), f"code may be imported from the archive {path}"
 
+    @cached_property
+    def _given(self) -> dict[int, object]:
+        given: dict[int, object] = {}
+        for does in (Does.LOADS, Does.BUILDS, Does.STARTS, Does.READS):
+            for event in self.program.events(does):
+                given.setdefault(id(event.node), event.value)
+        return given
+
     def _value(self, mention: Mention, call: ast.Call) -> object:
         """What a call is given: as the events have it, else its first argument."""
-        if not self._asked:
-            self._asked = True
-            for does in (Does.LOADS, Does.BUILDS, Does.STARTS, Does.READS):
-                for event in self.program.events(does):
-                    self._given.setdefault(id(event.node), event.value)
         if id(call) in self._given and self._given[id(call)] is not UNKNOWN:
             return self._given[id(call)]
         given = [*call.args, *(each.value for each in call.keywords if each.arg in ("args", "cmd"))]
         return self.program.value(given[0], mention.at) if given else UNKNOWN
 
+    @cached_property
     def _native(self) -> bool:
         return next(natives(self.program, self.tree), None) is not None
 
@@ -144,25 +147,28 @@ class _Reading:
         path = absolute(given)
         if path is None or len(path) > _NAME_CHARACTERS:
             shipped = any(each.endswith(_LIBRARY) for each in self.tree.paths)
-            return "" if self._native() and not shipped else "loads a library that is not known"
+            return "" if self._native and not shipped else "loads a library that is not known"
         inside = relative(path)
         if inside is not None and holds(self.tree, inside):
             return f"loads {inside}, which is shipped compiled"
         if "/" not in str(given):
             return ""
-        if any(path.endswith(str(each).rpartition("/")[2]) for each in self._built()):
+        if path.rpartition("/")[2] in self._built:
             return ""
         system = path.startswith(("/usr/", "/lib", "/opt/"))
         return "" if system else f"loads {inside or path}, which nothing here builds from source"
 
-    def _built(self) -> Iterator[str]:
-        """What processes are given: a compiler is told where to write."""
-        self._asked = False
-        for does in (Does.STARTS, Does.BUILDS):
-            for event in self.program.events(does):
-                for each in listed(event.value):
-                    if isinstance(each, str) and each.rpartition("/")[2]:
-                        yield each
+    @cached_property
+    def _built(self) -> frozenset[str]:
+        """Last names of what processes are given: a compiler is told where to write."""
+        given = {
+            each.rpartition("/")[2]
+            for does in (Does.STARTS, Does.BUILDS)
+            for event in self.program.events(does)
+            for each in listed(event.value)
+            if isinstance(each, str)
+        }
+        return frozenset(given - {""})
 
     def _unpickles(self, name: str, mention: Mention, call: ast.Call) -> str:
         """Unpickling runs code of the file; harmless for what this script wrote itself."""
@@ -172,26 +178,27 @@ class _Reading:
         if name == "numpy.load" and options.get("allow_pickle") is not True:
             return ""
         path = relative(absolute(self._value(mention, call)))
-        files = [path] if path is not None and holds(self.tree, path) else self._shipped()
+        files = [path] if path is not None and holds(self.tree, path) else self._shipped
         if name != "numpy.load":
             files = [each for each in files if not each.endswith(_ARRAYS)]
-        read = next((each for each in files if not self._written(each)), None)
+        read = next((each for each in files if each not in self._written), None)
         return "" if read is None else f"unpickles, which runs code, where {read} is shipped"
 
+    @cached_property
     def _shipped(self) -> list[str]:
         """Files of the tree that are pickles by name, or that are read and no text."""
-        read = {
-            inside
-            for event in self.program.events(Does.READS)
-            if (inside := relative(absolute(event.value))) is not None
-        }
+        read = self._paths(Does.READS)
         return [
             path
             for path in self.tree.paths
             if (path.endswith(_PICKLED) or path in read) and not path.endswith(_TEXTS)
         ]
 
-    def _written(self, path: str) -> bool:
-        return any(
-            relative(absolute(event.value)) == path for event in self.program.events(Does.WRITES)
-        )
+    @cached_property
+    def _written(self) -> frozenset[str]:
+        return self._paths(Does.WRITES)
+
+    def _paths(self, does: Does) -> frozenset[str]:
+        """The files of the submission that events of a kind name."""
+        found = {relative(absolute(event.value)) for event in self.program.events(does)}
+        return frozenset(path for path in found if path is not None)

@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from verifier.screening.finding import Confidence, Location, Remark
 from verifier.screening.rule import Rule
 from verifier.screening.rules.evidence_of import beginning
-from verifier.screening.rules.mentions import dotted
+from verifier.screening.rules.mentions import dotted, on_lines
 from verifier.screening.rules.places import at
+from verifier.screening.searching import lines_holding
 from verifier.source.functions import Function, last_name
 from verifier.source.program import Program
 from verifier.source.tree import Tree
@@ -42,16 +43,34 @@ _BUILT = (ast.BinOp, ast.JoinedStr, ast.Call, ast.Subscript)
 _HELD_OUT = re.compile(r"(?:^|[/_.\-*])val(?:id|idation)?(?:[/_.\-*]|$)")
 _TRAIN = re.compile(r"(?:^|[/_.\-*])train(?:ing)?(?:[/_.\-*]|$)")
 _ONLY = re.compile(
-    r"fineweb[A-Za-z0-9_]{0,24}[_-]val(?:id)?[_-]?only|(?<!no )val(?:idation)?[-_ ]?only training"
-    r"|(?<!not )trains? on `?fineweb_val",
-    re.IGNORECASE,
+    r"fineweb[a-z0-9_]{0,24}[_-]val(?:id)?[_-]?only|(?<!no )val(?:idation)?[-_ ]?only training"
+    r"|(?<!not )trains? on `?fineweb_val"
 )
+_WORDS = (
+    "valonly",
+    "val_only",
+    "val-only",
+    "val only",
+    "validation-only",
+    "validation only",
+    "on fineweb_val",
+    "on `fineweb_val",
+    "validonly",
+    "valid_only",
+)
+_MARKS = (
+    *("fineweb", "glob(", "listdir", "scandir", "walk(", "iterdir", "link", "shutil", "copy("),
+    *("copyfile", "copy2", "rename(", "move(", ".replace(", ".join(", "chr(", "bytes(", "::-1]"),
+    *("' +", '" +', "'+", '"+', "+ '", '+ "', "+'", '+"', "+ f", "+ b", "}al", "}_", "{'", '{"'),
+)
+"""What a line holds that names shards, or puts texts together."""
 _COPIED = re.compile(
     r"\b(?:ln|cp|mv|rsync)[ \t][^\n]{0,200}_val_[^\n ]{0,80}[ \t]+[^\n ]{0,200}_train_"
 )
 _TEXTS = (".md", ".sh", ".log", ".txt", ".json")
 _CHARACTERS = 400_000
 _LONGEST = 400
+_DEEP = 40
 _PLACES = 6
 
 
@@ -59,15 +78,10 @@ def check(program: Program, tree: Tree) -> Iterator[Remark]:
     """One remark for what the script makes, one for what it and its texts may read."""
     sure: dict[Location, str] = {}
     asked: dict[Location, str] = {}
-    for function in program.functions:
-        if not program.reachable(function):
-            continue
-        for call in function.body.calls:
-            if (why := _copied(program, function, call)) and program.live(function, call):
-                sure.setdefault(at(program, function, call), why)
-            elif (why := _listed(program, function, call)) and program.live(function, call):
-                asked.setdefault(at(program, function, call), why)
-        for node, why in _put_together(program, function):
+    for node, function in _candidates(program):
+        if isinstance(node, ast.Call) and (why := _copied(program, function, node)):
+            sure.setdefault(at(program, function, node), why)
+        elif why := _listed(program, function, node) or _put_together(program, function, node):
             asked.setdefault(at(program, function, node), why)
     asked.update(_set(program))
     asked.update(_told(tree))
@@ -98,8 +112,22 @@ def _copied(program: Program, function: Function, call: ast.Call) -> str:
     return f"puts {source} in the place of {target}" if held and _TRAIN.search(target) else ""
 
 
-def _listed(program: Program, function: Function, call: ast.Call) -> str:
+def _candidates(program: Program) -> Iterator[tuple[ast.expr, Function]]:
+    """The live texts and calls on lines that name shards, or put texts together."""
+    for unit in program.units:
+        module = program.of(unit.tree) if unit.tree is not None else None
+        lines = lines_holding(unit.text, _MARKS)
+        if unit.tree is None or module is None or not lines:
+            continue
+        for node, function, _ in on_lines(program, unit.tree, module, lines):
+            if isinstance(node, (ast.Constant, *_BUILT)) and program.live(function, node):
+                yield node, function
+
+
+def _listed(program: Program, function: Function, call: ast.expr) -> str:
     """A pattern without "val" that takes in held-out shards too, or a whole folder of data."""
+    if not isinstance(call, ast.Call):
+        return ""
     name = last_name(call.func)
     if name in _PATTERNS and call.args:
         value = str(program.value(call.args[0], function))
@@ -141,49 +169,66 @@ def _set(program: Program) -> Iterator[tuple[Location, str]]:
             )
 
 
-def _put_together(program: Program, function: Function) -> Iterator[tuple[ast.AST, str]]:
+def _put_together(program: Program, function: Function, node: ast.expr) -> str:
     """A text with "val" in it of parts that have none; train turned into val; a pattern of both."""
-    values = [step.value for step in function.body.bindings if step.value is not None]
-    for call in function.body.calls:
-        values += call.args
-        if last_name(call.func) == "replace" and _turns(program, function, call):
-            yield call, "turns a training name into a held-out one"
-    for value in values:
-        if isinstance(value, ast.Constant):
-            both = "fineweb" in str(value.value)[:_LONGEST] and _takes_both(str(value.value))
-            if both and program.live(function, value):
-                yield value, "takes in held-out shards too"
-        if not isinstance(value, _BUILT) or not _has_text(value):
-            continue
-        made = program.value(value, function)
-        if not isinstance(made, str) or len(made) > _LONGEST or not _HELD_OUT.search(made):
-            continue
-        said = any(_says_held_out(program, function, each) for each in ast.walk(value))
-        if not said and program.live(function, value):
-            yield value, f"puts the name {made[:60]} together"
+    if isinstance(node, ast.Constant):
+        both = "fineweb" in str(node.value)[:_LONGEST] and _takes_both(str(node.value))
+        return "takes in held-out shards too" if both else ""
+    if isinstance(node, ast.Call) and _turns(program, function, node):
+        return "turns a training name into a held-out one"
+    if not _has_text(node):
+        return ""
+    made = _made(program, function, node)
+    if len(made) > _LONGEST or not _HELD_OUT.search(made):
+        return ""
+    if any(_says_held_out(program, function, each) for each in ast.walk(node)):
+        return ""
+    return f"puts the name {made[:60]} together"
+
+
+def _made(program: Program, function: Function, node: ast.expr, deep: int = 0) -> str:
+    """The text that an expression makes, "" for a part that is not known."""
+    if deep > _DEEP:
+        return ""
+    match node:
+        case ast.BinOp(op=ast.Add()):
+            left = _made(program, function, node.left, deep + 1)
+            return (left + _made(program, function, node.right, deep + 1))[: 2 * _LONGEST]
+        case ast.JoinedStr():
+            parts = [_made(program, function, each, deep + 1) for each in node.values]
+            return "".join(parts)[: 2 * _LONGEST]
+        case ast.FormattedValue():
+            return _made(program, function, node.value, deep + 1)
+    made = program.value(node, function)
+    return made if isinstance(made, str) else ""
 
 
 def _turns(program: Program, function: Function, call: ast.Call) -> bool:
-    match call.args:
-        case [ast.Constant(value=str() as old), new, *_] if "train" in old:
+    match call:
+        case ast.Call(
+            func=ast.Attribute(attr="replace"), args=[ast.Constant(value=str() as old), new, *_]
+        ) if "train" in old:
             made = program.value(new, function)
-            return isinstance(made, str) and "val" in made and program.live(function, call)
+            return isinstance(made, str) and "val" in made
     return False
 
 
-def _has_text(value: ast.expr) -> bool:
+def _has_text(value: ast.expr, deep: int = 0) -> bool:
     """Whether an expression is made of short texts that are written in it."""
+    if deep > _DEEP:
+        return False
     match value:
         case ast.BinOp():
-            return _has_text(value.left) or _has_text(value.right)
+            return _has_text(value.right, deep + 1) or _has_text(value.left, deep + 1)
         case ast.Constant(value=str() | bytes() as text):
-            return len(text) <= _LONGEST
+            return len(text) <= _LONGEST and len(text.split(None, 1)) < 2
         case ast.JoinedStr():
+            texts = [each for each in value.values[:_DEEP] if isinstance(each, ast.Constant)]
+            return all(_has_text(each, deep + 1) for each in texts)
+        case ast.Call(func=ast.Attribute(value=base)) | ast.Subscript(value=base):
+            return _has_text(base, deep + 1)
+        case ast.Call(func=ast.Name(id="chr" | "bytes" | "bytearray" | "str")):
             return True
-        case ast.Call(func=ast.Attribute(value=base)):
-            return _has_text(base)
-        case ast.Subscript(value=base):
-            return _has_text(base)
     return False
 
 
@@ -200,13 +245,17 @@ def _says_held_out(program: Program, function: Function, node: ast.AST) -> bool:
 def _told(tree: Tree) -> Iterator[tuple[Location, str]]:
     """A data set of held-out shards only, or a held-out shard that is copied, in its texts."""
     for path in tree.paths:
-        text = beginning(tree, path, _CHARACTERS) if path.endswith(_TEXTS) else ""
-        for pattern, why in (
-            (_ONLY, "tells of training on held-out shards"),
-            (_COPIED, "puts a held-out shard in the place of a training shard"),
-        ):
-            found = pattern.search(text) if "val" in text else None
+        text = beginning(tree, path, _CHARACTERS).lower() if path.endswith(_TEXTS) else ""
+        patterns = [(_ONLY, "tells of training on held-out shards")] if _about(text) else []
+        if not path.endswith((".log", ".txt")) and "_val_" in text and "_train_" in text:
+            patterns.append((_COPIED, "puts a held-out shard in the place of a training shard"))
+        for pattern, why in patterns:
+            found = pattern.search(text)
             if found is not None:
                 line = text.count("\n", 0, found.start()) + 1
-                row = text.split("\n")[line - 1].strip()[:200]
+                row = beginning(tree, path, _CHARACTERS).split("\n")[line - 1].strip()[:200]
                 yield Location(path=path, line=line, text=row), why
+
+
+def _about(text: str) -> bool:
+    return any(word in text for word in _WORDS)

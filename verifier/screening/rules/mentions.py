@@ -72,7 +72,45 @@ def mentions(program: Program, of: frozenset[str]) -> Iterator[Mention]:
         lines = _lines(unit, known)
         module = program.of(unit.tree)
         if lines and module is not None:
-            yield from _Search(program, known, lines).found(unit.tree, module)
+            for node, at, around in on_lines(program, unit.tree, module, lines):
+                word = _word(node)
+                if word in known and program.live(at, node):
+                    assert isinstance(node, ast.Name | ast.Attribute)
+                    yield Mention(node, at, around)
+
+
+def on_lines(
+    program: Program, tree: ast.Module, module: Function, lines: list[int]
+) -> Iterator[tuple[ast.AST, Function, tuple[ast.AST, ...]]]:
+    """Every node that touches one of the sorted `lines`: the function it is in, what is around."""
+    waiting: list[tuple[ast.AST, Function, tuple[ast.AST, ...]]] = [(tree, module, ())]
+    while waiting:
+        node, at, around = waiting.pop()
+        yield node, at, around
+        inside = at
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            inside = program.of(node) or at
+        around = (node, *around[:_AROUND])
+        below = [each for each in ast.iter_child_nodes(node) if _touches(each, lines)]
+        waiting.extend((each, inside, around) for each in reversed(below))
+
+
+def _word(node: ast.AST) -> str:
+    match node:
+        case ast.Name():
+            return node.id
+        case ast.Attribute():
+            return node.attr
+    return ""
+
+
+def _touches(node: ast.AST, lines: list[int]) -> bool:
+    first = getattr(node, "lineno", None)
+    if first is None:
+        return True
+    index = bisect_left(lines, first)
+    last = getattr(node, "end_lineno", None) or first
+    return index < len(lines) and lines[index] <= last
 
 
 def dotted(program: Program, node: ast.expr, at: Function) -> str:
@@ -81,9 +119,6 @@ def dotted(program: Program, node: ast.expr, at: Function) -> str:
         case ast.Attribute():
             base = dotted(program, node.value, at)
             return f"{base}.{node.attr}" if base else ""
-        case ast.Name():
-            if name := _imported(at, node.id):
-                return name
         case ast.Call(func=ast.Name(id="__import__"), args=[ast.Constant(value=str() as module)]):
             return module
         case ast.Call(func=ast.Attribute(attr="import_module"), args=[ast.Constant() as module]):
@@ -91,7 +126,9 @@ def dotted(program: Program, node: ast.expr, at: Function) -> str:
         case ast.Subscript(value=ast.Attribute(attr="modules"), slice=ast.Constant() as module):
             return str(module.value)
     value = program.value(node, at)
-    return value.dotted if isinstance(value, Imported) else ""
+    if isinstance(value, Imported):
+        return value.dotted
+    return _imported(at, node.id) if isinstance(node, ast.Name) else ""
 
 
 def own(at: Function, name: str) -> bool:
@@ -153,7 +190,10 @@ def _aliases(unit: Unit, of: frozenset[str]) -> frozenset[str]:
 
 def _lines(unit: Unit, of: frozenset[str]) -> list[int]:
     """The lines that hold a word; identifiers are compared as Python does, in NFKC."""
-    text = unit.text if unit.text.isascii() else unicodedata.normalize("NFKC", unit.text)
+    text = unit.text
+    if not text.isascii():
+        rows = text.split("\n")
+        text = "\n".join(r if r.isascii() else unicodedata.normalize("NFKC", r) for r in rows)
     lines: list[int] = []
     line, last = 1, 0
     for found in sorted(place for word in of for place in _places(text, word)):
@@ -176,34 +216,3 @@ def _places(text: str, word: str) -> Iterator[int]:
 
 def _in_word(mark: str) -> bool:
     return mark.isalnum() or mark == "_"
-
-
-class _Search:
-    """One walk down to the lines in question."""
-
-    def __init__(self, program: Program, of: frozenset[str], lines: list[int]) -> None:
-        self._program, self._words, self._lines = program, of, lines
-
-    def found(self, tree: ast.Module, module: Function) -> Iterator[Mention]:
-        """The live mentions under `tree`."""
-        waiting: list[tuple[ast.AST, Function, tuple[ast.AST, ...]]] = [(tree, module, ())]
-        while waiting:
-            node, at, around = waiting.pop()
-            if isinstance(node, ast.Name | ast.Attribute):
-                word = node.id if isinstance(node, ast.Name) else node.attr
-                if word in self._words and self._program.live(at, node):
-                    yield Mention(node, at, around)
-            inside = at
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                inside = self._program.of(node) or at
-            around = (node, *around[:_AROUND])
-            below = [each for each in ast.iter_child_nodes(node) if self._holds(each)]
-            waiting.extend((each, inside, around) for each in reversed(below))
-
-    def _holds(self, node: ast.AST) -> bool:
-        first = getattr(node, "lineno", None)
-        if first is None:
-            return True
-        index = bisect_left(self._lines, first)
-        last = getattr(node, "end_lineno", None) or first
-        return index < len(self._lines) and self._lines[index] <= last

@@ -146,8 +146,9 @@ def _rebound(program: Program, function: Function) -> Iterator[tuple[Location, s
     """A builtin's name at the top level, or in a function that calls it."""
     top = isinstance(function.node, ast.Module)
     body = function.body
-    called = {each.func.id for each in body.calls if isinstance(each.func, ast.Name)}
-    for step in body.bindings:
+    bound = {step.name for step in body.bindings} & _BUILTINS
+    called = {each.func.id for each in body.calls if bound and isinstance(each.func, ast.Name)}
+    for step in body.bindings if bound else ():
         counts = step.name in _BUILTINS and (top or step.name in called)
         if counts and not _wraps(step) and _of_function(program, function, step.node):
             yield (
