@@ -79,6 +79,16 @@ def test_a_text_that_does_not_parse_asks_for_a_person() -> None:
     assert found[0].locations[0].path == "broken.py"
 
 
+def test_a_script_with_too_much_to_follow_asks_for_a_person() -> None:
+    """Red: what comes after a bound was not read, so it may hold anything."""
+    padding = "".join(f"    x = [x, {number}]\n" for number in range(400))
+    many = f"def pad(x):\n{padding}    return x\n"
+    calls = "\n".join("pad(net)" for _ in range(400))
+    found = remarks(unread, script(f"{calls}\n{SCORED}", many))
+    assert told(found) == REVIEW
+    assert "a bound of this reader" in found[0].said
+
+
 def test_every_place_is_given_with_its_line() -> None:
     """A reviewer goes from place to place."""
     (found,) = remarks(unread, "import os\nexec(os.environ['A'])\n\neval(os.environ['B'])\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from verifier.screening.dataflow.arithmetic import Record
 from verifier.screening.dataflow.following import Followed
@@ -36,10 +37,11 @@ class Observed:
     """Where following came to a bound."""
 
 
+@lru_cache(maxsize=2)
 def follow(program: Program, whole: bool = False) -> Observed:
     """Follow every function of `program` that hashes, counts or mixes, and what calls it.
 
-    `whole`: as if no branch were ruled out by the settings.
+    `whole`: as if no branch were ruled out by the settings. Kept for who asks again.
     """
     followed = Followed(program, whole)
     followed.run()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from verifier.screening.dataflow import follow
 from verifier.screening.finding import Confidence, Location, Remark
 from verifier.screening.rule import Rule
 from verifier.screening.rules.mentions import Mention, dotted, own, reaching
@@ -43,7 +44,8 @@ _MADE = words("types.FunctionType types.LambdaType types.CodeType")
 def check(program: Program, tree: Tree) -> Iterator[Remark]:
     """One remark with every place, and why each was not followed."""
     found: dict[Location, str] = {}
-    for each in program.unfollowed:
+    readers = (*read_story(program).unfollowed, *follow(program).unfollowed)
+    for each in (*program.unfollowed, *readers):
         limit = "a bound of this reader: " if each.barrier is Barrier.LIMIT else ""
         found.setdefault(Location(**each.location), limit + each.why)  # type: ignore[arg-type]
     known = {(place.path, place.layer, place.line) for place in found}
@@ -52,10 +54,6 @@ def check(program: Program, tree: Tree) -> Iterator[Remark]:
         place = at(program, mention.at, mention.node)
         if why and (place.path, place.layer, place.line) not in known:
             found.setdefault(place, why)
-    if not read_story(program).whole and not found:
-        found[Location(path=program.entry.path, layer=program.entry.layer)] = (
-            "a bound of this reader: it does too much to be followed from beginning to end"
-        )
     if not found:
         return
     first, why = next(iter(found.items()))
