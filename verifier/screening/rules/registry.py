@@ -23,6 +23,7 @@ from verifier.screening.rules import (
     extra_source,
     gate,
     held_out_data,
+    looked_up,
     native_counts,
     ngram,
     optimising,
@@ -52,6 +53,7 @@ LEARNING: tuple[Family, ...] = (
     calibrating,
     held_out_data,
     disguised,
+    looked_up,
     clocks,
 )
 # Mixtures, bytes and sizes. (owner: ngram)
