@@ -755,6 +755,31 @@ MORE: Mapping[str, Hostile] = {
         9_000,
         200,
     ),
+    "settings in settings": Hostile(
+        _script(
+            lambda n: (
+                "class A:\n  a = 1\n"
+                + "".join(
+                    f"class {one}:\n" + _lines(lambda i, of=of: f"  {of}{i} = {of}\n", n)
+                    for one, of in (("B", "A"), ("C", "B"), ("D", "C"))
+                )
+            )
+        ),
+        10_000,
+        400,
+    ),
+    "switches in logs": Hostile(
+        lambda n: {
+            "train_gpt.py": "import os\nclass H:\n"
+            + _lines(lambda i: f"  switch{i} = bool(int(os.environ.get('S{i}', '0')))\n", n),
+            **{
+                f"train_{j}.log": "switch:x " * 40_000 + "  a: b\n" * 14 + "\n"
+                for j in range(max(1, n // 100))
+            },
+        },
+        8_000,
+        200,
+    ),
     "many long logs": Hostile(
         lambda n: {
             "train_gpt.py": "x = 1\n",

@@ -51,3 +51,17 @@ def test_what_was_too_deep_is_said(name: str) -> None:
     program = read_program(Tree(files=files(name, 1_500)))
     assert program is not None
     assert Barrier.LIMIT in {each.barrier for each in program.unfollowed}
+
+
+def test_a_depth_that_nobody_thought_of_is_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Promise: even then nothing fails, and it is said."""
+
+    def deeper(*_: object) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr("verifier.source.program.gather", deeper)
+    program = read_program(Tree(files={"train_gpt.py": b"x = 1\n"}))
+    assert program is not None
+    (found,) = program.unfollowed
+    assert (found.barrier, found.path) == (Barrier.LIMIT, "train_gpt.py")
+    asked(program)

@@ -9,11 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from verifier.source.tree import Tree
 from verifier.source.values import UNKNOWN
 
 _LOGS = 6
+_LOOKED_AT = 60
+_SWITCHES = 400
+"""Names that are looked for in logs; people have 60."""
 _LOG_BYTES = 400_000
 _ROW = rb"(?:\d{8,12}(?:\.\d{1,6})? )?[ \t]{1,8}([A-Za-z_]\w{0,60}): ([^\n]{0,200})\n"
 _ROWS = re.compile(_ROW)
@@ -39,7 +43,7 @@ class Printed:
         Source that a log holds prints nothing: a value is a number, a truth or a path, never code.
         """
         made: dict[str, str] = {}
-        for name in names:
+        for name in islice(names, _SWITCHES):
             keys = (name.encode() + sign for sign in (b":", b"="))
             found = {value for key in keys for log in self.logs for value in _given(log, key)}
             if len(found) == 1 or (found and all(b"/" in value for value in found)):
@@ -52,9 +56,10 @@ def printed_settings(tree: Tree) -> Printed:
     made: dict[str, str | None] = {}
     logs: list[bytes] = []
     read = 0
-    for path in tree.paths:
-        if not path.endswith((".log", ".txt")) or path not in tree.files or read >= _LOGS:
-            continue
+    paths = (path for path in tree.paths if path.endswith((".log", ".txt")) and path in tree.files)
+    for path in islice(paths, _LOOKED_AT):
+        if read >= _LOGS:
+            break
         content = tree.files[path][:_LOG_BYTES].replace(b"\r", b"")
         logs += [content] if len(logs) < _FEW_LOGS else []
         block = _BLOCK.search(content)

@@ -25,7 +25,7 @@ from verifier.source.steps import Binding
 from verifier.source.tree import Tree
 from verifier.source.unfollowed import Barrier, Unfollowed
 from verifier.source.unit import Closed, Gathered, Unit, relative
-from verifier.source.units import gather
+from verifier.source.units import gather, gathered_nothing
 from verifier.source.values import UNKNOWN, Environment, Unknown
 from verifier.source.world import Does, Event
 
@@ -239,9 +239,12 @@ def read_program(tree: Tree, launch: Launch | None = None) -> Program | None:
     if launch is None or launch.script not in tree.files:
         return None
     known, unknown = launch.seen
-    return Program(
-        gather(tree, launch.script, Environment(known, unknown)), launch, printed_settings(tree)
-    )
+    printed = printed_settings(tree)
+    try:
+        return Program(gather(tree, launch.script, Environment(known, unknown)), launch, printed)
+    except RecursionError:
+        # The last resort: every depth has its own bound, and says which it was.
+        return Program(gathered_nothing(launch.script, tree.files[launch.script]), launch, printed)
 
 
 def _one(found: tuple[Function, ...]) -> Function | None:

@@ -66,9 +66,10 @@ def read_settings(gathered: Gathered, launch: Launch, printed: Printed) -> dict[
             if setting.variable and value != setting.value:
                 made[name] = replace(setting, value=value, printed=True)
     _switch(made, launch, printed)
+    seen: set[tuple[int, int]] = set()
     for unit in gathered.units:
         for held in unit.names.values():
-            _update(held, made, 0)
+            _update(held, made, 0, seen)
     return made
 
 
@@ -89,13 +90,16 @@ def _switch(made: dict[str, Setting], launch: Launch, printed: Printed) -> None:
             made[name] = replace(made[name], value=value, printed=True)
 
 
-def _update(held: object, made: Mapping[str, Setting], deep: int) -> None:
+def _update(
+    held: object, made: Mapping[str, Setting], deep: int, seen: set[tuple[int, int]]
+) -> None:
     """Give the classes that hold settings the values that the logs print."""
-    if not isinstance(held, Members) or deep > _DEEP:
+    if not isinstance(held, Members) or deep > _DEEP or (id(held), deep) in seen:
         return
+    seen.add((id(held), deep))
     for name, value in held.values.items():
         if isinstance(value, Members):
-            _update(value, made, deep + 1)
+            _update(value, made, deep + 1, seen)
         elif name in made and made[name].printed:
             held.values[name] = made[name].value
 

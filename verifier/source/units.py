@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from verifier.source.bodies import bodies
 from verifier.source.decoding import layer_of
 from verifier.source.folding import fold
-from verifier.source.parsing import Parsed, parse
+from verifier.source.parsing import TEXT_BYTES, Parsed, parse
 from verifier.source.steps import Body
 from verifier.source.tracing import Trace
 from verifier.source.tree import Tree
@@ -41,6 +41,14 @@ _STARTERS = words(
 def gather(tree: Tree, entry: str, environment: Environment) -> Gathered:
     """Every unit that running `entry` executes. Raises KeyError where `entry` was not read."""
     return _Gathering(tree, environment).gathered(entry)
+
+
+def gathered_nothing(entry: str, source: bytes) -> Gathered:
+    """The entry alone, as a text that is nested too deep to be followed."""
+    text = source[:TEXT_BYTES].decode("utf-8", "replace")
+    fault = "is nested, or stands for itself, deeper than is followed"
+    unit = Unit(entry, "", text, None, fault=fault, main=True, barrier=Barrier.LIMIT)
+    return Gathered(World(Environment()), [unit])
 
 
 class _Gathering:
