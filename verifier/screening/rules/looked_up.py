@@ -39,6 +39,9 @@ _TARGET = re.compile(
     rf"y|y[_b]\w{{0,20}}|\w{{0,20}}_y|tgts?(?:_(?:{_PARTS}))?|labels?|true_(?:id|tok)\w{{0,20}}"
     rf"|(?:\w{{0,20}}_)?targets?(?:_(?:{_PARTS}))?"
 )
+_NAMED = re.compile(r"\by(?:[_b]|\b)|_y\b|tgt|target|label|true_")
+_NEAR = 1
+"""A comparison may go on over a line."""
 _SPECIAL = re.compile(
     r"(?:bos|eos|pad|sep|unk|ignore|special|boundary|doc|hint|pred|argmax|guess|top)", re.IGNORECASE
 )
@@ -80,7 +83,12 @@ def _compared(program: Program) -> Iterator[tuple[Location, str]]:
     """targets == stored, y in table, torch.isin(y, stored)."""
     for unit in program.units:
         module = program.of(unit.tree) if unit.tree is not None else None
-        lines = lines_holding(unit.text, _MARKS)
+        rows = unit.rows()
+        lines = [
+            line
+            for line in lines_holding(unit.text, _MARKS)
+            if any(_NAMED.search(row) for row in rows[max(0, line - 1 - _NEAR) : line + _NEAR])
+        ]
         if unit.tree is None or module is None or not lines:
             continue
         for node, function, _ in on_lines(program, unit.tree, module, lines):
