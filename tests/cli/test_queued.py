@@ -23,6 +23,7 @@ ENTRY = QueueEntry(
     reference="clone#1",
     folder="records/x/y",
     contract="scorer/1",
+    bpb=1.1,
     claim_bpb=1.1,
     runs=3,
     lineage=1,

@@ -83,7 +83,56 @@ def test_without_a_claim_the_logs_mean_counts() -> None:
     """A submission may leave its number to its logs."""
     better = tuple(Run(seed="", bpb=1.1, loss=None, path="l", line=1, source="log") for _ in "ab")
     found = queued(row(5, None, runs=better))
-    assert [entry.claim_bpb for entry in found.entries] == [1.1]
+    assert [(entry.bpb, entry.claim_bpb) for entry in found.entries] == [(1.1, None)]
+
+
+def ran(*bpbs: float) -> tuple[Run, ...]:
+    return tuple(
+        Run(seed=str(at), bpb=bpb, loss=None, path="l", line=1, source="log")
+        for at, bpb in enumerate(bpbs)
+    )
+
+
+def test_a_claim_of_the_best_seed_queues_nothing_whose_runs_lose() -> None:
+    """The mean of the runs is compared, as every row of the table is."""
+    lost = queued(row(5, 1.19, runs=ran(1.19, 1.2, 1.22)))
+    assert (lost.entries, lost.left_out) == ((), {"no better than the row": 1})
+    (won,) = queued(row(5, 1.18, runs=ran(1.18, 1.19, 1.2))).entries
+    assert (won.bpb, won.claim_bpb, won.runs) == (pytest.approx(1.19), 1.18, 3)
+    assert won.why == "3 runs, mean 1.19000, nothing found, begins its lineage"
+
+
+def test_the_same_source_with_the_same_runs_is_queued_once() -> None:
+    """The later one stands under the first, and what was made from it is made from the first."""
+    twin = {"source_digest": "s", "runs": ran(1.1, 1.12)}
+    found = queued(
+        row(5, 1.1, **twin),
+        row(6, 1.1, parent=parent(5, 1.0), **twin),
+        row(7, 1.05, parent=parent(6), source_digest="t"),
+        row(8, 1.1, source_digest="s", runs=ran(1.1, 1.13)),
+        row(9, 1.1, source_digest="u", runs=ran(1.1, 1.12)),
+    )
+    assert [(each.number, each.again, each.lineage) for each in found.entries] == [
+        (5, (6,), 5),
+        (9, (), 9),
+        (8, (), 8),
+        (7, (), 5),
+    ]
+    assert found.entries[0].why.endswith("; same source and runs: #6")
+    assert found.left_out == {"with the source and the runs of an earlier one": 1}
+
+
+def test_what_is_not_queued_itself_keeps_no_later_one_out() -> None:
+    """A first attempt that was closed, then made again by somebody who may go on."""
+    twin = {"source_digest": "s", "runs": ran(1.1, 1.12)}
+    found = queued(row(5, 1.1, state="closed", **twin), row(6, 1.1, **twin))
+    assert [(each.number, each.again) for each in found.entries] == [(6, ())]
+
+
+def test_runs_without_a_source_are_no_twins() -> None:
+    """Two scripts that nobody could read are not known to be the same."""
+    found = queued(row(5, 1.1, runs=ran(1.1)), row(6, 1.1, runs=ran(1.1)))
+    assert [each.number for each in found.entries] == [5, 6]
 
 
 def test_without_any_record_everything_beats_it() -> None:
@@ -108,8 +157,8 @@ def test_roots_come_first_then_the_better_claim() -> None:
         (6, 5),
         (7, 5),
     ]
-    assert found.entries[0].why == "claims 1.05000, nothing found, begins its lineage"
-    assert found.entries[3].why == "claims 1.00000, nothing found, made from #5"
+    assert found.entries[0].why == "no run, claims 1.05000, nothing found, begins its lineage"
+    assert found.entries[3].why == "no run, claims 1.00000, nothing found, made from #5"
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,15 @@
 """What deserves a GPU, and in which order?
 
-A submission of the record track whose claim beats the row to beat, in which reading found nothing
-that asks for a person, and that is not decided yet. Of several made from each other the first comes
-first: when it does not hold, the rest need not be tried. Must never say that one is right.
+A submission of the record track whose runs beat the row to beat on average, in which reading found
+nothing that asks for a person, and that is not decided yet. Of several made from each other the
+first comes first: when it does not hold, the rest need not be tried; the same source with the same
+runs is one submission. Must never go by a claim where there are runs, nor say that one is right.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,12 +20,13 @@ from verifier.history.chain import Chain, Entry, mean
 from verifier.history.decisions import answer
 from verifier.policy import Policy
 from verifier.report import files
-from verifier.screening.screened import Answer, Queue, QueueEntry, Row, Triage
+from verifier.screening.screened import Answer, Queue, QueueEntry, Row, Screening, Triage
 from verifier.screening.written import Mismatch, from_json, to_json
 
 FORMAT = "queue/1"
 FILE_BYTES = 64_000_000
 LIKE_ITS_PARENT = 0.5
+SAME = "with the source and the runs of an earlier one"
 _RECORD_TRACK = "track_10min_16mb"
 _DECIDED = ("merged", "closed")
 
@@ -31,23 +34,32 @@ _DECIDED = ("merged", "closed")
 @dataclass(frozen=True, slots=True)
 class _Candidate:
     row: Row
-    claim: float
+    bpb: float
     depth: int = 0
     lineage: int = 0
+    again: tuple[int, ...] = ()
 
 
 def build_queue(triage: Triage, chain: Chain, policy: Policy) -> Queue:
-    """The queue of a triage: roots of lineages first, then by how much a claim beats the row."""
+    """The queue of a triage: roots of lineages first, then by how much the row is beaten."""
     best = chain.best()
     left_out: Counter[str] = Counter()
     candidates: dict[int, _Candidate] = {}
+    first: dict[object, int] = {}
+    same: dict[int, int] = {}
     for row in triage.rows:
-        reason, claim = _left_out(row, best)
+        reason, bpb = _left_out(row, best)
+        earlier = first.setdefault(_what_ran(row), row.number) if not reason else row.number
+        if earlier != row.number:
+            reason = SAME
+            same[row.number] = earlier
+            known = candidates[earlier]
+            candidates[earlier] = replace(known, again=(*known.again, row.number))
         if reason:
             left_out[reason] += 1
         else:
-            candidates[row.number] = _placed(row, claim, candidates)
-    ordered = sorted(candidates.values(), key=lambda each: (each.depth, each.claim))
+            candidates[row.number] = _placed(row, bpb, candidates, same)
+    ordered = sorted(candidates.values(), key=lambda each: (each.depth, each.bpb))
     return Queue(
         repository=triage.repository,
         main=triage.main,
@@ -90,43 +102,59 @@ def read_queue(path: Path) -> Queue:
 
 
 def _left_out(row: Row, best: Entry | None) -> tuple[str, float]:
-    """Why a row is not in the queue ("" where it is), and its claim in bits per byte."""
+    """Why a row is not in the queue ("" where it is), and its bits per byte."""
     screening = row.screening
-    claim = _claim(row)
+    bpb = None if screening is None else _bpb(screening)
     if screening is None:
         reason = "unread" if row.fault else "without a submission"
     elif row.state in _DECIDED:
         reason = row.state
     elif _RECORD_TRACK not in screening.folder or "non_record" in screening.folder:
         reason = "outside the record track"
-    elif claim is None:
+    elif bpb is None:
         reason = "without a number"
-    elif best is not None and claim >= mean(best.runs):
+    elif best is not None and bpb >= mean(best.runs):
         reason = "no better than the row"
     elif answer(row) is not Answer.NOTHING_FOUND:
         reason = "with a finding that asks for a person"
     else:
         reason = ""
-    return reason, claim or 0.0
+    return reason, bpb or 0.0
 
 
-def _claim(row: Row) -> float | None:
-    """What the submission says it scores: its claim, else the mean of its logs."""
+def _bpb(screening: Screening) -> float | None:
+    """The mean of its runs, as rows are compared; its claim where it shows no run.
+
+    A claim may be the best seed's, and a row is beaten by all of them or by none.
+    """
+    if not screening.runs:
+        return _claim(screening)
+    bpb = mean(screening.runs)
+    return bpb if 0 < bpb < math.inf else None
+
+
+def _claim(screening: Screening) -> float | None:
+    bpb = screening.claimed.val_bpb if screening.claimed else None
+    return bpb if bpb is not None and 0 < bpb < math.inf else None
+
+
+def _what_ran(row: Row) -> object:
+    """What two submissions share that are one: source, runs. Without both it is only itself."""
     screening = row.screening
-    if screening is None:
-        return None
-    claimed = screening.claimed.val_bpb if screening.claimed else None
-    if claimed is None and screening.runs:
-        claimed = mean(screening.runs)
-    return claimed if claimed is not None and 0 < claimed < float("inf") else None
+    if screening is None or not screening.source_digest or not screening.runs:
+        return row.number
+    return screening.source_digest, tuple(sorted(run.bpb for run in screening.runs))
 
 
-def _placed(row: Row, claim: float, before: Mapping[int, _Candidate]) -> _Candidate:
+def _placed(
+    row: Row, bpb: float, before: Mapping[int, _Candidate], same: Mapping[int, int]
+) -> _Candidate:
     """Below the candidate it was made from, where it is more like it than not."""
-    parent = before.get(row.parent.number) if row.parent else None
+    made_from = row.parent.number if row.parent else 0
+    parent = before.get(same.get(made_from, made_from))
     if parent is None or row.parent is None or row.parent.similarity < LIKE_ITS_PARENT:
-        return _Candidate(row, claim, 0, row.number)
-    return replace(parent, row=row, claim=claim, depth=parent.depth + 1)
+        return _Candidate(row, bpb, 0, row.number)
+    return _Candidate(row, bpb, parent.depth + 1, parent.lineage)
 
 
 def _entry(place: int, each: _Candidate, repository: str, policy: Policy) -> QueueEntry:
@@ -140,11 +168,13 @@ def _entry(place: int, each: _Candidate, repository: str, policy: Policy) -> Que
         reference=f"{repository}#{row.number}",
         folder=row.screening.folder,
         contract=row.screening.contract,
-        claim_bpb=each.claim,
+        bpb=each.bpb,
+        claim_bpb=_claim(row.screening),
         runs=len(row.screening.runs),
         lineage=each.lineage,
         node_hours=_node_hours(row, policy),
         why=_why(each),
+        again=each.again,
         against=row.against,
     )
 
@@ -164,5 +194,10 @@ def _seconds(said: Sequence[float | None], limit: float) -> float:
 
 
 def _why(each: _Candidate) -> str:
+    assert each.row.screening is not None
+    runs = len(each.row.screening.runs)
+    shown = f"{runs} runs, mean" if runs > 1 else "1 run," if runs else "no run, claims"
     root = "begins its lineage" if each.depth == 0 else f"made from #{each.lineage}"
-    return f"claims {each.claim:.5f}, nothing found, {root}"
+    twins = ", ".join(f"#{number}" for number in each.again)
+    again = f"; same source and runs: {twins}" if twins else ""
+    return f"{shown} {each.bpb:.5f}, nothing found, {root}{again}"

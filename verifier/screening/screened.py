@@ -241,8 +241,10 @@ class Leaderboard:
 class QueueEntry:
     """One submission that deserves a GPU. `node_hours` is what its checks may cost in all.
 
+    `bpb` is what was compared with the row: the mean of its `runs`, else its claim, `claim_bpb`.
     `reference` is what `verify` takes; `lineage` is the number of the first submission in the
-    queue that it was made from, its own where it began; `why` says what put it here.
+    queue that it was made from, its own where it began; `why` says what put it here. `again` are
+    later pull requests with the same source and the same runs, which are in no queue themselves.
     """
 
     place: int
@@ -252,12 +254,14 @@ class QueueEntry:
     reference: str
     folder: str
     contract: str
-    claim_bpb: float
+    bpb: float
+    claim_bpb: float | None
     runs: int
     lineage: int
     node_hours: float
     why: str
     against: Comparison | None = None
+    again: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

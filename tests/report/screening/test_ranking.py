@@ -34,11 +34,12 @@ ENTRY = QueueEntry(
     reference="r#9",
     folder="records/t/Ninth",
     contract="script/1",
-    claim_bpb=1.05,
+    bpb=1.05,
+    claim_bpb=1.04,
     runs=1,
     lineage=9,
     node_hours=1.5,
-    why="claims 1.05000, nothing found, begins its lineage",
+    why="1 run, 1.05000, nothing found, begins its lineage",
     against=BEFORE,
 )
 HOSTILE = "\x1b[31m[bold]red[/bold]\x07\n::error::x"

@@ -68,10 +68,10 @@ def _beside(board: Leaderboard, chain: Sequence[Standing], console: Console) -> 
 
 
 def _entry(entry: QueueEntry) -> str:
-    margin = "" if entry.against is None else f", p {_p(entry.against)} against the row before it"
+    margin = "" if entry.against is None else f"p {_p(entry.against)} against the row before it, "
     return (
-        f"{entry.place:>5}  #{entry.number:<5} {entry.claim_bpb:.5f}  {entry.node_hours:.2f} h  "
-        f"{counted(entry.runs, 'run')}{margin}, {entry.contract}  {clipped(entry.why)}"
+        f"{entry.place:>5}  #{entry.number:<5} {entry.bpb:.5f}  {entry.node_hours:.2f} h  "
+        f"{clipped(entry.why)}, {margin}{entry.contract}"
     )
 
 
