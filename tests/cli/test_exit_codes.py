@@ -113,6 +113,20 @@ def test_a_bug_is_called_one_and_never_a_verdict(
     assert "Traceback" in capsys.readouterr().err
 
 
+def test_a_full_disk_is_no_bug_of_ours(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """70 as for the machine's other faults, and what to do."""
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(pipeline, "verify", fail)
+    assert run(["verify", "somewhere", "--quiet"]) == FAILED
+    said = capsys.readouterr().err
+    assert "bug" not in said and "No space left on device" in said and "make room" in said
+
+
 def test_a_reader_that_went_away_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
     """Output that nobody took is not a verdict that was given."""
 

@@ -15,18 +15,24 @@ from tests.cli.test_action import ACTION
 
 
 def commit(clone: Path, name: str) -> str:
-    """The commit that `name` stands for."""
-    return subprocess.run(
+    """The commit that `name` stands for; ends the command where there is none."""
+    asked = subprocess.run(
         ["git", "-C", str(clone), "rev-parse", "--verify", f"{name}^{{commit}}"],
         capture_output=True,
         text=True,
-        check=True,
-    ).stdout.strip()
+        check=False,
+    )
+    if asked.returncode:
+        sys.exit(f"{clone} has no {name}: fetch '+refs/pull/*/head:refs/pull/*/head'")
+    return asked.stdout.strip()
 
 
 def main() -> int:
     """Run it for each number; 1 where a step failed otherwise than by its answer."""
     clone, numbers = Path(sys.argv[1]).resolve(), sys.argv[2:]
+    if not sys.argv[1] or not numbers or not clone.is_dir():
+        print('make try-action CLONE=path/of/a/clone PULLS="1 2"', file=sys.stderr)
+        return 64
     base, code = commit(clone, "main"), 0
     for number in numbers:
         head = commit(clone, f"refs/pull/{number}/head")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.report.screening.screenings import RULES
@@ -57,4 +59,33 @@ def test_a_misspelt_id_gets_the_nearest() -> None:
     assert "did you mean target-in-key?" in found.value.remedy
     with pytest.raises(RequestError) as found:
         explaining.explain("xyzzy", RULES)
-    assert "one of target-in-key" in found.value.remedy
+    assert "lists them all" in found.value.remedy
+
+
+def test_a_clause_is_explained_with_the_rules_that_read_for_it() -> None:
+    """Findings cite clauses; a reader asks what R5 is in the words that the finding has."""
+    text = explaining.explain("c3", RULES)
+    assert text.startswith(f"## C3\n\n{explaining.CLAUSES['C3']}\n")
+    assert "`adapts-before-scoring`" in text
+    citing = {rule.id for rule in every_rule() if "C2" in rule.clause or "C1 to C4" in rule.clause}
+    listed = explaining.explain("C2", every_rule())
+    assert citing and all(f"- `{name}` " in listed for name in citing)
+
+
+def test_every_clause_that_a_rule_cites_is_explained() -> None:
+    """No finding leads to a word that nothing says more about."""
+    cited = {name for rule in every_rule() for name in re.findall(r"[RC]\d+", rule.clause)}
+    assert cited <= set(explaining.CLAUSES)
+
+
+def test_no_id_lists_everything_there_is() -> None:
+    """Clauses, audits and rules; each can be asked for."""
+    text = explaining.explain("", RULES)
+    for name in (*explaining.CLAUSES, *(audit.id for audit in REGISTRY), RULES[0].id):
+        assert name in text
+
+
+def test_a_rule_for_scripts_alone_says_so() -> None:
+    """An author of a `scorer/1` submission need not answer it."""
+    asked = {rule.id for rule in every_rule() if "Only of scripts" in explained(rule)}
+    assert asked == {rule.id for rule in every_rule() if rule.script_only} != set()

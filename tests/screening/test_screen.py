@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +17,7 @@ from verifier.screening.written import from_json, to_json
 from verifier.source import Tree
 
 POLICY = policies.load("track_10min_16mb_as_ruled").policy
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 FOLDER = "records/track_10min_16mb/2026-04-01_Made"
 CLAIM = {"author": "Ada", "github_id": "ada", "name": "Made", "val_bpb": 1.15}
 LOG = "seed:7\nfinal_int8_zlib_roundtrip_exact val_loss:2.30000000 val_bpb:1.15000000\n"
@@ -84,6 +86,23 @@ def test_a_readme_stands_in_for_logs_that_the_claim_does_not_come_from() -> None
 def test_a_verify_yaml_names_the_other_contract() -> None:
     """What is not script/1 can be verified by driving it."""
     assert screened(verify__yaml="contract: scorer/1\n").contract == "scorer/1"
+
+
+@pytest.mark.parametrize(
+    "example", sorted(each.name for each in EXAMPLES.iterdir() if each.is_dir())
+)
+def test_a_submission_that_the_verifier_scores_is_not_asked_to_score_itself(example: str) -> None:
+    """The honest examples have no score in their logs, and nothing is found in them."""
+    files = {
+        str(path.relative_to(EXAMPLES / example)): path.read_bytes()
+        for path in (EXAMPLES / example).rglob("*")
+        if path.is_file()
+    }
+    found = screen(Tree(files=files), folder="", digest="d", policy=POLICY)
+    assert (found.contract, found.answer) == ("scorer/1", Answer.NOTHING_FOUND)
+    del files["verify.yaml"]
+    asked = screen(Tree(files=files), folder="", digest="d", policy=POLICY)
+    assert "score-not-shown" in {remark.rule for remark in asked.remarks}
 
 
 def test_an_empty_submission_is_screened_too() -> None:

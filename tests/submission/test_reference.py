@@ -97,7 +97,10 @@ def test_what_lies_on_disk_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         ("https://host.example/x y#main:z", "no address"),
         ('https://host.example/"x#main:z', "no address"),
         ("https://host.example/x", "names no folder at a ref"),
-        ("https://host.example/x#main", "names no folder at a ref"),
+        ("https://host.example/x#main", "neither a pull request's number nor ref:path"),
+        (".#abc", "neither a pull request's number nor ref:path"),
+        ("42", "a number alone names no pull request"),
+        ("nowhere#42x", "no such folder or tarball"),
         ("https://host.example/x#-u:x", "names no folder at a ref"),
         ("https://host.example/x#a..b:x", "names no folder at a ref"),
         ("https://host.example/x#main:../x", "leaves the repository"),
@@ -119,6 +122,17 @@ def test_what_cannot_be_meant_is_refused_with_what_to_write(text: str, why: str)
         parse(text)
     assert str(refused.value).isprintable()
     assert refused.value.exit_code == 64
+
+
+def test_a_bare_repository_is_not_taken_for_a_submission(tmp_path: Path) -> None:
+    """Promise: who forgets the number is told so, and git's own files are not screened."""
+    for name in ("objects", "refs"):
+        (tmp_path / "golf.git" / name).mkdir(parents=True)
+    (tmp_path / "golf.git" / "HEAD").write_text("ref: refs/heads/main\n")
+    with pytest.raises(RequestError, match="is a repository") as refused:
+        parse(str(tmp_path / "golf.git"))
+    assert refused.value.remedy.endswith("golf.git#123")
+    assert parse(f"{tmp_path}/golf.git#7") == ClonedPull((tmp_path / "golf.git").resolve(), 7)
 
 
 @given(st.text(max_size=60))

@@ -215,19 +215,24 @@ def verify_signature(
 
 @app.command()
 def explain(
-    name: Annotated[str, typer.Argument(help="An audit's or a rule's id, as in a report.")],
+    name: Annotated[
+        str, typer.Argument(help="An audit's, rule's or clause's id, as in a report; none: all.")
+    ] = "",
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Say what an audit or a rule of screening looks for, and how to clear yourself."""
     from rich.markdown import Markdown
 
     from verifier.cli.explaining import every_rule
+    from verifier.report.explaining import CLAUSES
     from verifier.report.explaining import explain as explained
 
     rules = every_rule()
     text = explained(name, rules)
     if as_json:
+        named = name.upper() in CLAUSES or not name
         kind = "rule" if name in {rule.id for rule in rules} else "audit"
+        kind = "clause" if named else kind
         print(json.dumps({kind: name, "text": text}))
     else:
         Console().print(Markdown(text))

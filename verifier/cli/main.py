@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -32,6 +33,7 @@ from verifier.report.lettering import uncommanded
 
 USAGE, FAILED = 64, 70
 DEBUG_VARIABLE = "VERIFIER_DEBUG"
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def main() -> NoReturn:
@@ -56,6 +58,9 @@ def run(arguments: Sequence[str]) -> int:
         # The command line library's answer to a reader that went away; its code would say REFUTED.
         return FAILED
     except Exception as bug:  # noqa: BLE001 - the last line of defence names it a bug of ours
+        if isinstance(bug, OSError) and bug.errno in _NO_ROOM:
+            _say("error", f"the disk takes no more: {bug.strerror}", "make room, then try again")
+            return FAILED
         _say("bug", f"{type(bug).__name__}: {bug}", f"{DEBUG_VARIABLE}=1 shows where")
         if os.environ.get(DEBUG_VARIABLE):
             traceback.print_exc()

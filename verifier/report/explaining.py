@@ -1,4 +1,4 @@
-"""What does an id in a report mean? An audit's section of docs/audits.md, or a rule of screening.
+"""What does an id in a report mean? An audit, a rule of screening, or a clause that both cite.
 
 Must never explain what there is not: a misspelt id gets the nearest one.
 """
@@ -14,15 +14,63 @@ from verifier.errors import RequestError
 from verifier.report.screening.explained import HEADING, explained
 from verifier.screening import Rule
 
+CLAUSES = {
+    "R1": "Code and compressed model together stay under the cap.",
+    "R2": "Training ends in ten minutes, scoring in ten more.",
+    "R3": "No network, no training data and no downloads while scoring.",
+    "R4": "Nothing of the held-out data gets into training, or into the artifact.",
+    "R5": "Only tokens that have been scored are adapted to.",
+    "R6": "Every token of the fixed held-out documents counts once.",
+    "R7": "A new record is better by enough, and not by luck.",
+    "R8": "A tokenizer proves how many bytes its tokens stand for.",
+    "R9": "A pull request adds one folder with its README, claim, logs and a script that runs.",
+    "R10": "No seed is picked by trying many, no computing is smuggled in.",
+    "C1": "A prediction rests on the artifact and the tokens before it alone.",
+    "C2": "It is a whole distribution, fixed before the token is known.",
+    "C3": "A token is scored before anything has learned from it.",
+    "C4": "One pass: nothing is scored again, no run is chosen by its outcome.",
+}
+"""What the competition (R) and its community (C) ask, in a sentence each."""
+
 
 def explain(name: str, rules: Sequence[Rule]) -> str:
-    """Markdown about the audit or the rule called `name`. Raises RequestError for any other."""
+    """Markdown about the audit, rule or clause called `name`, about all of them for "".
+
+    Raises RequestError for any other name.
+    """
+    if not name:
+        return _list(rules)
+    if name.upper() in CLAUSES:
+        return _clause(name.upper(), rules)
     sections = {rule.id: explained(rule) for rule in rules} | _audits()
     if name not in sections:
         close = get_close_matches(name, sections, 1)
-        hint = f"did you mean {close[0]}?" if close else f"one of {', '.join(sections)}"
-        raise RequestError(f"there is no audit or rule {name!r}", remedy=hint)
+        hint = f"did you mean {close[0]}?" if close else "`verifier explain` lists them all"
+        raise RequestError(f"there is no audit, rule or clause {name!r}", remedy=hint)
     return sections[name]
+
+
+def _list(rules: Sequence[Rule]) -> str:
+    """Every id there is, with what it stands for."""
+    lines = ["## Clauses", ""]
+    lines += [f"- **{clause}** {said}" for clause, said in CLAUSES.items()]
+    lines += ["", "## Audits of a scored run", "", ", ".join(f"`{name}`" for name in _audits())]
+    lines += ["", "## Rules of screening", ""]
+    lines += [f"- `{rule.id}` {rule.sentence}" for rule in sorted(rules, key=lambda r: r.id)]
+    return "\n".join(lines) + "\n"
+
+
+def _clause(clause: str, rules: Sequence[Rule]) -> str:
+    citing = [rule for rule in rules if clause in _cited(rule.clause)]
+    lines = [f"## {clause}", "", CLAUSES[clause], "", "Rules of screening that read for it:", ""]
+    lines += [f"- `{rule.id}` {rule.sentence}" for rule in citing]
+    return "\n".join(lines) + "\n"
+
+
+def _cited(clause: str) -> set[str]:
+    """The clauses that a rule names: "R1, C1 to C4" names five."""
+    spread = {f"C{i}" for i in range(1, 5)} if "C1 to C4" in clause else set()
+    return spread | set(re.findall(r"[RC]\d+", clause))
 
 
 def page() -> tuple[str, str]:

@@ -17,7 +17,8 @@ class Rule:
 
     `id` is lower-case words with hyphens; `classes` are the families of RULES §2 it can show
     ("NGRAM_HASH"); `clause` the rule of the competition ("R5, C2"); `at_most` the strongest
-    confidence it may speak with; `clear` tells an honest author what to change.
+    confidence it may speak with; `clear` tells an honest author what to change. `script_only`: it
+    asks for what a `scorer/1` submission leaves to the verifier, which trains, times and scores it.
     """
 
     id: str
@@ -26,3 +27,4 @@ class Rule:
     at_most: Confidence
     clear: str
     classes: tuple[str, ...] = ()
+    script_only: bool = False

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from verifier.policy import Policy
+from verifier.screening import evidence as evidence_rules
 from verifier.screening.evidence import Evidence, check, claimed_seeds, read_evidence
 from verifier.screening.finding import Confidence, Remark
 from verifier.screening.rules import registry
@@ -29,6 +30,9 @@ from verifier.screening.weighing import Pack, weigh_code
 from verifier.source import Program, Tree, find_launch, read_closure, read_program
 
 MANIFEST, README = "verify.yaml", "README.md"
+_SCRIPT_ONLY = frozenset(
+    rule.id for rule in (*registry.RULES, *evidence_rules.RULES) if rule.script_only
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,13 @@ def read(
     evidence = read_evidence(  # 1, 2
         tree, folder=folder, policy=policy, program=program, refused=refused
     )
-    remarks = (*_of_source(program, tree), *check(evidence))  # 6, 7
+    contract = "scorer/1" if MANIFEST in tree.files else "script/1"
+    passed = _SCRIPT_ONLY if contract == "scorer/1" else frozenset()
+    remarks = tuple(  # 6, 7
+        remark
+        for remark in (*_of_source(program, tree), *check(evidence))
+        if remark.rule not in passed
+    )
     units = program.units if program else ()
     screening = Screening(
         folder=folder,
@@ -81,7 +91,7 @@ def read(
         command=launch.command if launch else "",
         remarks=remarks,
         runs=_runs(tree, evidence),
-        contract="scorer/1" if MANIFEST in tree.files else "script/1",
+        contract=contract,
         parsed_lines=sum(unit.text.count("\n") + 1 for unit in units),
         seconds=round(time.monotonic() - began, 4),
     )

@@ -103,6 +103,11 @@ def parse(reference: str) -> Reference:
         raise RequestError("the reference is empty", remedy=f"name {FORMS}")
     here = Path(reference)
     try:
+        if _is_bare(here):
+            raise RequestError(
+                f"{shown(reference)} is a repository, and no submission",
+                remedy=f"name a pull request of it: {shown(reference)}#123",
+            )
         if here.is_dir():
             return GivenFolder(here.resolve())
         if here.is_file():
@@ -211,6 +216,11 @@ def _added(reference: str, path: Path, base: str, head: str) -> Added:
 def _ref_and_path(reference: str, rest: str) -> tuple[str, str]:
     ref, mark, path = rest.partition(":")
     parts = [part for part in path.split("/") if part not in ("", ".")]
+    if rest and not mark:
+        raise RequestError(
+            f"{shown(reference)}: {shown(rest)!r} is neither a pull request's number nor ref:path",
+            remedy="write CLONE#123, or CLONE#main:records/track/name for a folder at a ref",
+        )
     if not mark or not _REF.match(ref) or ".." in ref or ref.endswith((".lock", "/", ".")):
         raise RequestError(
             f"{shown(reference)}: names no folder at a ref",
@@ -222,6 +232,12 @@ def _ref_and_path(reference: str, rest: str) -> tuple[str, str]:
     return ref, "/".join(parts)
 
 
+def _is_bare(path: Path) -> bool:
+    """Whether a folder is what git keeps, without files of its own."""
+    inside = all((path / name).is_dir() for name in ("objects", "refs"))
+    return inside and (path / "HEAD").is_file()
+
+
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
@@ -231,6 +247,12 @@ def _is_folder(path: Path) -> bool:
 
 def _refuse_unknown(reference: str) -> NoReturn:
     before, mark, rest = reference.partition("#")
+    if _NUMBER.match(reference) or (not before and _NUMBER.match(rest)):
+        number = rest or reference
+        raise RequestError(
+            f"{shown(reference)}: a number alone names no pull request",
+            remedy=f"write CLONE#{number} or owner/repo#{number}",
+        )
     if mark and (_NUMBER.match(rest) or ":" in rest):
         raise RequestError(
             f"{shown(reference)}: there is no clone {shown(before)}",

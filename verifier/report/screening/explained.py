@@ -24,6 +24,8 @@ _AT_MOST = {
     Confidence.NOTE: "a note: nothing to answer for",
 }
 
+_SCRIPT_ONLY = "A `scorer/1` submission leaves this to the verifier, and is not asked."
+
 
 def explained(rule: Rule, level: int = 2) -> str:
     """The section of one rule under a heading of `level`; ends with a line break."""
@@ -34,6 +36,7 @@ def explained(rule: Rule, level: int = 2) -> str:
         f"- **Looked for** {rule.sentence}",
         f"- **Rule** {rule.clause}" + (f"; class {classes}" if classes else ""),
         f"- **At most** {_AT_MOST[rule.at_most]}.",
+        *([f"- **Only of scripts** {_SCRIPT_ONLY}"] if rule.script_only else []),
         f"- **Clear yourself** {rule.clear}",
     ]
     return "\n".join(lines) + "\n"

@@ -62,6 +62,7 @@ UNSUPPORTED = Rule(
     at_most=Confidence.REVIEW,
     clear="Ship the logs of the runs that the claim comes from.",
     classes=("FORMAT_MISSING", "EVIDENCE_SEEDS"),
+    script_only=True,
 )
 EVAL_ONLY = Rule(
     id="claim-from-scoring-only-logs",

@@ -16,6 +16,7 @@ NAME = Rule(
     at_most=Confidence.NOTE,
     clear="Call the script that trains and scores train_gpt.py.",
     classes=("FORMAT_MISSING",),
+    script_only=True,
 )
 MISSING = Rule(
     id="script-missing",

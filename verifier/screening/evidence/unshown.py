@@ -25,6 +25,7 @@ SCORE = Rule(
     clear="Ship the script that scores: one that adds up the losses of the held-out tokens and "
     "divides them by ln 2 and the bytes.",
     classes=("CODE_MISMATCH",),
+    script_only=True,
 )
 LINE = Rule(
     id="score-line-not-printed",
@@ -33,6 +34,7 @@ LINE = Rule(
     at_most=Confidence.REVIEW,
     clear="Ship the script that made the log, or the log that this script makes.",
     classes=("CODE_MISMATCH",),
+    script_only=True,
 )
 RULES = (SCORE, LINE)
 

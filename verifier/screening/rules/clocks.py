@@ -26,6 +26,7 @@ CLOCK_IGNORED = Rule(
     classes=("TIME_TRAIN_OVER",),
     at_most=Confidence.REVIEW,
     clear="End the loop when 600 s have passed, whatever the step.",
+    script_only=True,
 )
 LIMIT_RAISED = Rule(
     id="time-limit-raised",
