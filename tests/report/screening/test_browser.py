@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 
@@ -41,7 +42,45 @@ SHOWN = {
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium to look with")
 
 
-def opened(found: Triage, fragment: str) -> str:
+# what a reader does, in the page's own script: another would be refused
+_READER = """
+const on = (name) => document.activeElement.closest(name) != null;
+const press = (...keys) => {
+  for (const key of keys) {
+    const told = { key, bubbles: true, cancelable: true };
+    document.activeElement.dispatchEvent(new KeyboardEvent("keydown", told));
+  }
+};
+const click = (name) => {
+  const one = document.querySelector(name);
+  one.focus();
+  one.click();
+};
+const type = (text) => {
+  search.value = text;
+  search.dispatchEvent(new Event("input"));
+};
+const said = [];
+setTimeout(() => {
+  %s
+  document.title = said.join(" ");
+}, 1000);
+"""
+
+
+@pytest.fixture
+def reader(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Have a reader do something in every page that is opened afterwards."""
+    ours = as_html._script()
+
+    def does(acts: str) -> None:
+        acting = ours.removesuffix("})();\n") + _READER % acts + "})();\n"
+        monkeypatch.setattr(as_html, "_script", lambda: acting)
+
+    return does
+
+
+def opened(found: Triage, fragment: str, size: str = "1400,900") -> str:
     """The document after our script has run, as the browser has it."""
     assert BROWSER is not None
     with tempfile.TemporaryDirectory() as name:
@@ -50,7 +89,7 @@ def opened(found: Triage, fragment: str) -> str:
         ended = subprocess.run(
             [
                 BROWSER,
-                *("--headless", "--no-sandbox", "--disable-gpu", "--window-size=1400,900"),
+                *("--headless", "--no-sandbox", "--disable-gpu", f"--window-size={size}"),
                 *(f"--user-data-dir={name}/profile", "--virtual-time-budget=3000", "--dump-dom"),
                 f"file://{page}#{fragment}",
             ],
@@ -135,3 +174,72 @@ def test_only_what_fits_the_window_is_in_the_document() -> None:
     document = opened(make.thousands(2059), "")
     assert 20 <= len(numbers(document)) <= 80
     assert "2,059 pull requests</output>" in document
+
+
+def titled(document: str) -> list[str]:
+    """What the reader wrote down."""
+    return document.partition("<title>")[2].partition("</title>")[0].split()
+
+
+@pytest.mark.parametrize("menu", ["#states", "#kinds"])
+def test_keys_work_after_a_menu_was_open(menu: str, reader: Callable[[str], None]) -> None:
+    """Escape closes it and gives the focus back; and no key waits for that."""
+    reader(
+        f"""
+  click("{menu} summary");
+  press("Escape");
+  said.push(document.querySelector(".menu[open]") == null, on("#grid"));
+  press("j");
+  said.push(view.at);
+  click("{menu} summary");
+  press("3");
+  said.push(document.querySelector(".menu[open]") == null, view.answers.join());
+  document.querySelector("{menu} input").focus();
+  press("/");
+  said.push(on("#search"));
+  press("3");
+  said.push(view.answers.join());
+  press("Escape");
+  said.push(on("#grid"));"""
+    )
+    said = titled(opened(make.triage(), ""))
+    assert said == ["true", "true", "1234", "true", "2", "true", "2", "true"]
+
+
+def test_keys_of_a_field_stay_its_own(reader: Callable[[str], None]) -> None:
+    """A digit in a score, an arrow in a menu or in the details."""
+    reader(
+        """
+  low.focus();
+  press("1", "j", "0");
+  said.push(view.answers.length, String(view.at));
+  click("#states summary");
+  document.querySelector("#states input").focus();
+  press("ArrowDown");
+  said.push(String(view.at));"""
+    )
+    assert titled(opened(make.triage(), "q=grace")) == ["0", "null", "null"]
+
+
+def test_what_is_open_is_among_the_rows_shown(reader: Callable[[str], None]) -> None:
+    """A search, an answer or a class leaves others: the first of them, or none, is open."""
+    reader(
+        """
+  press("j");
+  said.push(view.at);
+  type("not screened");
+  said.push(view.at);
+  type("no such word");
+  said.push(String(view.at));
+  type("");
+  press("j", "3");
+  said.push(view.at);"""
+    )
+    assert titled(opened(make.triage(), "")) == ["1234", "7", "null", "812"]
+
+
+def test_where_no_row_is_left_none_is_chosen(reader: Callable[[str], None]) -> None:
+    """And it is said; an address that names another row still opens it."""
+    assert "nothing found #812" in panel(opened(make.triage(), "pr=812&q=nothing+at+all"))
+    reader("""press("j"); type("no such word");""")
+    assert "none is chosen" in panel(opened(make.triage(), ""))

@@ -20,6 +20,12 @@ function refresh() {
   remember();
 }
 
+// The reader asked for other rows: what is open is one of them, or none is.
+function narrowed() {
+  refresh();
+  if (view.at != null && !view.rows.some((row) => row.n === view.at)) open(view.rows[0]?.n ?? null);
+}
+
 function open(number) {
   view.at = number;
   drawPanel();
@@ -58,7 +64,7 @@ function drawFilters() {
     if (!counts[a]) return [];
     const onclick = () => {
       view.answers = toggled(view.answers, a);
-      refresh();
+      narrowed();
     };
     const pressed = String(view.answers.includes(a));
     return make("button", { type: "button", class: tone, "aria-pressed": pressed, onclick }, make("b", { "aria-hidden": "true" }, glyph), make("strong", null, counts[a].toLocaleString("en")), word);
@@ -94,7 +100,7 @@ function box(list, name, count) {
   input.value = name;
   input.addEventListener("change", () => {
     view[list] = toggled(view[list], name);
-    refresh();
+    narrowed();
   });
   return make("label", null, input, make("span", { class: list === "kinds" ? "code" : "" }, theirs(name)), make("span", { class: "muted" }, count.toLocaleString("en")));
 }
@@ -108,19 +114,17 @@ function reset() {
 const number = (input) => (Number.isFinite(parseFloat(input.value)) ? parseFloat(input.value) : null);
 search.addEventListener("input", () => {
   view.q = search.value;
-  refresh();
+  narrowed();
 });
 for (const [input, name] of [[low, "low"], [high, "high"]]) {
   input.addEventListener("input", () => {
     view[name] = number(input);
-    refresh();
+    narrowed();
   });
 }
 document.getElementById("reset").addEventListener("click", reset);
 document.getElementById("filters").addEventListener("submit", (event) => event.preventDefault());
-document.addEventListener("click", (event) => {
-  for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(event.target)) menu.open = false;
-});
+document.addEventListener("click", (event) => shut(event.target));
 addEventListener("hashchange", () => {
   recalled(location.hash);
   refresh();
@@ -144,21 +148,29 @@ const KEYS = {
 for (const a of ANSWERS.keys()) {
   KEYS[a + 1] = () => {
     view.answers = view.answers.length === 1 && view.answers[0] === a ? [] : [a];
-    refresh();
+    narrowed();
   };
 }
 
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key === "Escape") escaped();
-  else if (event.target === search && event.key === "Enter") moved(0);
-  else if (event.target.closest("input, button, summary, a, .menu")) return;
-  else if (event.key === "Enter") entered();
-  else if (panel.contains(document.activeElement) && /^(Arrow|Page|Home|End)/.test(event.key)) return;
-  else if (Object.hasOwn(KEYS, event.key)) KEYS[event.key]();
-  else return;
+  const { key, target } = event;
+  if (key === "Escape") escaped();
+  else if (target === search && key === "Enter") moved(0);
+  else if (target.closest("input:not([type=checkbox])")) return;
+  else if (key === "Enter" && !target.closest("input, button, summary, a")) entered();
+  else if (target.closest("#panel, .menu") && /^(Arrow|Page|Home|End)/.test(key)) return;
+  else if (Object.hasOwn(KEYS, key)) {
+    shut(null);
+    KEYS[key]();
+  } else return;
   event.preventDefault();
 });
+
+// Menus close, but for the one that holds what was clicked.
+function shut(clicked) {
+  for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(clicked)) menu.open = false;
+}
 
 function entered() {
   if (view.at == null) moved(0);
@@ -166,14 +178,13 @@ function entered() {
 }
 
 function escaped() {
-  const menu = document.querySelector(".menu[open]");
-  if (menu) {
-    menu.open = false;
-    menu.querySelector("summary").focus();
+  if (document.querySelector(".menu[open]")) {
+    shut(null);
+    grid.focus({ preventScroll: true });
   } else if (document.activeElement === search && search.value) {
     view.q = search.value = "";
     refresh();
-  } else if (document.activeElement === search || panel.contains(document.activeElement)) {
+  } else if (document.activeElement.closest("input, #panel")) {
     grid.focus({ preventScroll: true });
   } else open(null);
 }

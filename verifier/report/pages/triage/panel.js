@@ -156,19 +156,20 @@ function all() {
     const bar = make("svg", { "aria-hidden": "true" }, rect);
     const onclick = () => {
       view.kinds = [name];
-      refresh();
+      narrowed();
     };
     return make("li", null, make("button", { type: "button", onclick }, bar, make("span", { class: "code" }, name), make("span", null, count.toLocaleString("en"))));
   });
   return [
     make("h2", null, "What was found"),
+    view.rows.length ? null : make("p", null, "No pull request fits these filters, so none is chosen."),
     make("p", { class: "muted small" }, "Among the rows shown: submissions by class of finding that asks for a person. Choose a row for its findings, or a class to see its rows."),
     found.length ? make("ul", { class: "bars" }, bars) : make("p", null, "Nothing that asks for a person."),
     make("h3", null, "How to read this"),
     make("p", { class: "small" }, "Source, claims and logs were read; nothing was run. A violation is in the source or the logs themselves; review asks a person; nothing found is no proof of anything."),
     make("h3", null, "Keys"),
     keys(),
-  ];
+  ].filter(Boolean);
 }
 
 function keys() {
