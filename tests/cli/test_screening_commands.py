@@ -180,3 +180,24 @@ def test_verify_wants_one_reference_or_one_queue(tmp_path: Path) -> None:
     assert run(["verify"]) == 64
     assert run(["verify", "x", "--from", "y"]) == 64
     assert run(["verify", "--from", str(tmp_path / "none.json")]) == 64
+
+
+@pytest.mark.parametrize("command", ["screen", "triage"])
+def test_results_that_have_no_place_are_refused_before_anything_is_read(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """64 and the folder's name, at once: not after minutes of reading."""
+    (tmp_path / "taken").write_text("a file")
+    asked = [command, str(folder(tmp_path)), "--out", str(tmp_path / "taken")]
+    assert run(asked) == 64
+    said = capsys.readouterr()
+    assert "cannot be a folder" in said.err and said.out == ""
+
+
+def test_two_formats_at_once_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither wins in silence; --json beside --format json is the same twice."""
+    assert run(["screen", str(folder(tmp_path)), "--json", "--format", "md"]) == 64
+    assert "--format md" in capsys.readouterr().err
+    assert run(["screen", str(folder(tmp_path)), "--json", "--format", "json"]) == 0

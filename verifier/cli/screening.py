@@ -92,8 +92,12 @@ def screen(
     from verifier.history.rules import ALL
     from verifier.report import screening as told
 
-    rules = policies.load(policy).policy
+    if as_json and format not in (Format.TABLE, Format.JSON):
+        raise RequestError(f"--json and --format {format.value} ask for two", remedy="name one")
     chosen = Format.JSON if as_json else format
+    rules = policies.load(policy).policy
+    if out is not None:
+        _make(out)
     try:
         read = read_alone(reference, rules)
     except NothingSubmitted as nothing:
@@ -155,6 +159,7 @@ def triage(
     from verifier.report.screening.ranking import render_queue
 
     watch = watcher(quiet=quiet)
+    _make(out)
     place, name = _clone(repository)
     file = policies.load(policy)
     ids = {rule.id for rule in ALL}
@@ -223,6 +228,16 @@ def _exit_code(answer: Answer, fail_on: FailOn) -> int:
     if answer is Answer.VIOLATION and fail_on is not FailOn.NEVER:
         return 1
     return 2 if answer is Answer.REVIEW and fail_on is FailOn.REVIEW else 0
+
+
+def _make(out: Path) -> None:
+    """The folder that results go to, before anything is read. Raises RequestError."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise RequestError(
+            f"--out {out} cannot be a folder: {fault.strerror}", remedy="name another one"
+        ) from None
 
 
 def _clone(repository: str) -> tuple[Path, str]:
