@@ -22,6 +22,7 @@ from verifier.screening.story.value import (
     Either,
     Frame,
     Kind,
+    Method,
     Outside,
     Routine,
     Several,
@@ -124,6 +125,8 @@ def call(world: World, node: ast.Call) -> Value:
     if isinstance(constant, Either):
         ways = [enter(world, each, arguments, keywords, node) for each in constant.routines]
         return data_calls.either(ways)
+    if isinstance(constant, Method):
+        return methods.call(world, constant.name, constant.receiver, arguments, keywords, node)
     if isinstance(constant, Kind):
         return instantiate(world, constant, arguments, keywords, node)
     if isinstance(constant, Outside):
@@ -161,6 +164,11 @@ def _applied(
     # What nobody knows, given data: a model's method that was handed on.
     if shapes or (not target[1] and marks & DATA and not marks & PATH):
         world.ran(marks, node)
+        for thing in world.each(target[1]):
+            for hook in thing.hooks:
+                # What a layer is given has come out of the layers before it.
+                given: Value = marks | COMPUTED, 0, UNKNOWN
+                enter(world, hook, [target, given, given], {}, node)
         marks |= COMPUTED
     return marks, 0, UNKNOWN
 
@@ -206,6 +214,8 @@ def enter(
         or _dull(world, routine)
     ):
         return data_calls.carried(world, arguments, keywords), 0, UNKNOWN
+    arguments = [*routine.first, *arguments]
+    keywords = {**dict(routine.named), **keywords}
     if routine.owner is not None:
         arguments = [routine.owner, *arguments]
     frame = Frame({}, routine.frame)

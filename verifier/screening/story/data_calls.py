@@ -20,6 +20,7 @@ from verifier.screening.story.value import (
     PATH,
     PLACE,
     RANDOM,
+    Method,
     Several,
     Shape,
     Value,
@@ -41,6 +42,18 @@ def carried(world: World, arguments: Iterable[Value], keywords: Keywords) -> int
         marks |= world.raw(value)
     # Together: whether what was learned lies in the same slice shows in the other arguments.
     return world.related(marks)
+
+
+def held_method(world: World, name: str, base: Value, found: Value) -> Value:
+    """`base.name` where it is not called at once, `found` being what it carries.
+
+    Only what changes things in place, or lets them learn: others carry no more than `found`.
+    """
+    in_place = name.endswith("_") and not name.endswith("__") and not name.startswith("_")
+    steps = name == "step" and any(thing.shape == Shape.OPTIMISER for thing in world.each(base[1]))
+    if found[2] is UNKNOWN and (in_place or steps or name == "backward"):
+        return found[0], found[1], Method(name, base)
+    return found
 
 
 def several(parts: tuple[Value, ...]) -> Value:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Final
 
-from verifier.screening.story import calls, displays, slices
+from verifier.screening.story import calls, data_calls, displays, slices
 from verifier.screening.story.constants import LONG_LITERAL, computed, holds, true
 from verifier.screening.story.slices import masked
 from verifier.screening.story.value import (
@@ -96,7 +96,8 @@ def _constant(world: World, node: ast.Constant) -> Value:
 
 
 def _attribute(world: World, node: ast.Attribute) -> Value:
-    return calls.attribute(world, evaluate(world, node.value), node)
+    base = evaluate(world, node.value)
+    return data_calls.held_method(world, node.attr, base, calls.attribute(world, base, node))
 
 
 def _binary(world: World, node: ast.BinOp) -> Value:

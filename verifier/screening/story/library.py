@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from verifier.screening.story import data_calls
@@ -55,6 +56,7 @@ from verifier.source.values import UNKNOWN
 CUT_TOKENS: Final = 1_000_000
 _ROUNDED_BITS = 256
 _DIGITS = 100
+_GIVEN_FIRST = 64
 Call = Callable[[World, Arguments, Keywords, ast.Call], Value]
 
 
@@ -166,9 +168,11 @@ def _getattr(world: World, arguments: Arguments, keywords: Keywords, node: ast.C
         member = None if thing.kind is None else thing.kind.find(name)
         if member is not None:
             return member
-    if len(arguments) > 2:
+    base = arguments[0]
+    held = data_calls.held_method(world, name, base, (base[0], base[1], UNKNOWN))
+    if len(arguments) > 2 and held[2] is UNKNOWN:
         return arguments[2]
-    return arguments[0][0], arguments[0][1], UNKNOWN
+    return held
 
 
 def _environment(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
@@ -256,7 +260,14 @@ def _field(world: World, arguments: Arguments, keywords: Keywords, node: ast.Cal
 
 
 def _partial(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
-    return arguments[0] if arguments else NOTHING
+    if not arguments:
+        return NOTHING
+    marks, things, routine = arguments[0]
+    if isinstance(routine, Routine):
+        first = (*routine.first, *arguments[1:])[:_GIVEN_FIRST]
+        named = tuple({**dict(routine.named), **keywords}.items())[:_GIVEN_FIRST]
+        routine = replace(routine, first=first, named=named)
+    return marks, things, routine
 
 
 _CALLS: Final[dict[str, Call]] = {

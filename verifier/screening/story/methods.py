@@ -47,6 +47,9 @@ Arguments = list[Value]
 Keywords = dict[str, Value]
 Method = Callable[[World, Value, Arguments, Keywords, ast.Call], Value]
 
+_HOOKS = 4
+"""On one thing; people put on one."""
+
 
 def call(
     world: World,
@@ -210,6 +213,10 @@ def _zero_grad(world: World, r: Value, a: Arguments, k: Keywords, node: ast.Call
 
 def _hook(world: World, receiver: Value, a: Arguments, k: Keywords, node: ast.Call) -> Value:
     world.hook()
+    hook = next((each[2] for each in (*a, *k.values()) if isinstance(each[2], Routine)), None)
+    for thing in world.each(receiver[1]):
+        if hook is not None and len(thing.hooks) < _HOOKS:
+            thing.hooks.append(hook)
     return NOTHING
 
 

@@ -84,6 +84,8 @@ class Thing:
     kind: Kind | None = None
     marks: int = 0
     holds: int = 0
+    hooks: list[Routine] = field(default_factory=list)
+    """Functions of the program that are called whenever it is."""
     members: dict[str, Value] = field(default_factory=dict)
 
 
@@ -130,12 +132,25 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Routine:
-    """A function of the program, with the frame it was defined in; `owner` binds a method."""
+    """A function of the program, with the frame it was defined in; `owner` binds a method.
+
+    `first` and `named` are what functools.partial gave it beforehand.
+    """
 
     node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
     frame: Frame
     place: Function
     owner: Value | None = None
+    first: tuple[Value, ...] = ()
+    named: tuple[tuple[str, Value], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Method:
+    """A method of a library's object, held to be called later: `do = optimiser.step`."""
+
+    name: str
+    receiver: Value
 
 
 _ANCESTORS: Final = 64
