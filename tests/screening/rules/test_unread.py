@@ -79,6 +79,47 @@ def test_a_text_that_does_not_parse_asks_for_a_person() -> None:
     assert found[0].locations[0].path == "broken.py"
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "import atexit\natexit.register(lambda: adapt(args, net, held))",
+        "import sys\nsys.excepthook = adapt",
+    ],
+)
+def test_learning_that_nothing_shows_the_time_of_asks_for_a_person(lines: str) -> None:
+    """Red: the function is reached, and the order of events has no place for it."""
+    assert said(f"{lines}\n{SCORED}") == REVIEW
+
+
+@pytest.mark.parametrize(
+    ("method", "use"),
+    [
+        ("__add__(self, other)", "Trap() + 1"),
+        ("__del__(self)", "Trap()"),
+        ("__lt__(self, other)", "sorted([Trap(), Trap()])"),
+    ],
+)
+def test_learning_behind_an_operator_asks_for_a_person(method: str, use: str) -> None:
+    """Red: no call by name leads to it."""
+    part = f"class Trap:\n    def {method}:\n        return adapt(Settings(), Net(), held_out())\n"
+    part += "\ndef held_out():\n    return shards('data/fineweb_val_*.bin')\n"
+    assert said(f"{use}\n{SCORED}", part) == REVIEW
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "adapt(args, net, held)",
+        "list(map(lambda n: adapt(args, n, held), [net]))",
+        "train(args, net, Loader(args.train_files))",
+        "if args.adapt and time.time() < 0:\n    adapt(args, net, held)",
+    ],
+)
+def test_learning_that_is_called_is_left_alone_here(lines: str) -> None:
+    """Near misses: the other rules see when it happens."""
+    assert said(f"{lines}\n{SCORED}") == {}
+
+
 def test_a_script_with_too_much_to_follow_asks_for_a_person() -> None:
     """Red: what comes after a bound was not read, so it may hold anything."""
     padding = "".join(f"    x = [x, {number}]\n" for number in range(400))

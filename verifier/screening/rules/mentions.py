@@ -31,7 +31,8 @@ REACHING = words(
     "execv execvp execve execl execlp execvpe spawnv spawnl spawnvp posix_spawn "
     "create_subprocess_exec create_subprocess_shell spawn patch "
     "__torch_function__ __torch_dispatch__ TorchFunctionMode TorchDispatchMode "
-    "hash md5 sha1 sha224 sha256 sha384 sha512 blake2b blake2s sha3_256 crc32 adler32 xxh64 xxh3_64"
+    "backward hash "
+    "md5 sha1 sha224 sha256 sha384 sha512 blake2b blake2s sha3_256 crc32 adler32 xxh64 xxh3_64"
 )
 """Names by which a script reaches beyond its own text, or turns text into code."""
 

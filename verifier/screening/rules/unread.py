@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import TypeGuard
 
 from verifier.screening.dataflow import follow
 from verifier.screening.finding import Confidence, Location, Remark
 from verifier.screening.rule import Rule
-from verifier.screening.rules.mentions import Mention, dotted, own, reaching
+from verifier.screening.rules.mentions import Mention, dotted, mentions, own, reaching
 from verifier.screening.rules.places import at
 from verifier.screening.story import read_story
+from verifier.source.functions import Function, last_name
 from verifier.source.program import UNKNOWN, Barrier, Program
 from verifier.source.tree import Tree
 from verifier.source.values import words
@@ -54,6 +56,7 @@ def check(program: Program, tree: Tree) -> Iterator[Remark]:
         place = at(program, mention.at, mention.node)
         if why and (place.path, place.layer, place.line) not in known:
             found.setdefault(place, why)
+    found |= _passed_by(program)
     if not found:
         return
     first, why = next(iter(found.items()))
@@ -66,6 +69,59 @@ def check(program: Program, tree: Tree) -> Iterator[Remark]:
         locations=tuple(found)[:_PLACES],
         values={"places": len(found)},
     )
+
+
+def _passed_by(program: Program) -> dict[Location, str]:
+    """Functions that take a gradient and are reached, and that the story never came into.
+
+    What starts them (a thread, an exit handler, an operator) then hides when they learn. A switch
+    that nobody knows is no such thing: the story may have taken it for off.
+    """
+    world = read_story(program).world
+    found: dict[Location, str] = {}
+    if world is None or not any("backward" in unit.text for unit in program.units):
+        return found
+    for mention in reaching(program):
+        function = mention.at
+        passed = mention.word in ("backward", "grad") and mention.call is not None
+        if not passed or isinstance(function.node, ast.Module):
+            continue
+        hidden = (
+            function.name.rpartition(".")[2] != "backward"
+            and id(function.node) not in world.entered
+            and not _switched(program, function)
+        )
+        if hidden:
+            why = f"{function.name} takes a gradient, and nothing shows when it is called"
+            found.setdefault(at(program, function, mention.node), why)
+    return found
+
+
+def _switched(program: Program, function: Function) -> bool:
+    """Whether every mention of a function stands under a setting that is not known."""
+    named = list(mentions(program, frozenset([function.name.rpartition(".")[2]])))
+    return bool(named) and all(
+        any(
+            _is_open(program, mention.at, above)
+            for above in program.around(mention.at, mention.node)
+        )
+        for mention in named
+    )
+
+
+def _is_open(program: Program, function: Function, above: ast.AST) -> bool:
+    """Whether a branch depends on a setting, and nobody knows which way it goes."""
+    return (
+        isinstance(above, ast.If | ast.IfExp)
+        and program.value(above.test, function) is UNKNOWN
+        and any(
+            last_name(each) in program.settings for each in ast.walk(above.test) if _is_name(each)
+        )
+    )
+
+
+def _is_name(node: ast.AST) -> TypeGuard[ast.expr]:
+    return isinstance(node, ast.Name | ast.Attribute)
 
 
 def _why(program: Program, mention: Mention) -> str:

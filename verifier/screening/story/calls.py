@@ -227,6 +227,7 @@ def enter(
     world.frame = frame
     world.depth += 1
     world.following.append(id(body))
+    world.entered.add(id(body))
     if isinstance(body, ast.Lambda):
         frame.returned = world.value(body.body)
     else:

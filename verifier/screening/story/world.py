@@ -58,6 +58,8 @@ class World(Traces):
     """Statements that were nested deeper than is followed."""
     paths: dict[tuple[int, int], int] = field(default_factory=dict)
     dull: dict[int, bool] = field(default_factory=dict)
+    entered: set[int] = field(default_factory=set)
+    """The ids of the functions' nodes that were followed into."""
     assigned: dict[int, frozenset[str]] = field(default_factory=dict)
     functions: dict[int, Function] = field(default_factory=dict)
     modules: dict[str, Unit] = field(default_factory=dict)
