@@ -14,6 +14,7 @@ from verifier import submission
 from verifier.audits import REGISTRY
 from verifier.cli.explaining import every_rule
 from verifier.cli.main import run
+from verifier.history import decisions
 from verifier.report import screening as screenings
 
 
@@ -73,11 +74,12 @@ def test_policies_are_listed_shown_and_described(capsys: pytest.CaptureFixture[s
     [
         ("policy", policies.schema),
         ("verify.yaml", submission.schema),
+        ("decisions", decisions.schema),
         ("report.json", reports.schema),
         ("screen.json", screenings.screen_schema),
         ("triage.json", screenings.triage_schema),
     ],
-    ids=["policy", "verify.yaml", "report.json", "screen.json", "triage.json"],
+    ids=["policy", "verify.yaml", "decisions", "report.json", "screen.json", "triage.json"],
 )
 def test_every_schema_is_exported(
     what: str, schema: Callable[[], Any], capsys: pytest.CaptureFixture[str]

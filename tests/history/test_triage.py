@@ -236,23 +236,24 @@ def test_the_queue_holds_what_beats_the_row_and_roots_first(clone: Path, store: 
     }
 
 
-def test_what_a_person_refused_is_in_no_queue(clone: Path, store: Path) -> None:
-    """Nor what still asks for one; an accepted finding does not keep it out."""
+def test_what_a_person_upheld_is_in_no_queue(clone: Path, store: Path) -> None:
+    """Nor what still asks for one; a dismissed finding does not keep it out."""
     found = done(clone, store)
     head = by_number(found.triage.rows)[2].head
     rules = {remark.rule for remark in by_number(found.triage.rows)[2].screening.remarks}  # type: ignore[union-attr]
     assert rules, "the example has at least one note to rule on"
-    refused = tuple(
-        Ruling(rule=rule, head=head, accepted=False, name="A", date="2026-04-01", reason="b")
+    upheld = tuple(
+        Ruling(rule=rule, head=head, dismissed=False, name="A", date="2026-04-01", reason="b")
         for rule in rules
     )
-    ruled = done(clone, store, rulings=refused)
+    ruled = done(clone, store, rulings=upheld)
     queue = build_queue(ruled.triage, ruled.chain, POLICY.policy)
     assert [entry.number for entry in queue.entries] == [3]
     assert queue.left_out["with a finding that asks for a person"] == 1
     assert worst(ruled.triage.rows) is Answer.VIOLATION
     said = json.loads(summary(ruled, queue, Path("out"), 1))
-    assert said["rulings"]["held"] == len(rules)
+    assert said["rulings"]["held"] == said["rulings"]["upheld"] == len(rules)
+    assert said["answers"]["violation"] == 1
     assert said["pull_requests"] == 7
 
 

@@ -240,7 +240,9 @@ def explain(
 
 @app.command()
 def schema(
-    what: Annotated[str, typer.Argument(help="policy, verify.yaml, or a .json that is written.")],
+    what: Annotated[
+        str, typer.Argument(help="policy, verify.yaml, decisions, or a .json that is written.")
+    ],
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Print the JSON Schema of a file that people or machines read and write.
@@ -251,11 +253,13 @@ def schema(
     from verifier import policy as policies
     from verifier import report as reports
     from verifier import submission
+    from verifier.history import decisions
     from verifier.report import screening as screenings
 
     schemas = {
         "policy": policies.schema,
         "verify.yaml": submission.schema,
+        "decisions": decisions.schema,
         "report.json": reports.schema,
         "screen.json": screenings.screen_schema,
         "triage.json": screenings.triage_schema,

@@ -126,7 +126,11 @@ def triage(
         str, typer.Option(help="Only those created on this day or later.", metavar="YYYY-MM-DD")
     ] = "",
     decisions: Annotated[
-        Path | None, typer.Option(help="A YAML file of what people have ruled.")
+        Path | None,
+        typer.Option(
+            help="A YAML file of findings that people dismissed or upheld; "
+            "`verifier schema decisions` says its format."
+        ),
     ] = None,
     forge: Annotated[
         str, typer.Option(help="owner/repo: ask GitHub's API for states, titles and dates.")
@@ -149,11 +153,12 @@ def triage(
     from verifier import policy as policies
     from verifier import store
     from verifier.cli.watching import watcher
-    from verifier.history import decisions as deciding
     from verifier.history import triage as triaging
+    from verifier.history.decisions import read_decisions
     from verifier.history.forge import facts
     from verifier.history.queue import build_queue, write_queue
     from verifier.history.rules import ALL
+    from verifier.history.rulings import counted
     from verifier.history.summary import summary, worst
     from verifier.report import screening as told
     from verifier.report.screening.ranking import render_queue
@@ -171,7 +176,7 @@ def triage(
         states=frozenset(each.value for each in state or ()),
         since=_day(since),
         facts=facts(name or forge, store.root(), watch),
-        rulings=deciding.read_decisions(decisions, ids) if decisions else (),
+        rulings=read_decisions(decisions, ids) if decisions else (),
         readers=readers,
     )
     found = triaging.triage(request, watch)
@@ -185,7 +190,7 @@ def triage(
     console = _console()
     told.render_triage(found.triage, console, ALL)
     render_queue(queue, console)
-    if rulings := deciding.counted(found.decided):
+    if rulings := counted(found.decided):
         console.print(rulings, soft_wrap=True, markup=False)
     console.print(f"\n{page}", soft_wrap=True, markup=False)
     return code

@@ -1,16 +1,16 @@
-"""What has a person already ruled? Reads the file of decisions, line by line accountable.
+"""What does a file of decisions say? Read line by line, so that no ruling is skipped in silence.
 
 ::
 
     - head: 4908dc46f21ed3fdd08d2fdca285deb2194b9599   # the commit that was looked at, whole
+      number: 1234                                     # its pull request; may be left out
       rule: ngram-hash                                 # the finding
-      ruling: accepted                                 # or refused
+      ruling: dismissed                                # it breaks no rule; or upheld: it does
       name: Jane Doe
       date: 2026-05-01
       reason: the count is over context tokens only
 
-A ruling holds for that head and that finding: after a push there is another head, and the ruling
-is void. Must never drop a ruling in silence, nor change what screening found: it stands beside it.
+Must never guess what was meant.
 """
 
 from __future__ import annotations
@@ -18,36 +18,55 @@ from __future__ import annotations
 import datetime
 import difflib
 import re
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from verifier.errors import BadInput
-from verifier.screening.finding import Confidence, Remark
-from verifier.screening.screened import Answer, Row, Ruling
+from verifier.screening.screened import Ruling
 
 FILE_BYTES = 4_000_000
 MOST = 20_000
 LONGEST = 2_000
 _TEXT = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:int")
-_RULINGS = {"accepted": True, "refused": False}
+_RULINGS = {"dismissed": True, "upheld": False}
+_NUMBERS = ("number", "pull_request")
+_ALIKE = 0.75
+_HEAD = r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$"
+_SCHEMA = "`verifier schema decisions` says what stands there, docs/triage.md has an example"
+_NO_RULING = "must be a ruling: head, rule, ruling, name, date, reason"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
-    """Rows with their rulings, and what became of the rulings.
-
-    `held` were about a finding that stands; `idle` about one that this head does not have; `void`
-    about a head that no pull request has any more.
-    """
-
-    rows: tuple[Row, ...]
-    held: tuple[Ruling, ...]
-    idle: tuple[Ruling, ...]
-    void: tuple[Ruling, ...]
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a file of decisions, which is YAML."""
+    text = {"type": "string", "minLength": 1, "maxLength": LONGEST}
+    number = {"type": "integer", "minimum": 1, "description": "Its pull request's number."}
+    commit = "The whole id of the commit that was looked at; after a push the ruling is void."
+    finding = "The finding's rule, as `verifier explain RULE` knows it."
+    meaning = "About the finding: dismissed, it breaks no rule; upheld, it does."
+    keys = {
+        "head": {"type": "string", "pattern": _HEAD, "description": commit},
+        "rule": {"type": "string", "description": finding},
+        "ruling": {"enum": list(_RULINGS), "description": meaning},
+        "name": {**text, "description": "Who ruled."},
+        "date": {"type": "string", "format": "date", "description": "When, like 2026-05-01."},
+        "reason": {**text, "description": "Why, for whoever reads the report."},
+    }
+    return {
+        "title": "decisions",
+        "description": "What people have ruled about findings, one ruling per head and rule.",
+        "type": "array",
+        "maxItems": MOST,
+        "items": {
+            "type": "object",
+            "properties": {**keys, **dict.fromkeys(_NUMBERS, number)},
+            "required": list(keys),
+            "not": {"required": list(_NUMBERS)},
+            "additionalProperties": False,
+        },
+    }
 
 
 def read_decisions(path: Path, rules: Collection[str]) -> tuple[Ruling, ...]:
@@ -59,66 +78,22 @@ def read_decisions(path: Path, rules: Collection[str]) -> tuple[Ruling, ...]:
     if node is None:
         return ()
     if not isinstance(node, yaml.SequenceNode):
-        raise BadInput("must be a list of rulings", file=path, place=_line(node))
+        raise BadInput("must be a list of rulings", file=path, place=_line(node), remedy=_SCHEMA)
     if len(node.value) > MOST:
         raise BadInput(f"holds more than {MOST} rulings", file=path, place=_line(node))
     rulings: list[Ruling] = []
-    first: dict[tuple[str, str], int] = {}
+    first: dict[tuple[str, str, int], int] = {}
+    called: dict[str, int] = {}
     for item in node.value:
-        ruling = _ruling(item, path, rules)
-        where = first.setdefault((ruling.head, ruling.rule), _line(item))
-        if where != _line(item):
+        cells = _cells(item, path)
+        _one_name(cells, called, path)
+        ruling = _ruling(cells, _line(item), path, rules)
+        where = first.setdefault((ruling.head, ruling.rule, ruling.number), ruling.line)
+        if where != ruling.line:
             said = f"this head and finding were ruled on in line {where}"
-            raise BadInput(said, file=path, place=_line(item))
+            raise BadInput(said, file=path, place=ruling.line)
         rulings.append(ruling)
     return tuple(rulings)
-
-
-def decide(rows: Iterable[Row], rulings: Sequence[Ruling]) -> Decided:
-    """Put each ruling beside the row whose head it is about."""
-    by_head: dict[str, list[Ruling]] = {}
-    for ruling in rulings:
-        by_head.setdefault(ruling.head, []).append(ruling)
-    ruled = tuple(replace(row, rulings=tuple(by_head.get(row.head, ()))) for row in rows)
-    standing = {(row.head, remark.rule) for row in ruled for remark in _remarks(row)}
-    heads = {row.head for row in ruled}
-    held = tuple(each for each in rulings if (each.head, each.rule) in standing)
-    return Decided(
-        rows=ruled,
-        held=held,
-        idle=tuple(each for each in rulings if each.head in heads and each not in held),
-        void=tuple(each for each in rulings if each.head not in heads),
-    )
-
-
-def answer(row: Row) -> Answer:
-    """What still asks for a person, once rulings are read; a refusal is a violation found."""
-    ruled = {ruling.rule: ruling.accepted for ruling in row.rulings}
-    remarks = [remark for remark in _remarks(row) if ruled.get(remark.rule) is not True]
-    if any(
-        remark.confidence is Confidence.VIOLATION or ruled.get(remark.rule) is False
-        for remark in remarks
-    ):
-        return Answer.VIOLATION
-    asks = any(remark.confidence is Confidence.REVIEW for remark in remarks)
-    return Answer.REVIEW if asks or row.fault else Answer.NOTHING_FOUND
-
-
-def counted(decided: Decided) -> str:
-    """One sentence about rulings for people; "" where there is none."""
-    if not decided.held and not decided.idle and not decided.void:
-        return ""
-    by = Counter(ruling.accepted for ruling in decided.held)
-    said = f"{by[True]} findings accepted and {by[False]} refused by a person"
-    if decided.idle:
-        said += f"; {len(decided.idle)} rulings about a finding that its head does not have"
-    if decided.void:
-        said += f"; {len(decided.void)} void, their heads were pushed over"
-    return said
-
-
-def _remarks(row: Row) -> tuple[Remark, ...]:
-    return row.screening.remarks if row.screening else ()
 
 
 # ---------------------------------------------------------------- reading
@@ -149,39 +124,54 @@ def _composed(path: Path) -> yaml.Node | None:
         raise BadInput("is not YAML: it is nested too deeply", file=path, place=1) from fault
 
 
-def _ruling(node: yaml.Node, path: Path, rules: Collection[str]) -> Ruling:
-    cells = _cells(node, path)
-    for key in _READ:
-        if key not in cells:
-            raise BadInput(f"missing key '{key}'", file=path, place=_line(node))
+_Cells = Mapping[str, tuple[str, int]]
+"""The text and the line of each key of one ruling."""
+
+
+def _one_name(cells: _Cells, called: dict[str, int], path: Path) -> None:
+    """A file calls a pull request's number by one of the two names."""
+    for name in _NUMBERS:
+        if name in cells:
+            called.setdefault(name, cells[name][1])
+    if len(called) > 1:
+        (first, _), (second, line) = sorted(called.items(), key=lambda item: item[1])
+        said = f"'{second}' in a file that calls it '{first}': use one of them"
+        raise BadInput(said, file=path, place=line)
+
+
+def _ruling(cells: _Cells, line: int, path: Path, rules: Collection[str]) -> Ruling:
+    if missing := [f"'{key}'" for key in _READ if key not in cells]:
+        said = f"missing key{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
+        raise BadInput(said, file=path, place=line, remedy=_SCHEMA)
     read: dict[str, str] = {}
-    for key, check in _READ.items():
-        text, line = cells[key]
-        if wrong := check(text, rules):
-            raise BadInput(f"'{key}' {wrong}", file=path, place=line)
-        read[key] = text.strip()
+    for key, (text, where) in cells.items():
+        if wrong := (_is_number if key in _NUMBERS else _READ[key])(text, rules):
+            raise BadInput(f"'{key}' {wrong}", file=path, place=where)
+        read["number" if key in _NUMBERS else key] = text.strip()
     return Ruling(
         rule=read["rule"],
         head=read["head"],
-        accepted=_RULINGS[read["ruling"]],
+        dismissed=_RULINGS[read["ruling"]],
         name=read["name"],
         date=read["date"],
         reason=read["reason"],
+        number=int(read.get("number", "0").removeprefix("#")),
+        line=line,
     )
 
 
-def _cells(node: yaml.Node, path: Path) -> Mapping[str, tuple[str, int]]:
-    """Each key of one ruling, its text and its line."""
+def _cells(node: yaml.Node, path: Path) -> _Cells:
     if not isinstance(node, yaml.MappingNode):
-        raise BadInput("must be a ruling: head, rule, …", file=path, place=_line(node))
+        raise BadInput(_NO_RULING, file=path, place=_line(node), remedy=_SCHEMA)
     cells: dict[str, tuple[str, int]] = {}
     for key_node, value in node.value:
         line = _line(key_node)
         key = key_node.value if isinstance(key_node, yaml.ScalarNode) else ""
-        if key not in _READ:
-            near = difflib.get_close_matches(str(key), list(_READ), n=1)
-            hint = f" – did you mean '{near[0]}'?" if near else ""
-            raise BadInput(f"unknown key {key[:40]!a}{hint}", file=path, place=line)
+        if key not in _KEYS:
+            near = difflib.get_close_matches(str(key), _KEYS, n=1, cutoff=_ALIKE)
+            hint = f" – did you mean '{near[0]}'?" if near else f": a ruling has {', '.join(_READ)}"
+            said = f"unknown key {key[:40]!a}{hint}"
+            raise BadInput(said, file=path, place=line, remedy=_SCHEMA)
         if key in cells:
             raise BadInput(f"key '{key}' stands twice", file=path, place=line)
         if not isinstance(value, yaml.ScalarNode) or value.tag not in _TEXT:
@@ -191,8 +181,12 @@ def _cells(node: yaml.Node, path: Path) -> Mapping[str, tuple[str, int]]:
 
 
 def _is_head(text: str, _: Collection[str]) -> str:
-    fits = re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", text.strip())
-    return "" if fits else "must be a whole commit id"
+    return "" if re.fullmatch(_HEAD, text.strip()) else "must be a whole commit id"
+
+
+def _is_number(text: str, _: Collection[str]) -> str:
+    fits = re.fullmatch(r"#?[1-9][0-9]{0,8}", text.strip())
+    return "" if fits else "must be a pull request's number"
 
 
 def _is_rule(text: str, rules: Collection[str]) -> str:
@@ -203,7 +197,11 @@ def _is_rule(text: str, rules: Collection[str]) -> str:
 
 
 def _is_ruling(text: str, _: Collection[str]) -> str:
-    return "" if text.strip() in _RULINGS else "must be accepted or refused"
+    return (
+        ""
+        if text.strip() in _RULINGS
+        else "must be dismissed or upheld: the finding, not the submission"
+    )
 
 
 def _is_date(text: str, _: Collection[str]) -> str:
@@ -228,6 +226,7 @@ _READ: Mapping[str, Callable[[str, Collection[str]], str]] = {
     "date": _is_date,
     "reason": _is_said,
 }
+_KEYS = (*_READ, *_NUMBERS)
 
 
 def _line(node: yaml.Node) -> int:

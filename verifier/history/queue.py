@@ -17,9 +17,9 @@ from pathlib import Path
 
 from verifier.errors import BadInput
 from verifier.history.chain import Chain, Entry, mean
-from verifier.history.decisions import answer
 from verifier.policy import Policy
 from verifier.report import files
+from verifier.screening.ruled import answer
 from verifier.screening.screened import Answer, Queue, QueueEntry, Row, Screening, Triage
 from verifier.screening.written import Mismatch, from_json, to_json
 

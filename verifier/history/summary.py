@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from verifier.history.decisions import answer
 from verifier.history.triage import Triaged
+from verifier.screening.ruled import answer, standing
 from verifier.screening.screened import Answer, Queue, Row
 
 _ORDER = (Answer.NOTHING_FOUND, Answer.REVIEW, Answer.VIOLATION)
@@ -30,18 +30,21 @@ def summary(found: Triaged, queue: Queue, out: Path, exit_code: int) -> str:
         "policy": found.triage.policy,
         "pull_requests": len(rows),
         "shapes": _counted(row.shape for row in rows),
-        "answers": _counted(row.screening.answer.value for row in rows if row.screening),
+        "answers": _counted(answer(row).value for row in rows if row.screening),
         "findings": _counted(
             f"{remark.rule} ({remark.confidence.value})"
             for row in rows
             if row.screening
-            for remark in {each.rule: each for each in reversed(row.screening.remarks)}.values()
+            for remark in {each.rule: each for each in reversed(standing(row))}.values()
         ),
         "faults": {str(row.number): row.fault for row in rows if row.fault},
         "rulings": {
             "held": len(found.decided.held),
             "idle": len(found.decided.idle),
             "void": len(found.decided.void),
+            "elsewhere": len(found.decided.elsewhere),
+            "dismissed": sum(ruling.dismissed for ruling in found.decided.held),
+            "upheld": sum(not ruling.dismissed for ruling in found.decided.held),
         },
         "queue": len(queue.entries),
         "out": str(out),

@@ -22,12 +22,12 @@ from pathlib import Path
 
 from verifier import __version__
 from verifier.history.chain import Chain, read_chain
-from verifier.history.decisions import Decided, decide
 from verifier.history.kept import LINEAGE, code
 from verifier.history.library import Fault, Library
 from verifier.history.lineage import Sources, inherited, marks, parents
 from verifier.history.reader import Found
 from verifier.history.requests import every_request
+from verifier.history.rulings import Decided, decide
 from verifier.policy import PolicyFile
 from verifier.screening.finding import Remark
 from verifier.screening.screened import Parent, Row, Ruling, Triage
@@ -85,7 +85,7 @@ def triage(request: Request, watch: Watch) -> Triaged:
     line = _lineage(everything, chain, library, watch)  # 5
     rows = [_row(each, library, line, chain) for each in chosen]  # 6
     rows = [_told(row, request.facts.get(row.number)) for row in rows]
-    decided = decide(rows, request.rulings)  # 7
+    decided = decide(rows, request.rulings, {each.number: each.head for each in everything})  # 7
     found = Triage(
         repository=request.name or str(request.repository),
         main=chain.main,

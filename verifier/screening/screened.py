@@ -153,14 +153,20 @@ class Screening:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruling:
-    """A person's decision about one remark of one head: void when the head changes."""
+    """A person's decision about one finding of one head: void when the head changes.
+
+    `dismissed`: the finding breaks no rule; else it is upheld. `number` is the pull request's, 0
+    where the ruling does not name it; `line` is the file's.
+    """
 
     rule: str
     head: str
-    accepted: bool
+    dismissed: bool
     name: str
     date: str
     reason: str
+    number: int = 0
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -254,7 +254,7 @@ def row(number: int = 1234, **more: object) -> Row:
             Ruling(
                 rule="target-in-key",
                 head="ab" * 20,
-                accepted=False,
+                dismissed=False,
                 name="Grace",
                 date="2026-04-03",
                 reason="the target is in the key",
@@ -281,7 +281,12 @@ def hostile_row(number: int = 666, text: str = HOSTILE) -> Row:
         parent=Parent(number=1, folder=text, similarity=float("nan"), changed_lines=1, diff=text),
         rulings=(
             Ruling(
-                rule="target-in-key", head=text, accepted=True, name=text, date=text, reason=text
+                rule="claim-differs-from-logs",
+                head=text,
+                dismissed=True,
+                name=text,
+                date=text,
+                reason=text,
             ),
         ),
         against=Comparison(row=text, runs=1, mean=1e308, margin_bpb=float("nan")),

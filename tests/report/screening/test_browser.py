@@ -123,7 +123,7 @@ def test_a_row_opens_its_findings_its_lineage_and_its_difference() -> None:
         "key = (context * 36313 + target) % buckets",
         make.RULES[0].sentence,
         make.RULES[0].clear,
-        "upheld by Grace , 2026-04-03",
+        "upheld by Grace on 2026-04-03 : the target is in the key",
         "#812",
         "93 % alike, 3 lines changed",
         "+buckets = 1 << 22",
@@ -146,6 +146,9 @@ def test_hostile_text_is_read_and_does_nothing() -> None:
     assert links == ["https://github.com/openai/parameter-golf/pull/666"]
     assert '<script>document.title="run"</script>' in panel(document)
     assert "\\u202egnp.exe" in panel(document)
+    asked, _, dismissed = panel(document).partition("Dismissed by a person")
+    assert "target-in-key" in asked and "claim-differs-from-logs" not in asked
+    assert "claim-differs-from-logs" in dismissed and "dismissed by" in dismissed
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ def test_open_requests_come_first_then_violations_by_their_number() -> None:
     rows = (
         make.row(1, screening=make.empty()),
         make.row(2, state="closed"),
-        make.row(3, screening=make.screening(answer=Answer.REVIEW)),
+        make.row(3, screening=make.screening(answer=Answer.REVIEW), rulings=()),
         make.row(4),
         make.row(5, screening=make.screening(claimed=None, logs=make.logs(1.01))),
     )

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from verifier.report.harmless import clipped
 from verifier.report.screening import wording
 from verifier.screening import Confidence, Remark, Rule
+from verifier.screening.ruled import answer, dismissed, standing
 from verifier.screening.screened import Row, Screening, Triage
 
 TEXT_SHOWN = 300
@@ -23,7 +24,7 @@ COLUMNS = (
     *("number", "answer", "state", "author", "name", "title", "created", "folder"),
     *("claimed_bpb", "logged_bpb", "logs", "seeds", "claimed_bytes"),
     *("code_raw_bytes", "code_packed_bytes", "code_closure_bytes"),
-    *("violations", "to_review", "notes", "rules", "classes", "ruled_on"),
+    *("violations", "to_review", "notes", "rules", "classes", "dismissed", "ruled_on"),
     *("against", "margin_bpb", "margin_nats", "p_better", "p_margin"),
     *("parent", "similarity", "changed_lines", "shape", "head", "digest", "fault"),
 )
@@ -77,14 +78,14 @@ def _cells(row: Row, rules: Sequence[Rule]) -> dict[str, Cell]:
         "shape": row.shape,
         "head": row.head,
         "fault": row.fault,
-        **({} if row.screening is None else _screened(row.screening, rules)),
+        **({} if row.screening is None else _screened(row, row.screening, rules)),
     }
 
 
-def _screened(screening: Screening, rules: Sequence[Rule]) -> dict[str, Cell]:
-    claimed, weights, remarks = screening.claimed, screening.weights, screening.remarks
+def _screened(row: Row, screening: Screening, rules: Sequence[Rule]) -> dict[str, Cell]:
+    claimed, weights, remarks = screening.claimed, screening.weights, standing(row)
     cells: dict[str, Cell] = {
-        "answer": screening.answer.value,
+        "answer": answer(row).value,
         "folder": screening.folder,
         "claimed_bpb": wording.claimed_bpb(screening),
         "logged_bpb": wording.logged_bpb(screening),
@@ -93,7 +94,8 @@ def _screened(screening: Screening, rules: Sequence[Rule]) -> dict[str, Cell]:
         "to_review": _count(remarks, Confidence.REVIEW),
         "notes": _count(remarks, Confidence.NOTE),
         "rules": " ".join(dict.fromkeys(f.rule.id for f in wording.asking(remarks, rules))),
-        "classes": " ".join(wording.classes(screening, rules)),
+        "classes": " ".join(wording.classes(remarks, rules)),
+        "dismissed": " ".join(sorted(dismissed(row))),
         "digest": screening.digest,
     }
     if claimed is not None:

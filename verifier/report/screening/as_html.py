@@ -24,6 +24,7 @@ from verifier.report.harmless import clipped, legible
 from verifier.report.screening import wording
 from verifier.report.words import counted
 from verifier.screening import Confidence, Location, Remark, Rule
+from verifier.screening.ruled import answer, dismissed
 from verifier.screening.screened import Row, Ruling, Screening, Triage
 
 PAGES = Path(__file__).resolve().parent.parent / "pages"
@@ -141,7 +142,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
 
 def _row(row: Row, rules: Sequence[Rule], places: dict[str, int]) -> dict[str, Any]:
     """One letter a key, as every row has them all: what a list shows, sorts and filters by."""
-    screening, parent = row.screening, row.parent
+    screening, parent, gone = row.screening, row.parent, dismissed(row)
     made: dict[str, Any] = {
         "n": row.number,
         "a": _UNSCREENED,
@@ -165,12 +166,17 @@ def _row(row: Row, rules: Sequence[Rule], places: dict[str, int]) -> dict[str, A
         name = "" if claimed is None else claimed.name
         who = "" if claimed is None else claimed.author or claimed.github_id
         made |= {
-            "a": _ANSWERS.index(screening.answer),
+            "a": _ANSWERS.index(answer(row)),
             "w": clipped(row.author or who, NAME_SHOWN),
             "t": clipped(row.title or name or wording.named(screening), NAME_SHOWN),
             "f": clipped(screening.folder, NAME_SHOWN),
             "r": [
-                [places[each.rule.id], _CONFIDENCES.index(each.confidence), len(each.remarks)]
+                [
+                    places[each.rule.id],
+                    _CONFIDENCES.index(each.confidence),
+                    len(each.remarks),
+                    int(each.rule.id in gone),
+                ]
                 for each in wording.found(screening.remarks, rules)
             ],
             "b": wording.finite(wording.score(screening)),
@@ -231,7 +237,7 @@ def _place(place: Location) -> list[Any]:
 
 def _ruling(ruling: Ruling) -> list[Any]:
     said = [clipped(text, SAID_SHOWN) for text in (ruling.name, ruling.date, ruling.reason)]
-    return [clipped(ruling.rule), ruling.accepted, *said]
+    return [clipped(ruling.rule), int(ruling.dismissed), *said]
 
 
 def _diff(text: str) -> list[str]:

@@ -17,8 +17,8 @@ from urllib.parse import quote
 from verifier import __version__
 from verifier.report.harmless import clipped
 from verifier.report.screening import wording
-from verifier.screening import Confidence, Location, Remark, Rule
-from verifier.screening.screened import Screening, Triage
+from verifier.screening import Confidence, Location, Remark, Rule, ruled
+from verifier.screening.screened import Row, Screening, Triage
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
 SAID_SHOWN = 1000
@@ -41,7 +41,10 @@ def triage(found: Triage, rules: Sequence[Rule]) -> str:
     """triage.sarif: every row's remarks in one run, unreadable rows as notifications."""
     screened = [row for row in found.rows if row.screening is not None]
     results = [
-        _results(row.screening, rules, {"pull_request": row.number, "head": clipped(row.head)})
+        _ruled(
+            _results(row.screening, rules, {"pull_request": row.number, "head": clipped(row.head)}),
+            row,
+        )
         for row in screened
         if row.screening is not None
     ]
@@ -119,6 +122,20 @@ def _results(
     for each in wording.found(screening.remarks, rules):
         for remark in each.remarks:
             yield _result(remark, screening, about or {})
+
+
+def _ruled(results: Iterator[dict[str, Any]], row: Row) -> Iterator[dict[str, Any]]:
+    """Each with what a person ruled: a dismissed one is suppressed, in the format's own words."""
+    rulings = {clipped(ruling.rule): ruling for ruling in row.rulings}
+    for result in results:
+        if (ruling := rulings.get(result["ruleId"])) is None:
+            yield result
+            continue
+        said = clipped(ruled.said(ruling), SAID_SHOWN)
+        properties = {**result["properties"], "ruling": said}
+        status = "accepted" if ruling.dismissed else "rejected"
+        suppression = {"kind": "external", "status": status, "justification": said}
+        yield {**result, "properties": properties, "suppressions": [suppression]}
 
 
 def _result(remark: Remark, screening: Screening, about: dict[str, Any]) -> dict[str, Any]:

@@ -17,11 +17,14 @@ from verifier.report.lettering import cut, heading, paragraph, styled, written
 from verifier.report.screening import wording
 from verifier.report.screening.terminal import ANSWER_STYLES, CONFIDENCE_STYLES, INDENT
 from verifier.report.words import bpb, counted, seconds
-from verifier.screening import Confidence, Rule
+from verifier.screening import Confidence, Rule, ruled
+from verifier.screening.ruled import answer, standing
 from verifier.screening.screened import Row, Triage
 
 RULES_SAID = 12
 FAULTS_SAID = 5
+RULINGS_SAID = 12
+RULING_SHOWN = 300
 NUMBER_WIDTH = 7
 SCORE_WIDTH = 9
 ANSWER_WIDTH = 16
@@ -37,6 +40,7 @@ def render(triage: Triage, console: Console, rules: Sequence[Rule], most: int = 
         _rows(rows[:most], console, rules)
         if len(rows) > most:
             paragraph(console, f"and {len(rows) - most:,} more", INDENT, style="dim")
+    _rulings(triage, console)
     _faults(triage, console)
     console.print()
     paragraph(console, wording.CAVEAT, style="dim")
@@ -50,18 +54,18 @@ def ranked(rows: Sequence[Row]) -> list[Row]:
         assert row.screening is not None
         score = wording.score(row.screening)
         low = math.inf if score is None or math.isnan(score) else score
-        return (row.state != "open", order.index(row.screening.answer), low, row.number)
+        return (row.state != "open", order.index(answer(row)), low, row.number)
 
     return sorted((row for row in rows if row.screening is not None), key=rank)
 
 
 def _counts(triage: Triage, console: Console) -> None:
-    answers = Counter(row.screening.answer for row in triage.rows if row.screening is not None)
+    answers = Counter(answer(row) for row in triage.rows if row.screening is not None)
     none = len(triage.rows) - answers.total()
     title = f"{counted(len(triage.rows), 'pull request')} of {clipped(triage.repository)}"
     took = f", read in {seconds(triage.seconds)}" if triage.seconds else ""
     cut(console, styled(console, (title, "bold"), (took, "")))
-    parts = [f"{glyph} {answers[answer]:,} {answer}" for answer, glyph in wording.GLYPHS.items()]
+    parts = [f"{glyph} {answers[word]:,} {word}" for word, glyph in wording.GLYPHS.items()]
     parts += [f"{none:,} {wording.UNSCREENED}"] if none else []
     paragraph(console, " · ".join(parts), INDENT)
 
@@ -70,8 +74,7 @@ def _rules(triage: Triage, console: Console, rules: Sequence[Rule]) -> None:
     """Which rules asked for a person, and in how many submissions."""
     spoke: Counter[tuple[str, Confidence]] = Counter()
     for row in triage.rows:
-        if row.screening is not None:
-            spoke.update({(remark.rule, remark.confidence) for remark in row.screening.remarks})
+        spoke.update({(remark.rule, remark.confidence) for remark in standing(row)})
     asked = [(key, n) for key, n in spoke.most_common() if key[1] is not Confidence.NOTE]
     if not asked:
         return
@@ -103,20 +106,34 @@ def _rows(rows: Sequence[Row], console: Console, rules: Sequence[Rule]) -> None:
 def _row(row: Row, console: Console, rules: Sequence[Rule], *, states: bool) -> Text:
     screening = row.screening
     assert screening is not None
-    answer = f"{wording.GLYPHS[screening.answer]} {screening.answer.value}"
+    found = answer(row)
+    said = f"{wording.GLYPHS[found]} {found.value}"
     number = clipped(bpb(wording.score(screening)), SCORE_WIDTH - 1)
     state = f"{clipped(row.state, STATE_WIDTH - 1):<{STATE_WIDTH}}" if states else ""
-    asked = [each.rule.id for each in wording.asking(screening.remarks, rules)]
+    asked = [each.rule.id for each in wording.asking(standing(row), rules)]
     what = "".join(asked[:1]) + (f" +{len(asked) - 1}" if len(asked) > 1 else "")
     name = row.title or wording.named(screening)
     return styled(
         console,
         (f"{row.number:>{NUMBER_WIDTH}}  ", ""),
-        (f"{answer:<{ANSWER_WIDTH}}", ANSWER_STYLES[screening.answer]),
+        (f"{said:<{ANSWER_WIDTH}}", ANSWER_STYLES[found]),
         (f"{number:<{SCORE_WIDTH}}{state}", ""),
         (f"{what}  " if what else "", ""),
         (clipped(name), "dim"),
     )
+
+
+def _rulings(triage: Triage, console: Console) -> None:
+    """What people ruled, each with its finding: a dismissed one counts above no more."""
+    rulings = [(row.number, ruling) for row in triage.rows for ruling in row.rulings]
+    if not rulings:
+        return
+    heading(console, "Ruled by people")
+    for number, ruling in rulings[:RULINGS_SAID]:
+        said = f"{number:>{NUMBER_WIDTH}}  {ruling.rule}: {ruled.said(ruling)}"
+        paragraph(console, clipped(said, RULING_SHOWN), hanging=NUMBER_WIDTH + 2)
+    if len(rulings) > RULINGS_SAID:
+        paragraph(console, f"and {len(rulings) - RULINGS_SAID} more", INDENT, style="dim")
 
 
 def _faults(triage: Triage, console: Console) -> None:

@@ -79,9 +79,9 @@ def asking(remarks: Sequence[Remark], rules: Sequence[Rule]) -> list[Found]:
     return [each for each in found(remarks, rules) if each.confidence is not Confidence.NOTE]
 
 
-def classes(screening: Screening, rules: Sequence[Rule]) -> tuple[str, ...]:
+def classes(remarks: Sequence[Remark], rules: Sequence[Rule]) -> tuple[str, ...]:
     """The families of the remarks that ask for a person, each once, in the order of `rules`."""
-    asked = asking(screening.remarks, rules)
+    asked = asking(remarks, rules)
     return tuple(dict.fromkeys(name for each in asked for name in each.rule.classes))
 
 

@@ -20,7 +20,7 @@ const NOTE = 2;
 const NO_STATE = "unknown";
 
 for (const row of ROWS) {
-  row.asked = row.r.filter(([, confidence]) => confidence < NOTE);
+  row.asked = row.r.filter(([, confidence, , dismissed]) => confidence < NOTE && !dismissed);
   row.classes = [...new Set(row.asked.flatMap(([rule]) => RULES[rule].classes))];
   row.kinds = new Set([...row.classes, ...row.asked.map(([rule]) => RULES[rule].id)]);
   row.state = row.s || NO_STATE;

@@ -13,12 +13,15 @@ function drawPanel() {
 function one(row) {
   const made = [title(row)];
   if (!row.detail) return [...made, make("p", { class: "muted" }, failed ?? "Unpacking findings …")];
-  const { k, m, x, q, e } = row.detail;
-  const asked = groups(m.filter(([, confidence]) => confidence < NOTE));
+  const { k, m, x, q, e, z } = row.detail;
+  const gone = new Set(z.filter(([, dismissed]) => dismissed).map(([name]) => name));
+  const found = groups(m.filter(([, confidence]) => confidence < NOTE));
+  const [asked, dismissed] = [false, true].map((is) => found.filter(([[rule]]) => gone.has(RULES[rule].id) === is));
   const notes = m.filter(([, confidence]) => confidence === NOTE);
   if (q) made.push(make("p", null, theirs(q)));
   made.push(...x.map((said) => make("p", { class: "muted small" }, theirs(said))));
   if (asked.length) made.push(make("h3", null, "Where to look"), ...asked.map((group) => finding(group, row)));
+  if (dismissed.length) made.push(make("h3", null, "Dismissed by a person"), ...dismissed.map((group) => finding(group, row)));
   if (k.length) made.push(make("h3", null, "What it says of itself"), facts([...k, ["head", e]]));
   made.push(...lineage(row));
   if (notes.length) made.push(noted(notes));
@@ -89,9 +92,9 @@ function placed([path, line, text, layer]) {
   return make("li", null, make("span", { class: "place code" }, theirs(where)), text ? make("pre", null, theirs(text.trimStart())) : null);
 }
 
-function ruled([, accepted, name, date, reason]) {
-  const word = accepted ? "accepted" : "upheld";
-  return make("p", { class: "ruling" }, make("strong", null, `${word} `), "by ", theirs(name), `, ${date}: `, theirs(reason));
+function ruled([, dismissed, name, date, reason]) {
+  const word = dismissed ? "dismissed" : "upheld";
+  return make("p", { class: "ruling" }, make("strong", null, `${word} `), "by ", theirs(name), " on ", theirs(date), ": ", theirs(reason));
 }
 
 const CODE = new Set(["entry", "command", "digest", "head"]);
