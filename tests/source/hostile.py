@@ -243,7 +243,7 @@ RECURSION: Mapping[str, Hostile] = {
 
 COSTLY: Mapping[str, Hostile] = {
     "held prefix": Hostile(
-        _script(lambda n: f'# _held{"_" * n}\nprint(f"{{x}}")\n'), 900_000, 300_000
+        _script(lambda n: f'# _held{"_" * n}\nprint(f"{{x}}")\n'), 600_000, 300_000
     ),
     "powers of powers": Hostile(
         _script(
@@ -296,16 +296,16 @@ COSTLY: Mapping[str, Hostile] = {
         2_000,
         30,
     ),
-    "brackets": Hostile(_script(lambda n: "x = " + "(" * n + "\n"), 990_000, 10_000),
+    "brackets": Hostile(_script(lambda n: "x = " + "(" * n + "\n"), 690_000, 10_000),
     "square brackets": Hostile(
         _script(lambda n: "x = " + "[" * n + "]" * n + "\n"), 95_000, 30_000
     ),
-    "braces": Hostile(_script(lambda n: "x = " + "{" * n + "\n"), 990_000, 10_000),
+    "braces": Hostile(_script(lambda n: "x = " + "{" * n + "\n"), 690_000, 10_000),
     "brackets closed in comments": Hostile(
         _script(lambda n: "x = " + "((((((((#))))))))\n" * n), 11_000, 4_000
     ),
-    "closers": Hostile(_script(lambda n: ")" * n + "\n"), 990_000, 10_000),
-    "quotes": Hostile(_script(lambda n: "x = '" + '"' * n + "\n" + "'\n" * n), 300_000, 10_000),
+    "closers": Hostile(_script(lambda n: ")" * n + "\n"), 690_000, 10_000),
+    "quotes": Hostile(_script(lambda n: "x = '" + '"' * n + "\n" + "'\n" * n), 190_000, 10_000),
     "indents": Hostile(
         _script(lambda n: _lines(lambda i: f"{' ' * i}if x:\n", n) + f"{' ' * n}y\n"), 1_900, 600
     ),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verifier.source.minifying import MINIFIED_AT_MOST, minified
+from verifier.source.minifying import MINIFIED_AT_MOST, TOKENS_AT_MOST, minified
 from verifier.source.packing import packed_bytes, wrapped
 
 REAL_SOURCE = Path(tokenize.__file__).read_bytes()
@@ -87,3 +87,9 @@ def visible(text: str) -> list[str]:
     tokens = tokenize.generate_tokens(io.StringIO(text).readline)
     unseen = (tokenize.NL, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT, tokenize.NEWLINE)
     return [each.string for each in tokens if each.type not in unseen]
+
+
+def test_a_text_of_too_many_tokens_is_left_as_it_is() -> None:
+    """Promise: minifying ends soon and in little memory, whatever the text."""
+    many = b"x = 1\n" * (TOKENS_AT_MOST // 4 + 1)
+    assert minified(many) is many

@@ -12,8 +12,11 @@ import io
 import token
 import tokenize
 from dataclasses import dataclass, field
+from itertools import islice
 
 MINIFIED_AT_MOST = 1_000_000
+TOKENS_AT_MOST = 250_000
+"""Of a text that is minified; the longest scripts have 100,000."""
 _FSTRING_START = getattr(token, "FSTRING_START", -1)
 _FSTRING_END = getattr(token, "FSTRING_END", -1)
 _INVISIBLE = frozenset({tokenize.NL, tokenize.COMMENT})
@@ -52,7 +55,11 @@ def minified(source: bytes) -> bytes:
 
 
 def _tokens(text: str) -> list[tokenize.TokenInfo]:
-    return list(tokenize.generate_tokens(io.StringIO(text).readline))
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    found = list(islice(tokens, TOKENS_AT_MOST + 1))
+    if len(found) > TOKENS_AT_MOST:
+        raise ValueError("more tokens than are minified")
+    return found
 
 
 def _program(tokens: list[tokenize.TokenInfo]) -> list[tuple[int, str]]:
