@@ -222,6 +222,15 @@ def hostile(text: str = HOSTILE) -> Screening:
     )
 
 
+PARENT = Parent(
+    number=812,
+    folder="records/track_10min_16mb/2026-03-29_Base",
+    similarity=0.934,
+    changed_lines=3,
+    diff="@@ -1,2 +1,3 @@\n import torch\n-buckets = 0\n+buckets = 1 << 22\n+order = 5",
+)
+
+
 def row(number: int = 1234, **more: object) -> Row:
     """An open pull request with a parent and a ruling, unless `more` says otherwise."""
     made: dict[str, object] = {
@@ -233,13 +242,7 @@ def row(number: int = 1234, **more: object) -> Row:
         "author": "ada",
         "created": "2026-04-02T10:00:00Z",
         "screening": screening(),
-        "parent": Parent(
-            number=812,
-            folder="records/track_10min_16mb/2026-03-29_Base",
-            similarity=0.934,
-            changed_lines=3,
-            diff="@@ -1,2 +1,3 @@\n import torch\n-buckets = 0\n+buckets = 1 << 22\n+order = 5",
-        ),
+        "parent": PARENT,
         "against": Comparison(
             row="2026-03-29_Base",
             runs=3,

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
@@ -246,3 +247,68 @@ def test_where_no_row_is_left_none_is_chosen(reader: Callable[[str], None]) -> N
     assert "nothing found #812" in panel(opened(make.triage(), "pr=812&q=nothing+at+all"))
     reader("""press("j"); type("no such word");""")
     assert "none is chosen" in panel(opened(make.triage(), ""))
+
+
+def test_many_words_about_the_pull_request_are_folded() -> None:
+    """Findings come first; one sentence stands, and how many folders more."""
+    more = tuple(f"it also adds records/track/{'x' * 90}{i}: review (a-rule)" for i in range(7))
+    found = make.triage(make.row(noted=("it touches 8 folders", *more)))
+    document = opened(found, "pr=1234")
+    assert "it touches 8 folders and 7 more folders it also adds" in panel(document)
+    assert '<details class="beside"><summary>' in document
+    few = opened(make.triage(make.row(noted=("it touches 2 folders",))), "pr=1234")
+    assert "it touches 2 folders Where to look" in panel(few)
+
+
+def test_where_nothing_differs_no_difference_is_offered() -> None:
+    """The same source, and no empty box."""
+    parent = replace(make.PARENT, similarity=1.0, changed_lines=0, diff="")
+    document = opened(make.triage(make.row(parent=parent)), "pr=1234")
+    assert "#812 the same source" in panel(document)
+    assert "Difference to" not in document.partition("<script")[0]
+
+
+@pytest.mark.parametrize(("state", "shown"), [("", "false"), ("open", "true")])
+def test_a_state_that_nobody_knows_takes_no_room(
+    state: str, shown: str, reader: Callable[[str], None]
+) -> None:
+    """Neither a column nor a filter, where only the clone was read."""
+    reader(
+        """
+  const seen = (name) => document.querySelector(name).checkVisibility();
+  said.push(seen("#states"), seen("#head .state"), seen("#window .state"));"""
+    )
+    assert titled(opened(make.triage(make.row(state=state)), "")) == [shown] * 3
+
+
+@pytest.mark.parametrize("size", ["1400,900", "420,900"])
+def test_classes_are_whole_or_counted(size: str, reader: Callable[[str], None]) -> None:
+    """As many as there is room for, and how many more there are."""
+    reader(
+        """
+  const cell = document.querySelector("#window .found");
+  const inside = [...cell.querySelectorAll(".chip")];
+  said.push(inside.length + Number(cell.querySelector(".more").textContent));
+  said.push(inside.slice(1).every((chip) => chip.scrollWidth <= chip.clientWidth));
+  said.push(cell.scrollWidth <= cell.clientWidth);"""
+    )
+    remarks = tuple(make.remark(rule.id, confidence=rule.at_most) for rule in make.RULES)
+    rows = make.row(screening=make.screening(remarks=remarks))
+    assert titled(opened(make.triage(rows), "", size)) == ["6", "true", "true"]
+
+
+def test_a_narrow_window_is_for_the_rows(reader: Callable[[str], None]) -> None:
+    """Filters are folded, no key is offered, and a row has its state and its name."""
+    reader(
+        """
+  const seen = (...names) => names.map((name) => document.querySelector(name).checkVisibility());
+  said.push(document.querySelector("header").offsetHeight < 200);
+  said.push(...seen("#kinds", "#states", "#low", "#reset", "kbd", "#window .state", "#search"));
+  click("#more");
+  said.push(...seen("#kinds", "#states", "#low", "#reset"), more.getAttribute("aria-expanded"));
+  said.push(document.querySelector("#window .what bdi").innerText);"""
+    )
+    said = titled(opened(make.triage(make.row(title="")), "kinds=NGRAM_HASH", "420,900"))
+    assert said == ["true", *["false"] * 5, *["true"] * 7, "NgramTilt"]
+    wide = titled(opened(make.triage(make.row(title="")), ""))
+    assert wide[-1] == "2026-04-02_NgramTilt"

@@ -148,7 +148,7 @@ def _row(row: Row, rules: Sequence[Rule], places: dict[str, int]) -> dict[str, A
         "a": _UNSCREENED,
         "s": clipped(row.state, WORD_SHOWN),
         "w": clipped(row.author, NAME_SHOWN),
-        "t": clipped(row.title, NAME_SHOWN),
+        "t": clipped(wording.called(row), NAME_SHOWN),
         "d": clipped(row.created, WORD_SHOWN),
         "q": clipped(wording.unread(row), NAME_SHOWN) if screening is None else "",
         "h": len(row.rulings),
@@ -163,13 +163,11 @@ def _row(row: Row, rules: Sequence[Rule], places: dict[str, int]) -> dict[str, A
     }
     if screening is not None:
         claimed = screening.claimed
-        name = "" if claimed is None else claimed.name
         who = "" if claimed is None else claimed.author or claimed.github_id
         made |= {
             "a": _ANSWERS.index(answer(row)),
             "w": clipped(row.author or who, NAME_SHOWN),
-            "t": clipped(row.title or name or wording.named(screening), NAME_SHOWN),
-            "f": clipped(screening.folder, NAME_SHOWN),
+            "f": clipped(wording.folder(screening), NAME_SHOWN),
             "r": [
                 [
                     places[each.rule.id],
@@ -203,7 +201,8 @@ def _detail(row: Row, rules: Sequence[Rule], places: dict[str, int]) -> dict[str
 
 
 def _facts(screening: Screening, row: Row) -> list[list[str]]:
-    facts = wording.facts(screening)
+    # the folder stands under the title
+    facts = [fact for fact in wording.facts(screening) if fact[0] != "folder"]
     if row.against is not None:
         facts.insert(0, ("against", wording.against(row.against)))
     return [[name, clipped(value, VALUE_SHOWN)] for name, value in facts]
@@ -241,6 +240,8 @@ def _ruling(ruling: Ruling) -> list[Any]:
 
 
 def _diff(text: str) -> list[str]:
+    if not text.strip():
+        return []
     lines = text.split("\n")
     shown = [clipped(line.expandtabs(4).rstrip("\r"), LINE_SHOWN) for line in lines[:DIFF_LINES]]
     more = len(lines) - DIFF_LINES

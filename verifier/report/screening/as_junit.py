@@ -30,7 +30,7 @@ def page(
     found = wording.found(screening.remarks, rules)
     names = dict.fromkeys([rule.id for rule in rules] + [each.rule.id for each in found])
     failing = {each.rule.id for each in found if _fails(each.confidence, fail_on)}
-    name = clipped(screening.folder, NAME_SHOWN) or "submission"
+    name = clipped(wording.folder(screening), NAME_SHOWN)
     suites = Element("testsuites", name="verifier screen")
     suite = SubElement(
         suites,

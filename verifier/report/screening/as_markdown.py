@@ -24,12 +24,11 @@ VALUE_SHOWN = 300
 def page(screening: Screening, rules: Sequence[Rule], said: Sequence[str] = ()) -> str:
     """screen.md: the answer, what was found and where, what the submission claims, notes."""
     name = wording.named(screening)
-    called = f": {span(name, NAME_SHOWN)}" if name else ""
     found = wording.found(screening.remarks, rules)
     asking = [each for each in found if each.confidence is not Confidence.NOTE]
     notes = [each for each in found if each.confidence is Confidence.NOTE]
     head = [
-        f"## {wording.GLYPHS[screening.answer]} {screening.answer.value}{called}",
+        f"## {wording.GLYPHS[screening.answer]} {screening.answer.value}: {span(name, NAME_SHOWN)}",
         "",
         f"{wording.tally(screening.remarks).capitalize()}. {wording.CAVEAT}",
         "",

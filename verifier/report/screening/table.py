@@ -112,14 +112,14 @@ def _row(row: Row, console: Console, rules: Sequence[Rule], *, states: bool) -> 
     state = f"{clipped(row.state, STATE_WIDTH - 1):<{STATE_WIDTH}}" if states else ""
     asked = [each.rule.id for each in wording.asking(standing(row), rules)]
     what = "".join(asked[:1]) + (f" +{len(asked) - 1}" if len(asked) > 1 else "")
-    name = row.title or wording.named(screening)
+    folder = f" · {clipped(wording.named(screening))}" if row.title else ""
     return styled(
         console,
         (f"{row.number:>{NUMBER_WIDTH}}  ", ""),
         (f"{said:<{ANSWER_WIDTH}}", ANSWER_STYLES[found]),
         (f"{number:<{SCORE_WIDTH}}{state}", ""),
         (f"{what}  " if what else "", ""),
-        (clipped(name), "dim"),
+        (f"{clipped(wording.called(row))}{folder}", "dim"),
     )
 
 

@@ -61,10 +61,9 @@ def render(
 def _answer(screening: Screening, console: Console) -> None:
     glyph, answer = wording.GLYPHS[screening.answer], screening.answer.value
     name = clipped(wording.named(screening), NAME_SHOWN)
-    beside = f" · {name}" if name else ""
     cut(
         console,
-        styled(console, (f"{glyph} {answer}", ANSWER_STYLES[screening.answer]), (beside, "")),
+        styled(console, (f"{glyph} {answer}", ANSWER_STYLES[screening.answer]), (f" · {name}", "")),
     )
     if screening.remarks:
         paragraph(console, wording.tally(screening.remarks), INDENT)

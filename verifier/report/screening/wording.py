@@ -30,6 +30,7 @@ LOGS_SAID = 5
 FILES_SAID = 6
 NOTES_SAID = 10
 UNSCREENED = "not screened"
+ROOT = "(the repository itself)"
 
 _COUNTED = {
     Confidence.VIOLATION: ("violation", "violations"),
@@ -85,10 +86,19 @@ def classes(remarks: Sequence[Remark], rules: Sequence[Rule]) -> tuple[str, ...]
     return tuple(dict.fromkeys(name for each in asked for name in each.rule.classes))
 
 
+def folder(screening: Screening) -> str:
+    """Where it lies, in words where that is the repository itself."""
+    return ROOT if screening.folder.rstrip("/") in {"", "."} else screening.folder
+
+
 def named(screening: Screening) -> str:
-    """Its folder's own name, else what it calls itself; "" for what has neither."""
-    claimed = "" if screening.claimed is None else screening.claimed.name
-    return screening.folder.rstrip("/").rpartition("/")[2] or claimed
+    """Its folder's own name: what it calls itself may be anybody's, and is said beside."""
+    return folder(screening).rstrip("/").rpartition("/")[2]
+
+
+def called(row: Row) -> str:
+    """The pull request's title, else its folder's own name; "" for what has neither."""
+    return row.title or ("" if row.screening is None else named(row.screening))
 
 
 def tally(remarks: Sequence[Remark]) -> str:
@@ -162,6 +172,7 @@ def facts(screening: Screening) -> list[tuple[str, str]]:
     """(what, how much) a submission says of itself, and what was counted; nothing empty."""
     claimed = screening.claimed
     lines = [
+        ("folder", folder(screening)),
         *(() if claimed is None else _claims(claimed)),
         *_logs(screening.logs),
         ("code", _code(screening)),

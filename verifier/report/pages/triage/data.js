@@ -29,6 +29,8 @@ for (const row of ROWS) {
   row.text = [`#${row.n}`, row.w, row.t, row.f, row.state, ANSWERS[row.a].word, ...row.classes, ...rules]
     .join("\n").toLowerCase();
 }
+// what a clone alone does not say: no column and no filter for it
+const STATELESS = ROWS.every((row) => !row.s);
 for (const row of ROWS) BY_NUMBER.get(row.p)?.children.push(row.n);
 
 // ---- findings, diffs: packed, since they are most of the bytes

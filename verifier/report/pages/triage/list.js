@@ -6,6 +6,10 @@ const body = document.getElementById("body");
 const rowsWindow = document.getElementById("window");
 const ROW = 34;
 const AROUND = 10;
+// how wide a letter of a chip is, what stands around its letters, and "+9", all in pixels
+const LETTER = 6.8;
+const CHIP = 16;
+const MORE = 24;
 
 const COLUMNS = [
   { sort: "number", title: "#", tone: "right", cell: (row) => String(row.n) },
@@ -13,7 +17,7 @@ const COLUMNS = [
   { sort: "score", title: "bpb", tone: "right", hint: "The number it claims, else its logs’ mean", cell: (row) => digits(row.b) },
   { sort: "logs", title: "− logs", tone: "right logs", hint: "What it claims less what its logs say", cell: apart },
   { sort: "who", title: "Author", tone: "who", cell: (row) => theirs(row.w) },
-  { sort: "what", title: "Submission", tone: "what", cell: (row) => theirs(row.t) },
+  { sort: "what", title: "Submission", tone: "what", cell: named },
   { sort: "found", title: "Found", tone: "found", cell: chips },
   { sort: "state", title: "State", tone: "state muted", cell: (row) => row.s },
   { sort: "from", title: "From", tone: "from muted", hint: "Nearest earlier submission, and how many lines differ", cell: from },
@@ -26,6 +30,15 @@ function apart(row) {
   return make("span", { class: Math.abs(gap) >= 5e-4 ? "apart" : "muted" }, said);
 }
 
+function named(row) {
+  // the day that a folder's name begins with goes first where there is little room
+  const [, day, rest] = /^(\d{4}-\d\d-\d\d[_-]+)?(.*)$/s.exec(row.t);
+  const made = make("bdi", null, day && rest ? make("span", { class: "day" }, day) : day, rest);
+  made.title = row.f && row.f !== row.t ? `${row.t}\n${row.f}` : row.t;
+  return made;
+}
+
+// As many as there is room for, and how many more: half a word says less than a number.
 function chips(row) {
   const found = [];
   for (const [rule, confidence] of row.asked) {
@@ -35,7 +48,19 @@ function chips(row) {
     }
   }
   if (row.a === 3) return make("span", { class: "muted" }, row.q);
-  return make("span", { class: "chips" }, row.h ? chip("ruled", "note") : null, found.slice(0, 6).map(([name, tone]) => chip(name, tone)));
+  if (row.h) found.unshift(["ruled", "note"]);
+  const widths = found.map(([name]) => name.length * LETTER + CHIP);
+  let left = (head.querySelector(".found")?.clientWidth ?? 0) - widths[0];
+  let count = 1;
+  while (count < found.length && left >= widths[count] + (count + 1 < found.length ? MORE : 0)) left -= widths[count++];
+  const more = found.length - count;
+  const names = found.map(([name]) => name).join(", ");
+  return make(
+    "span",
+    { class: "chips", title: names || null },
+    found.slice(0, count).map(([name, tone]) => chip(name, tone)),
+    more > 0 ? make("span", { class: "muted more" }, `+${more}`) : null,
+  );
 }
 
 function from(row) {
@@ -43,6 +68,7 @@ function from(row) {
 }
 
 function drawHead() {
+  grid.classList.toggle("stateless", STATELESS);
   head.replaceChildren(...COLUMNS.map(({ sort, title, tone, hint }) => {
     const sorted = view.sort !== sort ? "none" : view.down ? "descending" : "ascending";
     const button = make("button", { type: "button", title: hint, tabindex: "-1", onclick: () => sortBy(sort) }, title);

@@ -70,6 +70,8 @@ function drawFilters() {
     return make("button", { type: "button", class: tone, "aria-pressed": pressed, onclick }, make("b", { "aria-hidden": "true" }, glyph), make("strong", null, counts[a].toLocaleString("en")), word);
   }));
   for (const name of ["kinds", "states"]) document.getElementById(`${name}-count`).textContent = view[name].length || "";
+  const folded = view.kinds.length + view.states.length + (view.low != null || view.high != null);
+  document.getElementById("more-count").textContent = folded || "";
   for (const box of document.querySelectorAll(".pop input")) box.checked = view[box.name].includes(box.value);
   if (search.value !== view.q) search.value = view.q;
   if (parseFloat(low.value) !== (view.low ?? NaN) && document.activeElement !== low) low.value = view.low ?? "";
@@ -85,6 +87,7 @@ function drawMenus() {
     ...titled("Rule", rules.map(([name, count]) => box("kinds", name, count))),
   );
   const states = tallied((row) => [row.state]);
+  document.getElementById("states").hidden = STATELESS;
   document.getElementById("states-list").replaceChildren(...states.map(([name, count]) => box("states", name, count)));
 }
 
@@ -122,6 +125,11 @@ for (const [input, name] of [[low, "low"], [high, "high"]]) {
     narrowed();
   });
 }
+// a narrow window keeps the filters folded
+const more = document.getElementById("more");
+more.addEventListener("click", () => {
+  more.setAttribute("aria-expanded", String(document.getElementById("filters").classList.toggle("all")));
+});
 document.getElementById("reset").addEventListener("click", reset);
 document.getElementById("filters").addEventListener("submit", (event) => event.preventDefault());
 document.addEventListener("click", (event) => shut(event.target));

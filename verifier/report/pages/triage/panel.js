@@ -2,6 +2,7 @@
 
 const panel = document.getElementById("panel");
 const LINEAGE_AT_MOST = 12;
+const BESIDE_AT_MOST = 240;
 
 function drawPanel() {
   const row = BY_NUMBER.get(view.at);
@@ -19,13 +20,23 @@ function one(row) {
   const [asked, dismissed] = [false, true].map((is) => found.filter(([[rule]]) => gone.has(RULES[rule].id) === is));
   const notes = m.filter(([, confidence]) => confidence === NOTE);
   if (q) made.push(make("p", null, theirs(q)));
-  made.push(...x.map((said) => make("p", { class: "muted small" }, theirs(said))));
+  made.push(...beside(x));
   if (asked.length) made.push(make("h3", null, "Where to look"), ...asked.map((group) => finding(group, row)));
   if (dismissed.length) made.push(make("h3", null, "Dismissed by a person"), ...dismissed.map((group) => finding(group, row)));
   if (k.length) made.push(make("h3", null, "What it says of itself"), facts([...k, ["head", e]]));
   made.push(...lineage(row));
   if (notes.length) made.push(noted(notes));
   return made;
+}
+
+// What the pull request is, besides: a few words stand, many are folded so that findings come first.
+function beside(sentences) {
+  const said = sentences.map((one) => make("p", { class: "muted small" }, theirs(one)));
+  if (sentences.join("").length <= BESIDE_AT_MOST) return said;
+  const [first, ...rest] = sentences[0].length <= BESIDE_AT_MOST ? said : [null, ...said];
+  const folders = sentences.filter((one) => one.startsWith("it also adds ")).length;
+  const word = folders ? `and ${counted(folders, "more folder")}` : `${first ? "and " : ""}${counted(rest.length, "remark")} on the pull request`;
+  return [first, make("details", { class: "beside" }, make("summary", null, word), rest)].filter(Boolean);
 }
 
 function title(row) {
@@ -121,7 +132,7 @@ function lineage(row) {
   for (let at = row; at?.p != null && steps.length < LINEAGE_AT_MOST && !seen.has(at.p); at = BY_NUMBER.get(at.p)) {
     seen.add(at.p);
     const parent = BY_NUMBER.get(at.p);
-    const alike = `${Math.round(at.ps * 100)} % alike, ${counted(at.pc, "line")} changed`;
+    const alike = at.pc === 0 ? "the same source" : `${Math.round(at.ps * 100)} % alike, ${counted(at.pc, "line")} changed`;
     steps.push(make("li", null, make("span", { class: "muted" }, "←"), jump(`#${at.p}`), parent ? answer(parent) : null, theirs(parent?.w ?? ""), make("span", { class: "muted small" }, alike)));
   }
   made.push(make("ol", { class: "line" }, steps));
