@@ -112,6 +112,9 @@ def test_a_log_that_nothing_submits_breaks_no_rule_for_certain() -> None:
         assert said("folder-not-under-records", remarks(contents, ""))
         assert not said("folder-not-under-records", remarks(contents, FOLDER))
     assert not said("folder-not-under-records", remarks(files(), ""))
+    inside = {f"2026-03-19_Other/{path}": content for path, content in loose.items()}
+    found = said("train-over-limit", remarks(inside, "records/track_10min_16mb"))
+    assert [remark.confidence for remark in found] == [Confidence.REVIEW]
 
 
 def test_a_claim_that_no_log_reaches_asks_for_a_person_only_if_it_is_better() -> None:

@@ -106,8 +106,11 @@ class Evidence:
 
     @property
     def submitted(self) -> bool:
-        """Whether it is known to be a submission: it lies under records/, or claims a score."""
-        return bool(self.folder) or (self.claimed is not None and "/" not in self.claimed.path)
+        """Whether it is known to be one submission: a folder of a track, or one with a claim."""
+        own = self.claimed is not None and "/" not in self.claimed.path
+        return own or (
+            bool(self.folder) and not self.folder.rpartition("/")[2].startswith("track_")
+        )
 
     @cached_property
     def scored(self) -> tuple[tuple[ReadLog, Score], ...]:

@@ -90,7 +90,7 @@ def check(evidence: Evidence) -> Iterator[Remark]:
     if not evidence.submitted:
         files = len(evidence.tree.paths)
         entry = evidence.program.entry.path if evidence.program is not None else "no script"
-        said = f"no folder under records/: {files} files were screened, from {entry} on"
+        said = f"no folder of its own under records/: {files} files were screened, from {entry} on"
         yield note(OUTSIDE, said, Location(path=""), files=files)
     if claimed is None or not paths:
         confidence = Confidence.REVIEW if evidence.is_record else Confidence.NOTE
