@@ -164,6 +164,18 @@ def test_a_claimed_total_over_the_cap_counts_where_no_log_has_one() -> None:
     assert not said("size-over-cap", remarks(files(submission__json=claimed)))
 
 
+def test_the_best_of_three_seeds_listed_alone_asks_for_a_person() -> None:
+    """Results of three seeds, and a claim that lists the best one only: chosen by its score."""
+    alone = claim(seeds=[1], val_bpb=BPBS[1])
+    for claimed, confidence in (
+        (alone, Confidence.REVIEW),
+        ({**alone, "seeds": [1, 2, 3]}, Confidence.NOTE),
+        ({**alone, "seeds": None}, Confidence.NOTE),
+    ):
+        found = said("claim-is-best-seed", remarks(files(submission__json=json.dumps(claimed))))
+        assert [remark.confidence for remark in found] == [confidence]
+
+
 def test_a_record_that_leaves_its_score_empty_asks_for_a_person() -> None:
     """val_bpb is null and no seed has one: nothing is claimed; what is left out is a note."""
     empty = {**claim(seed_results=None), "val_bpb": None}
@@ -176,6 +188,25 @@ def test_a_record_that_leaves_its_score_empty_asks_for_a_person() -> None:
         found = said(
             "manifest-incomplete", remarks(files(submission__json=json.dumps(claimed)), folder)
         )
+        assert [remark.confidence for remark in found] == [confidence]
+
+
+def test_a_log_of_another_score_than_the_claim_s_is_not_its_artifact() -> None:
+    """Repacked into the cap and scored again: the log over the cap is of what was before."""
+    lines = {
+        "total": "Total submission size int8+zlib: 16639274 bytes",
+        "model": "Serialized model int8+zlib: 16639000 bytes",
+    }
+    one = {"seeds": [1], "seed_results": None, "val_bpb_std": None}
+    logs = {f"train_seed{seed}__log": None for seed in (2, 3)}
+    for bpb, total, confidence in (
+        (1.23230441, 15_910_904, Confidence.REVIEW),
+        (BPBS[1], 15_910_904, Confidence.VIOLATION),
+        (1.23230441, 16_639_274, Confidence.VIOLATION),
+    ):
+        claimed = json.dumps(claim(**one, val_bpb=bpb, bytes_total=total))
+        contents = files(submission__json=claimed, train_seed1__log=log(1, **lines), **logs)
+        found = said("size-over-cap", remarks(contents))
         assert [remark.confidence for remark in found] == [confidence]
 
 

@@ -335,3 +335,17 @@ def rest(net, tokens, lengths, begin=0):
     assert said(f"{adapted}print(rest(net, held, lengths, share))", ranged) == {
         "adapted-before-score": Confidence.REVIEW
     }
+
+
+def test_a_namespace_keeps_its_shards_apart() -> None:
+    """Near miss: one object names the training and the held-out shards, and each is asked for."""
+    main = """
+from types import SimpleNamespace
+named = SimpleNamespace(train_files="fineweb_train_*.bin", val_files="fineweb_val_*.bin", n=3)
+train(args, net, Loader(named.train_files))
+print(score(net, shards(named.val_files), lengths))
+"""
+    assert said(main) == {}
+    assert said(main.replace("Loader(named.train", "Loader(named.val")) == {
+        "trained-on-held-out": VIOLATION
+    }

@@ -520,3 +520,17 @@ def test_a_mixture_weighed_again_beside_the_model_is_no_weight_of_the_outcome() 
     )
     score = score.replace("SHARE", "0.5").replace("WHERE", "before in after")
     assert said(score) == {"target-count-mixed": Confidence.REVIEW}
+
+
+def test_counting_how_often_a_cache_helps_is_no_choice() -> None:
+    """Near miss: a branch by the outcome that only counts; red: one that takes the gain."""
+    counts = caches.EXACT.replace(
+        "        total += -math.log(p)",
+        "        own = math.exp(-losses[at])\n"
+        "        mixed = 0.6 * own + 0.4 * guess\n"
+        "        if mixed > own:\n            TAKEN\n"
+        "        total += -math.log(p)",
+    )
+    assert "cache-chosen-by-outcome" not in said(counts.replace("TAKEN", "helped += 1"))
+    taken = said(counts.replace("TAKEN", "best = p"))
+    assert taken["cache-chosen-by-outcome"] is Confidence.VIOLATION

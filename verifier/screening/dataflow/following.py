@@ -290,7 +290,12 @@ def _written_in(target: ast.expr, node: ast.expr) -> bool:
 
 
 def _gives(statements: list[ast.stmt]) -> bool:
-    return any(isinstance(one, ast.Assign | ast.AugAssign | ast.Return) for one in statements)
+    """Whether a branch sets or gives back something; only to count how often it is taken is not."""
+    return any(
+        isinstance(one, ast.Assign | ast.Return)
+        or (isinstance(one, ast.AugAssign) and not isinstance(one.value, ast.Constant))
+        for one in statements
+    )
 
 
 def _passed(

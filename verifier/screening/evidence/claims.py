@@ -28,8 +28,8 @@ DIFFERS = Rule(
 BEST_SEED = Rule(
     id="claim-is-best-seed",
     sentence="The claimed score is the best seed's, not the mean.",
-    clause="R7",
-    at_most=Confidence.NOTE,
+    clause="R7, R10",
+    at_most=Confidence.REVIEW,
     clear="Claim the mean of all seeds.",
     classes=("EVIDENCE_SEEDS",),
 )
@@ -105,6 +105,8 @@ RULES = (
     *(EVAL_ONLY, SEED_DIFFERS, STD_POPULATION, STD_DIFFERS, PRE_QUANT),
 )
 
+SEEDS_OF_A_RECORD = 3
+"""A claim that lists the best of so many seeds alone has chosen it by its score."""
 WORTH_A_LOOK = 5e-4
 """Bits per byte by which a claim must be better than the logs before a person is asked."""
 
@@ -174,7 +176,9 @@ def _score(evidence: Evidence, claimed: Claimed, value: float) -> Iterator[Remar
         said = (
             f"claims {value}, {which} score ({one.path}); the mean of {len(finals)} is {mean:.8f}"
         )
-        yield note(rule, said, *places, *_submitted(evidence), **numbers)
+        alone = best and claimed.seeds == (one.facts.seed,) and len(finals) >= SEEDS_OF_A_RECORD
+        confidence = Confidence.REVIEW if alone and evidence.is_record else Confidence.NOTE
+        yield remark(rule, confidence, said, *places, *_submitted(evidence), **numbers)
         return
     if one is not None:
         return

@@ -13,8 +13,9 @@ from verifier.screening.evidence.gathering import Evidence
 from verifier.screening.evidence.run_logs import ReadLog, scoring_seconds
 from verifier.screening.evidence.saying import note, remark
 from verifier.screening.finding import Confidence, Remark
+from verifier.screening.located_json import decimals_of
 from verifier.screening.rule import Rule
-from verifier.source.logs import Meaning, Phase, Score, Work
+from verifier.source.logs import Meaning, Phase, Score, Work, agrees
 
 OVER_CAP = Rule(
     id="size-over-cap",
@@ -139,9 +140,25 @@ def _cap(evidence: Evidence, log: ReadLog) -> Iterator[Remark]:
         asked = Confidence.NOTE if fits else Confidence.REVIEW
         said += f"; its model has {model}, and its script {packed} packed"
     confidence = _strongest(evidence, log, asked)
+    if confidence is Confidence.VIOLATION and not _is_claimed(evidence, log):
+        confidence = Confidence.REVIEW
+        said += "; the claim has another score, and a total within the cap"
     code = log.facts.code_bytes
     place = log.at(total.quote)
     yield remark(OVER_CAP, confidence, said, place, total=size, cap=cap, model=model, code=code)
+
+
+def _is_claimed(evidence: Evidence, log: ReadLog) -> bool:
+    """Whether nothing speaks against that the claimed artifact is this log's."""
+    claimed, cap = evidence.claimed, evidence.policy.size.cap_bytes
+    if claimed is None or claimed.total_bytes is None or claimed.total_bytes > cap:
+        return True
+    values = [value for value in (claimed.val_bpb, *claimed.seed_bpbs.values()) if value]
+    mean, digits = evidence.mean_bpb, 4
+    scores = [score.bpb for score in log.log.scores] + ([mean] if mean is not None else [])
+    return not values or any(
+        agrees(score, value, digits, decimals_of(value)) for score in scores for value in values
+    )
 
 
 def _packed(evidence: Evidence) -> Iterator[Remark]:

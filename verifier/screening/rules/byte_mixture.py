@@ -18,6 +18,7 @@ from verifier.screening.native import blanked, natives
 from verifier.screening.rule import Rule
 from verifier.screening.rules.byte_products import mixed_products
 from verifier.screening.rules.byte_shares import shares
+from verifier.screening.rules.claimed_run import left_out, only_shown
 from verifier.screening.rules.places import at, functions_with, rows_of
 from verifier.screening.rules.running import seen_running
 from verifier.source.program import Function, Program
@@ -113,10 +114,15 @@ def _judged(
         ran = next((place for place in seen if place is not None), None)
         used = ran is not None
         places = [ran, *places] if ran is not None else places
+    said = found.said
+    if used and live and all(left_out(program, one, tree) for one, _ in live):
+        used, said = False, f"{said}; the logs do not show it running"
+    elif used and only_shown(program, [one for one, _ in live], tree):
+        used, said = False, f"{said}; what it gives is printed, and is not claimed"
     return Remark(
         rule=found.rule.id,
         confidence=Confidence.VIOLATION if used else Confidence.NOTE,
-        said=found.said,
+        said=said,
         locations=tuple(dict.fromkeys([*places, *found.native]))[:6],
     )
 

@@ -15,9 +15,10 @@ from functools import cached_property
 from verifier.screening.dataflow import Estimate, Observed, Place, follow
 from verifier.screening.finding import Confidence, Location, Remark
 from verifier.screening.rule import Rule
+from verifier.screening.rules.claimed_run import left_out
 from verifier.screening.rules.places import at
 from verifier.screening.rules.running import seen_above, seen_running
-from verifier.source.program import Program
+from verifier.source.program import Function, Program
 from verifier.source.tree import Tree
 
 HASHED = Rule(
@@ -197,6 +198,7 @@ class _Judge:
         self.program = program
         self.tree = tree
         self.observed = follow(program)
+        self.silent: dict[Function, bool] = {}
 
     @cached_property
     def whole(self) -> Observed:
@@ -214,8 +216,13 @@ class _Judge:
     ) -> Iterator[Remark]:
         """At most one remark; a note saying `otherwise`, if anything, where nothing is live."""
         live = [one for one in sightings(self.observed) if all(map(self._live, one.needs))]
+        ran_live = [one for one in live if not any(map(self._left_out, one.needs))]
+        if ran_live:
+            yield _remark(rule, rule.at_most, said, self._locations(ran_live))
+            return
         if live:
-            yield _remark(rule, rule.at_most, said, self._locations(live))
+            words = f"{said}; the logs do not show it running"
+            yield _remark(rule, Confidence.NOTE, words, self._locations(live))
             return
         possible = sightings(self.observed) or sightings(self.whole)
         ran = self._ran(possible)
@@ -227,6 +234,11 @@ class _Judge:
 
     def _live(self, place: Place) -> bool:
         return self.program.live(place.function, place.node)
+
+    def _left_out(self, place: Place) -> bool:
+        if place.function not in self.silent:
+            self.silent[place.function] = left_out(self.program, place.function, self.tree)
+        return self.silent[place.function]
 
     def _ran(self, sightings: list[Sighting]) -> Location | None:
         """The line of a log that only ruled-out code of their functions prints."""

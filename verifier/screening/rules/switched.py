@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from verifier.screening.finding import Confidence, Remark
+from verifier.screening.rules.claimed_run import function_of, left_out
 from verifier.screening.rules.evidence_of import beginning
 from verifier.screening.story import Story, read_story
 from verifier.source.program import Program
@@ -33,7 +34,7 @@ def told(program: Program, tree: Tree, read: Reading) -> Iterator[Remark]:
     seen: set[str] = set()
     for remark in read(program, tree, read_story(program)):
         seen.add(remark.rule)
-        yield remark
+        yield _as_run(program, tree, remark)
     switches = named_switches(program, tree)
     if not switches:
         return
@@ -44,6 +45,17 @@ def told(program: Program, tree: Tree, read: Reading) -> Iterator[Remark]:
                 f"With {names} on, which the README names and the command leaves off: {remark.said}"
             )
             yield replace(remark, confidence=Confidence.REVIEW, said=said)
+
+
+def _as_run(program: Program, tree: Tree, remark: Remark) -> Remark:
+    """A remark about what the claimed run's logs do not show running is a note."""
+    if remark.confidence is Confidence.NOTE or not remark.locations:
+        return remark
+    function = function_of(program, remark.locations[0])
+    if function is None or not left_out(program, function, tree):
+        return remark
+    said = f"{remark.said.rstrip('.')}; the logs do not show it running."
+    return replace(remark, confidence=Confidence.NOTE, said=said)
 
 
 def named_switches(program: Program, tree: Tree) -> frozenset[str]:

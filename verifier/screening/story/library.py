@@ -119,6 +119,14 @@ def _pass(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call
     return value
 
 
+def _namespace(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
+    """An object whose attributes are apart."""
+    made = world.new_thing(Shape.INSTANCE)
+    for thing in world.each(made):
+        thing.members.update(keywords)
+    return 0, made, UNKNOWN
+
+
 def _zip(world: World, arguments: Arguments, keywords: Keywords, node: ast.Call) -> Value:
     marks, things, _ = data_calls.several(tuple(arguments))
     return marks, things, Zipped(tuple(arguments))
@@ -286,6 +294,7 @@ _CALLS: Final[dict[str, Call]] = {
     **dict.fromkeys(CLOCKS, _clock),
     **dict.fromkeys(NEXT, data_calls.following),
     "zip": _zip,
+    "SimpleNamespace": _namespace,
     "enumerate": _enumerate,
     "len": data_calls.size_of,
     "isinstance": _nothing,
