@@ -17,6 +17,7 @@ RUN = (
 def score(args, losses, stream):
     print("plain: scoring windows")
     print("plain: done with windows")
+    print(f"final val_bpb:{losses.sum()}")
     if args.choose:
         total = cached(args, losses, stream)
         PRINTED
@@ -27,9 +28,12 @@ def score(args, losses, stream):
 PLAIN = "plain: scoring windows\nplain: done with windows\nfinal val_bpb:1.1000\n"
 
 
-def said(printed: str, log: str) -> dict[str, Confidence]:
+CLAIM = '{"val_bpb": 1.1}'
+
+
+def said(printed: str, log: str, claim: str = CLAIM) -> dict[str, Confidence]:
     text = cache_script(RUN.replace("PRINTED", printed))
-    return told(remarks(ngram, text, train_seed1__log=log))
+    return told(remarks(ngram, text, train_seed1__log=log, submission__json=claim))
 
 
 @pytest.mark.parametrize(
@@ -57,11 +61,38 @@ def test_a_cache_whose_lines_no_log_has_did_not_run(
     assert said(printed, log) == {"target-in-hash": confidence}
 
 
+@pytest.mark.parametrize(
+    ("claim", "log"),
+    [
+        ('{"val_bpb": 1.2}', PLAIN),
+        ("{}", PLAIN),
+        (CLAIM, PLAIN.replace("final val_bpb", "other_script val_bpb")),
+    ],
+)
+def test_logs_of_another_score_or_another_script_show_nothing(claim: str, log: str) -> None:
+    """Red: the claim is no score of these logs, or what made them is not what is shipped."""
+    found = said('print(f"suffixes: total {total}")', log, claim)
+    assert found == {"target-in-hash": Confidence.VIOLATION}
+
+
+def test_a_switch_that_the_command_sets_is_believed() -> None:
+    """Red: the README's command turns it on; an excerpt of a log may lack the lines."""
+    text = cache_script(RUN.replace("PRINTED", 'print(f"suffixes: total {total}")'))
+    logs = {"train_seed1__log": PLAIN, "submission__json": CLAIM}
+    for command, confidence in (
+        ("CHOOSE=1 torchrun --standalone train_gpt.py", Confidence.VIOLATION),
+        ("SEED=1 torchrun --standalone train_gpt.py", Confidence.NOTE),
+    ):
+        readme = {"README__md": f"```\n{command}\n```\n"}
+        assert told(remarks(ngram, text, **logs, **readme)) == {"target-in-hash": confidence}
+
+
 def test_adapting_that_no_log_shows_is_a_note() -> None:
     """The same for what is learned: the line beside the call stands in no log of a whole run."""
     main = """
 print("trained for a while")
 print("written to a file")
+print(f"final val_bpb:{1}")
 if args.adapt:
     print("adapting to everything")
     adapt(args, net, held)
@@ -70,7 +101,8 @@ print(score(net, held, lengths))
     log = "trained for a while\nwritten to a file\nfinal val_bpb:1.1000\n"
     shown = log.replace("written", "adapting to everything\nwritten")
     for text, confidence in ((log, Confidence.NOTE), (shown, Confidence.VIOLATION)):
-        found = remarks(adapting, script(main), train_seed1__log=text)
+        logs = {"train_seed1__log": text, "submission__json": CLAIM}
+        found = remarks(adapting, script(main), **logs)
         assert told(found) == {"adapted-before-score": confidence}
 
 
@@ -79,7 +111,8 @@ print(score(net, held, lengths))
     [
         ('{"val_bpb": 1.06893377}', Confidence.NOTE),
         ('{"val_bpb": 0.862121}', Confidence.VIOLATION),
-        ('{"seeds": {"1": {"val_bpb": 0.86212}}, "val_bpb": 0.87}', Confidence.VIOLATION),
+        ('{"seeds": {"1": {"val_bpb": 0.86212}}, "val_bpb": 0.89}', Confidence.VIOLATION),
+        ('{"val_bpb": 0.8651}', Confidence.VIOLATION),
         ('{"name": "none"}', Confidence.VIOLATION),
         ("{", Confidence.VIOLATION),
     ],

@@ -26,6 +26,10 @@ _LOG_BYTES = 8_000_000
 _LEAST_HEARD = 2
 _RANKS = re.compile(r"rank|master|main_process|verbose", re.IGNORECASE)
 _NUMBER = re.compile(rb"(?<![\w.])\d\.\d{4,10}(?!\d)")
+_SCORE = re.compile(rb"val_bpb:[ \t]?(\d\.\d{3,10})")
+_WORD = re.compile(r"[A-Za-z]\w{3,60}")
+_NEAR = 0.01
+"""Seeds of one configuration differ by less, in bits per byte."""
 _SEEN_LINES = 50
 _WRITTEN_AT_MOST = 400
 _WRITTEN = re.compile(
@@ -39,8 +43,12 @@ Said = tuple[str, bytes]
 
 def left_out(program: Program, function: Function, tree: Tree) -> bool:
     """Whether nothing that is printed beside the calls of `function` stands in any log."""
-    logs = _logs(tree)
-    heard = _heard(program, logs) if logs else frozenset()
+    logs = tuple(log for log in _logs(tree) if _is_its_own(program, log))
+    claimed = _claimed(tree) if logs else []
+    finals = [float(_SCORE.findall(log)[-1]) for log in logs]
+    if not any(abs(final - one) < _NEAR for final in finals for one in claimed):
+        return False
+    heard = _heard(program, logs)
     return bool(heard) and _silent(program, function, logs, heard, _LEVELS)
 
 
@@ -57,9 +65,7 @@ def only_shown(program: Program, functions: Iterable[Function], tree: Tree) -> b
         for number in _NUMBER.findall(line)
     ]
     return bool(claimed and printed) and not any(
-        abs(float(number) - one) < 10.0 ** -(len(number) - 2) or abs(float(number) - one) < 6e-5
-        for number in set(printed)
-        for one in claimed
+        abs(float(number) - one) < _NEAR for number in set(printed) for one in claimed
     )
 
 
@@ -91,6 +97,8 @@ def _silent(
     if not levels or not sites or len(sites) > _SITES:
         return False
     for caller, call in sites:
+        if _told(program, caller, call):
+            return False
         beside = [text for name, text in _said(_beside(program, caller, call)) if name in heard]
         if beside and _stands(beside, logs):
             return False
@@ -104,6 +112,20 @@ def _sites(program: Program, function: Function) -> Iterator[tuple[Function, ast
         for call, target in program.calls(caller):
             if target is function or function in program.targets(caller, call):
                 yield caller, call
+
+
+def _told(program: Program, caller: Function, call: ast.Call) -> bool:
+    """Whether a switch around the call is set by the command that the submission tells."""
+    tests = (one.test for one in program.around(caller, call) if isinstance(one, ast.If))
+    names = {
+        each.attr if isinstance(each, ast.Attribute) else each.id
+        for test in tests
+        for each in ast.walk(test)
+        if isinstance(each, ast.Attribute | ast.Name)
+    }
+    settings = (program.settings.get(name) for name in names)
+    told = program.launch.environment
+    return any(setting is not None and setting.variable in told for setting in settings)
 
 
 def _beside(program: Program, caller: Function, call: ast.Call) -> Iterator[ast.AST]:
@@ -156,7 +178,14 @@ def _logs(tree: Tree) -> tuple[bytes, ...]:
         for path in tree.paths
         if path.endswith((".log", ".txt")) and path in tree.files
     )
-    return tuple(log for log in found if len(log) <= _LOG_BYTES and b"val_bpb:" in log)
+    return tuple(log for log in found if len(log) <= _LOG_BYTES and _SCORE.search(log))
+
+
+def _is_its_own(program: Program, log: bytes) -> bool:
+    """Whether the script has the word by which the log calls its last score."""
+    at = log.rfind(b"val_bpb:")
+    words = _WORD.findall(log[log.rfind(b"\n", 0, at) + 1 : at][:200].decode("utf-8", "replace"))
+    return bool(words) and any(words[0] in unit.text for unit in program.units)
 
 
 def _heard(program: Program, logs: tuple[bytes, ...]) -> frozenset[str]:
