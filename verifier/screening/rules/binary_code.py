@@ -12,6 +12,7 @@ import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 from verifier.screening.finding import Confidence, Location, Remark
 from verifier.screening.native import SUFFIXES, natives
@@ -35,6 +36,7 @@ BINARY = Rule(
 RULES: tuple[Rule, ...] = (BINARY,)
 
 _PLACES = 8
+_PARTS = 60
 _LOADERS = words(
     "ctypes.CDLL ctypes.PyDLL ctypes.cdll.LoadLibrary ctypes.pydll.LoadLibrary "
     "numpy.ctypeslib.load_library torch.ops.load_library torch.classes.load_library"
@@ -177,12 +179,26 @@ class _Reading:
             return ""
         if name == "numpy.load" and options.get("allow_pickle") is not True:
             return ""
+        if any(self._written_out(name, mention, each) for each in call.args):
+            return "unpickles bytes that stand in the source, which runs code"
         path = relative(absolute(self._value(mention, call)))
         files = [path] if path is not None and holds(self.tree, path) else self._shipped
         if name != "numpy.load":
             files = [each for each in files if not each.endswith(_ARRAYS)]
         read = next((each for each in files if each not in self._written), None)
         return "" if read is None else f"unpickles, which runs code, where {read} is shipped"
+
+    def _written_out(self, name: str, mention: Mention, given: ast.expr) -> bool:
+        """Whether what is given holds bytes, or a text to decode, that stand in the source."""
+        decodes = name.endswith(".loads")
+        for each in islice(ast.walk(given), _PARTS):
+            match each:
+                case ast.Constant(value=str()) if decodes:
+                    return True
+                case ast.Constant() | ast.Name() | ast.Call():
+                    if isinstance(self.program.value(each, mention.at), bytes):
+                        return True
+        return False
 
     @cached_property
     def _shipped(self) -> list[str]:
