@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -83,3 +84,22 @@ def test_what_was_pushed_to_since_is_not_run(
     assert run(["verify", "--from", str(path), "--quiet", "--json"]) == 2
     assert ran == []
     assert "pushed to since" in capsys.readouterr().out
+
+
+def test_an_empty_queue_says_so_and_why(
+    tmp_path: Path, ran: list[tuple[str, int]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 0 and no word looked like success."""
+    said = Queue(
+        repository="r", main="m", policy="p", row="x", row_bpb=1.2, entries=(),
+        left_out={"merged": 3, "no better than the row": 2},
+    )  # fmt: skip
+    write_queue(said, tmp_path / "queue.json")
+    command = ["verify", "--from", str(tmp_path / "queue.json"), "--quiet"]
+    assert run(command) == 0
+    printed = capsys.readouterr().out
+    assert "the queue is empty, nothing was run" in printed
+    assert "3 merged, 2 no better than the row" in printed
+    assert run([*command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"queued": 0, "outcomes": [], "exit_code": 0}
+    assert ran == []

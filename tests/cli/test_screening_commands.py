@@ -83,6 +83,8 @@ def test_what_is_no_reference_is_usage(tmp_path: Path) -> None:
     assert run(["screen", str(tmp_path / "nowhere")]) == 64
     assert run(["triage", str(tmp_path / "nowhere")]) == 64
     assert run(["triage", str(tmp_path), "--since", "soon"]) == 64
+    for pulls in ("x", "5-3", "1,,2", "0"):
+        assert run(["triage", str(tmp_path), "--pulls", pulls]) == 64
     assert run(["leaderboard", str(tmp_path)]) == 64
     assert run(["screen", str(folder(tmp_path)), "--policy", "none"]) == 64
 
@@ -139,6 +141,19 @@ def test_a_triage_is_printed_for_people(
     assert "2 pull requests of" in printed
     assert "1 submission that would beat 2026-03-20_First" in printed
     assert "triage.html" in printed
+
+
+def test_what_was_assumed_is_printed_and_in_the_summary(
+    clone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Quiet or not: it is part of the result."""
+    command = ["triage", str(clone), "--out", str(tmp_path / "out"), "--quiet", "--state", "closed"]
+    assert run([*command, "--pulls", "1-2"]) == 0
+    printed = capsys.readouterr().out
+    assert "! --state closed: a clone does not know" in printed
+    assert "! 1 of contract script/1: this version cannot run them yet" in printed
+    assert run([*command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["notes"][0].startswith("--state closed")
 
 
 def test_bad_decisions_are_usage(

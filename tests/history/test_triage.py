@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,13 @@ from verifier import policy as policies
 from verifier.errors import BadInput, RequestError
 from verifier.history import reader
 from verifier.history.chain import read_chain
+from verifier.history.leaderboard import leaderboard
 from verifier.history.library import Library
 from verifier.history.queue import build_queue, read_queue, write_queue
 from verifier.history.summary import summary, worst
 from verifier.history.triage import Request, Triaged, triage
 from verifier.screening.screened import Answer, Row, Ruling
+from verifier.submission.candidates import Folder
 from verifier.submission.forge import ForgeFacts
 from verifier.submission.pull_request import pull_requests
 from verifier.submission.repository import Repository
@@ -213,6 +215,84 @@ def test_a_row_with_too_few_runs_rests_on_the_support_it_names(tmp_path: Path) -
     assert (record.number, len(record.runs), record.supported_by) == (1, 3, 2)
     support = next(entry for entry in chain.entries if entry.row is None)
     assert support.supports == record.row.line if record.row else False
+
+
+# ---------------------------------------------------------------- what is asked for
+
+
+def facts_of(number: int, state: str) -> ForgeFacts:
+    return ForgeFacts(
+        number=number, state=state, title="", author="", created="2026-01-01", updated="", head=""
+    )
+
+
+def test_without_a_state_all_are_kept_for_open_and_for_closed(clone: Path, store: Path) -> None:
+    """A clone cannot tell them apart, and says so."""
+    for state in ("open", "closed"):
+        found = done(clone, store, states=frozenset({state}))
+        assert [row.number for row in found.triage.rows] == [2, 3, 4, 5, 6, 7]
+        (note,) = found.notes
+        assert note.startswith(f"--state {state}: a clone does not know whether")
+        assert "The 6 that main has not merged are all kept" in note
+    merged = done(clone, store, states=frozenset({"merged"}))
+    assert [row.number for row in merged.triage.rows] == [1]
+    assert "left out" in merged.notes[0]
+    assert done(clone, store).notes == ()
+
+
+def test_what_the_forge_says_of_all_needs_no_note(clone: Path, store: Path) -> None:
+    """States and dates are then known."""
+    facts = {number: facts_of(number, "closed") for number in range(1, 8)}
+    found = done(clone, store, states=frozenset({"open"}), facts=facts)
+    assert (found.triage.rows, found.notes) == ((), ())
+
+
+def test_only_the_asked_for_are_read(
+    clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And main's folders, which there is to beat; never another pull request's."""
+    asked: set[str] = set()
+    read = Library.read
+
+    def watched(self: Library, folders: Iterable[Folder], *args: Any, **more: Any) -> None:
+        known = list(folders)
+        asked.update(folder.path.rpartition("/")[2] for folder in known)
+        read(self, known, *args, **more)
+
+    monkeypatch.setattr(Library, "read", watched)
+    some = done(clone, tmp_path, pulls=(range(3, 4), range(5, 7)))
+    assert [row.number for row in some.triage.rows] == [3, 5, 6]
+    assert asked == {"2026-03-26_Copy", "x", "2026-03-18_Base", "2026-03-20_First"}
+    parent = some.triage.rows[0].parent
+    assert parent is not None and parent.folder.endswith(("_First", "_Base"))
+    assert any("were not read" in note for note in some.notes)
+    asked.clear()
+    late = done(clone, tmp_path, since="2026-03-28")
+    assert "2026-03-25_Better" not in asked
+    assert any("the date is that of the commit" in note for note in late.notes)
+
+
+def test_a_number_that_the_clone_has_not_is_named_with_how_to_fetch_it(
+    clone: Path, store: Path
+) -> None:
+    """A typing mistake is no empty result."""
+    with pytest.raises(RequestError, match=r"no head of pull request #42 .*fetch origin"):
+        done(clone, store, pulls=(range(1, 2), range(42, 43)))
+
+
+def test_accepted_rows_without_their_pull_request_are_counted(
+    clone: Path, store: Path, tmp_path: Path
+) -> None:
+    """Their places are by guess then; a row that never had one, the baseline, is none of them."""
+    copy = tmp_path / "copy"
+    shutil.copytree(clone, copy)
+    words = ["git", f"--git-dir={copy}", "update-ref", "-d", "refs/pull/1/head"]
+    subprocess.run(words, check=True)
+    (note,) = done(copy, store).notes
+    assert note.startswith("1 accepted row has no pull request here (#1)")
+    assert "fetch origin '+refs/pull/*/head:refs/pull/*/head'" in note
+    assert leaderboard(copy, POLICY, store, Unwatched()).notes == (note,)
+    assert leaderboard(clone, POLICY, store, Unwatched()).notes == ()
 
 
 # ---------------------------------------------------------------- the queue

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from verifier.screening.screened import QueueEntry
     from verifier.watch import Watch
 
-RUNNABLE = "scorer/1"
+RUNNABLE = ("scorer/1",)
 REFUTED = "REFUTED"
 NOT_RUN = "NOT RUN"
+LINE_SHOWN = 4000
 EXIT_CODES = {"VERIFIED": 0, REFUTED: 1, "INCONCLUSIVE": 2, NOT_RUN: 2}
 
 
@@ -42,8 +43,13 @@ def verify_queue(path: Path, request: Request, watch: Watch, *, as_json: bool) -
     """Verify what `path` lists; the exit code is the worst of all (1 before 2 before 0)."""
     from verifier.history.queue import read_queue
 
+    queue = read_queue(path)
+    if not queue.entries and not as_json:
+        left = ", ".join(f"{count} {reason}" for reason, count in queue.left_out.items())
+        why = f" (left out: {left})" if left else ""
+        _print(f"{path}: the queue is empty, nothing was run{why}")
     outcomes: list[Outcome] = []
-    for outcome in _outcomes(read_queue(path).entries, request, watch):
+    for outcome in _outcomes(queue.entries, request, watch):
         outcomes.append(outcome)
         if not as_json:
             _say(outcome)
@@ -60,7 +66,7 @@ def verify_queue(path: Path, request: Request, watch: Watch, *, as_json: bool) -
             }
             for outcome in outcomes
         ]
-        print(json.dumps({"outcomes": said, "exit_code": code}))
+        print(json.dumps({"queued": len(queue.entries), "outcomes": said, "exit_code": code}))
     return code
 
 
@@ -86,7 +92,7 @@ def _why_not(entry: QueueEntry) -> str:
     from verifier import store
     from verifier.submission import pull
 
-    if entry.contract != RUNNABLE:
+    if entry.contract not in RUNNABLE:
         return f"contract {entry.contract} cannot be run by this version yet"
     found = pull(entry.reference, store.root())
     if entry.digest and found.digest != entry.digest:
@@ -103,5 +109,11 @@ def _run(entry: QueueEntry, request: Request, seeds: int, watch: Watch) -> Outco
 
 def _say(outcome: Outcome) -> None:
     seeds = f", {outcome.seeds} seed{'s' if outcome.seeds > 1 else ''}" if outcome.seeds else ""
-    line = f"#{outcome.number}: {outcome.answer}{seeds}  {outcome.said}"
-    Console(highlight=False, emoji=False).print(line, soft_wrap=True, markup=False)
+    _print(f"#{outcome.number}: {outcome.answer}{seeds}  {outcome.said}")
+
+
+def _print(line: str) -> None:
+    from verifier.report.harmless import clipped
+
+    said = clipped(line, LINE_SHOWN)
+    Console(highlight=False, emoji=False).print(said, soft_wrap=True, markup=False)

@@ -120,10 +120,22 @@ def triage(
     repository: Annotated[str, REPOSITORY],
     policy: Annotated[str, typer.Option(help="A policy's name or file.")] = POLICY,
     state: Annotated[
-        list[State] | None, typer.Option(help="Only pull requests of this state; repeatable.")
+        list[State] | None,
+        typer.Option(
+            help="Only pull requests of this state; repeatable. Without --forge only merged ones "
+            "are known, and all others are kept for open and for closed."
+        ),
     ] = None,
     since: Annotated[
-        str, typer.Option(help="Only those created on this day or later.", metavar="YYYY-MM-DD")
+        str,
+        typer.Option(
+            help="Read only those created on this day or later; without --forge, by the date of "
+            "the commit that brought the folder.",
+            metavar="YYYY-MM-DD",
+        ),
+    ] = "",
+    pulls: Annotated[
+        str, typer.Option(help="Read only these: 42,620 or 600-700.", metavar="NUMBERS")
     ] = "",
     decisions: Annotated[
         Path | None,
@@ -152,6 +164,7 @@ def triage(
     """
     from verifier import policy as policies
     from verifier import store
+    from verifier.cli.queued import RUNNABLE
     from verifier.cli.watching import watcher
     from verifier.history import triage as triaging
     from verifier.history.decisions import read_decisions
@@ -175,6 +188,7 @@ def triage(
         store=store.root(),
         states=frozenset(each.value for each in state or ()),
         since=_day(since),
+        pulls=_numbers(pulls),
         facts=facts(name or forge, store.root(), watch),
         rulings=read_decisions(decisions, ids) if decisions else (),
         readers=readers,
@@ -189,7 +203,9 @@ def triage(
         return code
     console = _console()
     told.render_triage(found.triage, console, ALL)
-    render_queue(queue, console)
+    render_queue(queue, console, runnable=RUNNABLE)
+    for note in found.notes:
+        console.print(f"! {note}", style="yellow", soft_wrap=True, markup=False)
     if rulings := counted(found.decided):
         console.print(rulings, soft_wrap=True, markup=False)
     console.print(f"\n{page}", soft_wrap=True, markup=False)
@@ -269,6 +285,19 @@ def _day(text: str) -> str:
         raise RequestError(
             f"--since {text!r} is no day", remedy="write it like 2026-04-28"
         ) from None
+
+
+def _numbers(text: str) -> tuple[range, ...]:
+    """ "42,600-700" as ranges; none for "". Raises RequestError."""
+    found = []
+    for part in text.split(",") if text else ():
+        said = re.fullmatch(r"\s*#?([1-9][0-9]{0,8})(?:\s*-\s*#?([1-9][0-9]{0,8}))?\s*", part)
+        last = int(said[2] or said[1]) if said else 0
+        if said is None or last < int(said[1]):
+            wrong = f"--pulls {text!r}: {part!r} is no pull request's number, nor a range of them"
+            raise RequestError(wrong, remedy="write them like 42,620 or 600-700")
+        found.append(range(int(said[1]), last + 1))
+    return tuple(found)
 
 
 def _console() -> Console:

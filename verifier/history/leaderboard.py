@@ -18,6 +18,7 @@ from verifier.history.chain import README, Chain, Entry, mean, read_chain
 from verifier.history.library import Library
 from verifier.history.requests import every_request
 from verifier.history.table import Listed
+from verifier.history.unknown import absent
 from verifier.policy import PolicyFile
 from verifier.screening.finding import Confidence, Location, Remark
 from verifier.screening.rule import Rule
@@ -41,12 +42,15 @@ def leaderboard(
     """The leaderboard of a clone. Raises RequestError without heads or a main branch."""
     library = Library(path, policy, store)
     with Repository.at(path) as repository:
-        chain = read_chain(repository, every_request(repository, library), library, watch)
+        everything = every_request(repository, library)
+        chain = read_chain(repository, everything, library, watch)
+        notes = absent(repository, chain, {each.number for each in everything})
     return Leaderboard(
         repository=name or str(path),
         main=chain.main,
         policy=policy.policy.name,
         standings=standings(chain),
+        notes=notes,
     )
 
 

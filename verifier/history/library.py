@@ -57,6 +57,10 @@ class Library:
         """What came of a folder that was asked for with `read`."""
         return self._found[reader.job(folder)]
 
+    def known(self, folder: Folder) -> Found | Fault | None:
+        """The same; None where it was not asked for."""
+        return self._found.get(reader.job(folder))
+
     def source(self, found: Found) -> Reduced:
         """The lines of a folder's source; none where what was kept is gone."""
         content = self._kept.get(_lines_of(found.screening.source_digest))

@@ -47,6 +47,7 @@ def summary(found: Triaged, queue: Queue, out: Path, exit_code: int) -> str:
             "upheld": sum(not ruling.dismissed for ruling in found.decided.held),
         },
         "queue": len(queue.entries),
+        "notes": list(found.notes),
         "out": str(out),
         "seconds": found.triage.seconds,
         "exit_code": exit_code,

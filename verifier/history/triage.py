@@ -21,6 +21,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from verifier import __version__
+from verifier.errors import RequestError
 from verifier.history.chain import Chain, read_chain
 from verifier.history.kept import LINEAGE, code
 from verifier.history.library import Fault, Library
@@ -28,6 +29,7 @@ from verifier.history.lineage import Sources, inherited, marks, parents
 from verifier.history.reader import Found
 from verifier.history.requests import every_request
 from verifier.history.rulings import Decided, decide
+from verifier.history.unknown import absent, of_choice
 from verifier.policy import PolicyFile
 from verifier.screening.finding import Remark
 from verifier.screening.screened import Parent, Row, Ruling, Triage
@@ -35,18 +37,20 @@ from verifier.screening.written import Mismatch, from_json, to_json
 from verifier.submission.candidates import Folder
 from verifier.submission.forge import ForgeFacts
 from verifier.submission.pull_request import PullRequest, Shape
-from verifier.submission.repository import Repository
+from verifier.submission.repository import HEADS_COMMAND, Repository
 from verifier.watch import Watch
 
 MORE_FOLDERS = 3
+_UNMERGED = frozenset({"open", "closed"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One triage. `states` empty: all; `since` is a date, "" for all; `store` keeps results.
+    """One triage. `states` and `pulls` empty: all; `since` is a date, "" for all.
 
-    `facts` are the forge's, by number; without them a state is known for what main has merged, and
-    the rest may be open.
+    `store` keeps results. `facts` are the forge's, by number; without them a state is known for
+    what main has merged, and the rest may be open or closed. With `since` or `pulls` no folder of
+    another pull request is read.
     """
 
     repository: Path
@@ -55,6 +59,7 @@ class Request:
     name: str = ""
     states: frozenset[str] = frozenset()
     since: str = ""
+    pulls: Sequence[range] = ()
     facts: Mapping[int, ForgeFacts] = field(default_factory=dict)
     rulings: Sequence[Ruling] = ()
     readers: int = 0
@@ -62,30 +67,38 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Triaged:
-    """A triage, what became of rulings, and the chain that it was compared with."""
+    """A triage, what became of rulings, and the chain that it was compared with.
+
+    `notes` say what was assumed where the clone does not know.
+    """
 
     triage: Triage
     decided: Decided
     chain: Chain
+    notes: tuple[str, ...] = ()
 
 
 def triage(request: Request, watch: Watch) -> Triaged:
     """Screen every pull request of a clone. A fault of one is a row, never the end.
 
-    Raises RequestError when the clone has no heads of pull requests or no main branch.
+    Raises RequestError when the clone has no heads of pull requests, none that is asked for by its
+    number, or no main branch.
     """
     began = time.monotonic()
     library = Library(request.repository, request.policy, request.store)
     with Repository.at(request.repository) as repository:
         with watch.phase("pull requests", None):
             everything = every_request(repository, library)  # 1
-        chosen = [each for each in everything if _is_asked_for(each, request)]  # 2
-        library.read(_folders(everything, chosen), watch, readers=request.readers)  # 3
+        chosen = _chosen(everything, request)  # 2
+        earlier = chosen if request.since or request.pulls else everything
+        library.read(_folders(earlier, chosen), watch, readers=request.readers)  # 3
         chain = read_chain(repository, everything, library, watch)  # 4
+        heads = {each.number: each.head for each in everything}
+        notes = (*_assumed(everything, request), *absent(repository, chain, heads))
     line = _lineage(everything, chain, library, watch)  # 5
     rows = [_row(each, library, line, chain) for each in chosen]  # 6
     rows = [_told(row, request.facts.get(row.number)) for row in rows]
-    decided = decide(rows, request.rulings, {each.number: each.head for each in everything})  # 7
+    decided = decide(rows, request.rulings, heads)  # 7
     found = Triage(
         repository=request.name or str(request.repository),
         main=chain.main,
@@ -94,7 +107,7 @@ def triage(request: Request, watch: Watch) -> Triaged:
         rows=decided.rows,
         seconds=round(time.monotonic() - began, 3),
     )
-    return Triaged(triage=found, decided=decided, chain=chain)
+    return Triaged(triage=found, decided=decided, chain=chain, notes=notes)
 
 
 def _state(each: PullRequest, facts: Mapping[int, ForgeFacts]) -> str:
@@ -104,17 +117,49 @@ def _state(each: PullRequest, facts: Mapping[int, ForgeFacts]) -> str:
     return "merged" if each.shape is Shape.MERGED or each.merge else ""
 
 
+def _chosen(everything: Sequence[PullRequest], request: Request) -> list[PullRequest]:
+    """Which are asked for. Raises RequestError when a number is not in the clone."""
+    heads = {each.number for each in everything}
+    for some in request.pulls:
+        if heads.isdisjoint(some):
+            said = f"#{some[0]}" if len(some) == 1 else f"#{some[0]} to #{some[-1]}"
+            raise RequestError(
+                f"{request.repository} has no head of pull request {said}",
+                remedy=HEADS_COMMAND.format(path=request.repository),
+            )
+    return [each for each in everything if _is_asked_for(each, request)]
+
+
 def _is_asked_for(each: PullRequest, request: Request) -> bool:
-    known = request.facts.get(each.number)
-    if request.states and (_state(each, request.facts) or "open") not in request.states:
+    if request.pulls and not any(each.number in some for some in request.pulls):
         return False
+    state = _state(each, request.facts)
+    if request.states and not request.states & ({state} if state else _UNMERGED):
+        return False
+    known = request.facts.get(each.number)
     created = known.created if known and known.created else each.created
     return not request.since or created[:10] >= request.since
 
 
-def _folders(everything: Sequence[PullRequest], chosen: Sequence[PullRequest]) -> list[Folder]:
-    """The submission of each (all of them: lineage needs the earlier ones), and others added."""
-    submissions = [each.folder for each in everything if each.folder is not None]
+def _assumed(everything: Sequence[PullRequest], request: Request) -> tuple[str, ...]:
+    """What was assumed to tell which are asked for."""
+    facts = request.facts
+    return tuple(
+        of_choice(
+            states=request.states,
+            since=request.since,
+            pulls=bool(request.pulls),
+            stateless=sum(not _state(each, facts) for each in everything),
+            undated=sum(
+                not (told := facts.get(each.number)) or not told.created for each in everything
+            ),
+        )
+    )
+
+
+def _folders(earlier: Sequence[PullRequest], chosen: Sequence[PullRequest]) -> list[Folder]:
+    """The submission of each (lineage needs the earlier ones), and others that they add."""
+    submissions = [each.folder for each in earlier if each.folder is not None]
     return submissions + [folder for each in chosen for folder in _more(each)]
 
 
@@ -204,7 +249,7 @@ def _lineage(
     members += [
         (each.number, each.folder.path, read)
         for each in everything
-        if each.folder is not None and isinstance(read := library.of(each.folder), Found)
+        if each.folder is not None and isinstance(read := library.known(each.folder), Found)
     ]
     members = [member for member in members if member[2].screening.source_digest]
     parents_found: dict[int, Parent] = {}

@@ -235,12 +235,16 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaderboard:
-    """The accepted chain of a repository, in chronological order of creation."""
+    """The accepted chain of a repository, in chronological order of creation.
+
+    `notes` say what the clone does not have, so that a row may stand at another place.
+    """
 
     repository: str
     main: str
     policy: str
     standings: tuple[Standing, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -192,7 +192,7 @@ class Survey:
         base = self._ancestry.commit(merge.parents[0]) if merge.parents else None
         reading = _Reading(number, head, Shape.MERGED, merge, base, merge.id)
         reading.own = self._with[merge.id]
-        by = _number_of(merge.subject)
+        by = number_of(merge.subject)
         if by not in (0, number):
             reading.notes.append(f"main got its commits with the merge of #{by}")
         return reading
@@ -302,12 +302,12 @@ def _by_number(line: Iterable[Commit]) -> dict[int, Commit]:
     """Main's commits whose subject names a pull request, by its number; the newest of each."""
     found: dict[int, Commit] = {}
     for commit in line:
-        if number := _number_of(commit.subject):
+        if number := number_of(commit.subject):
             found.setdefault(number, commit)
     return found
 
 
-def _number_of(subject: str) -> int:
+def number_of(subject: str) -> int:
     """The pull request that a merge's subject names, as the forge writes it; 0 for none."""
     named_in = _MERGE.match(subject) or _SQUASH.search(subject)
     return int(named_in[1]) if named_in else 0
