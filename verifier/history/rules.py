@@ -20,6 +20,7 @@ def _rule(name: str, sentence: str, clause: str, clear: str, classes: tuple[str,
         at_most=Confidence.NOTE,
         clear=clear,
         classes=classes,
+        whole_history=True,
     )
 
 

@@ -84,7 +84,8 @@ def _table(findings: Sequence[Finding]) -> Iterator[str]:
     yield "| --- | --- | --- |"
     for finding in sorted(findings, key=lambda f: f.standing != "required"):
         aside = "" if finding.standing == "required" else " (not required)"
-        yield f"| {_outcome(finding)} | {prose(finding.audit)}{aside} | {prose(finding.reason)} |"
+        reason = prose(finding.reason, cell=True)
+        yield f"| {_outcome(finding)} | {prose(finding.audit, cell=True)}{aside} | {reason} |"
 
 
 def _unchecked(report: Report) -> Iterator[str]:

@@ -24,13 +24,17 @@ _HARMLESS = re.compile(
     re.VERBOSE,
 )
 _HEXADECIMAL = re.compile(r"[0-9a-f]{7,}")
+_BAR = re.compile(r"(\\*)\|")
+_POSSESSIVE = re.compile(r"['’]s$")
 _FENCE = re.compile(r"`+")
 _QUOTED = re.compile(r"(?<![^\s(])(?P<before>\(?)`(?P<inner>[^`]+)`(?P<after>[.,;:)]*)(?!\S)")
 
 
-def span(text: str, length: int = REASON_SHOWN) -> str:
-    """`text` in a code span that nothing in it can end; a bar would end a table's cell."""
-    shown = clipped(text, length).replace("|", "¦")
+def span(text: str, length: int = REASON_SHOWN, *, cell: bool = False) -> str:
+    """`text` in a code span that nothing in it can end; in a table's `cell` no bar ends that."""
+    shown = clipped(text, length)
+    if cell:
+        shown = _BAR.sub(_escaped, shown)
     if not shown.strip():
         return "(empty)"
     fence = "`" * (max((len(run) for run in _FENCE.findall(shown)), default=0) + 1)
@@ -38,36 +42,73 @@ def span(text: str, length: int = REASON_SHOWN) -> str:
     return f"{fence}{pad}{shown}{pad}{fence}"
 
 
-def prose(text: str) -> str:
-    """`text` with every run of words that could be markup in a code span.
+def _escaped(bar: re.Match[str]) -> str:
+    """A bar after an odd number of backslashes is taken for escaped by some, by others not."""
+    before = bar[1]
+    return f"{before}¦" if len(before) % 2 else f"{before}\\|"
 
-    What stands between backticks already becomes a span of ours.
+
+def prose(text: str, *, cell: bool = False) -> str:
+    """`text` with every run of words that could be markup in a code span, punctuation outside.
+
+    What stands between backticks already becomes a span of ours. `cell`: within a table.
     """
     shown, parts, end = clipped(text, REASON_SHOWN), list[str](), 0
     for quoted in _QUOTED.finditer(shown):
         inner = quoted["inner"].strip()
         if inner:
-            parts += _worded(shown[end : quoted.start()])
-            parts.append(f"{quoted['before']}{span(inner)}{quoted['after']}")
+            parts += _worded(shown[end : quoted.start()], cell)
+            parts.append(f"{quoted['before']}{span(inner, cell=cell)}{quoted['after']}")
             end = quoted.end()
-    return " ".join([*parts, *_worded(shown[end:])])
+    return " ".join([*parts, *_worded(shown[end:], cell)])
 
 
-def _worded(text: str) -> list[str]:
-    """Words that are harmless, and spans of runs of those that are not."""
+def _worded(text: str, cell: bool) -> list[str]:
+    """Words that are harmless, and spans of runs of those that are not.
+
+    A run ends where punctuation does: that of our sentence is no part of what it quotes.
+    """
     parts: list[str] = []
-    doubtful: list[str] = []
-    for word in [*text.split(), ""]:
-        if word and not harmless(word):
-            doubtful.append(word)
-            continue
+    opening, doubtful = "", list[str]()
+
+    def told(closing: str = "") -> None:
+        nonlocal opening
         if doubtful:
-            run = " ".join(doubtful)
-            inner = run.rstrip(".,") or run
-            parts.append(f"{span(inner)}{run[len(inner) :]}")
-            doubtful.clear()
-        parts.append(word)
-    return [part for part in parts if part]
+            parts.append(f"{opening}{span(' '.join(doubtful), cell=cell)}{closing}")
+        opening = ""
+        doubtful.clear()
+
+    for word in text.split():
+        if harmless(word):
+            told()
+            parts.append(word)
+            continue
+        before, inner, after = _bared(word)
+        if before:
+            told()
+            opening = before
+        doubtful.append(inner)
+        if after:
+            told(after)
+    told()
+    return parts
+
+
+def _bared(word: str) -> tuple[str, str, str]:
+    """(bracket, `word` without what punctuates it, punctuation)."""
+    if word[0] in ":&":
+        return "", word, ""
+    inner = _POSSESSIVE.sub("", word.rstrip(".,;:!?"))
+    before = ""
+    if inner.endswith(")") and inner.count(")") > inner.count("("):
+        inner = inner[:-1]
+    elif inner.startswith("(") and inner.count("(") > inner.count(")"):
+        before, inner = "(", inner[1:]
+    elif inner.startswith("(") and inner.endswith(")"):
+        before, inner = "(", inner[1:-1]
+    if not inner.strip("()"):
+        return "", word, ""
+    return before, inner, word[len(before) + len(inner) :]
 
 
 def harmless(word: str) -> bool:

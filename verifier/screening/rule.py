@@ -19,6 +19,7 @@ class Rule:
     ("NGRAM_HASH"); `clause` the rule of the competition ("R5, C2"); `at_most` the strongest
     confidence it may speak with; `clear` tells an honest author what to change. `script_only`: it
     asks for what a `scorer/1` submission leaves to the verifier, which trains, times and scores it.
+    `whole_history`: one folder alone does not show it.
     """
 
     id: str
@@ -27,4 +28,5 @@ class Rule:
     at_most: Confidence
     clear: str
     classes: tuple[str, ...] = ()
+    whole_history: bool = False
     script_only: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -9,12 +10,16 @@ from hypothesis import given, settings
 
 from tests.report.screening import screenings as make
 from tests.report.screening.test_terminal import ANY, SCREENINGS
+from verifier.history import rules as history
 from verifier.report import screening as told
+from verifier.report.screening import as_junit
+from verifier.screening import Confidence
 from verifier.screening.screened import Screening
 
 
 def suite(found: Screening, **more: object) -> ElementTree.Element:
-    text = told.as_format(found, "junit", make.RULES, **more)  # type: ignore[arg-type]
+    rules = more.pop("rules", make.RULES)
+    text = told.as_format(found, "junit", rules, **more)  # type: ignore[arg-type]
     (made,) = ElementTree.fromstring(text.encode("utf-8"))
     return made
 
@@ -65,3 +70,31 @@ def test_the_count_is_that_of_the_cases(name: str) -> None:
 def test_whatever_they_write_it_is_xml(text: str) -> None:
     """Controls and surrogates are written out: XML has no form for them."""
     suite(make.hostile(text), said=[text])
+
+
+def test_a_rule_that_one_folder_cannot_show_is_skipped() -> None:
+    """To pass would say that it was asked."""
+    whole = replace(make.RULES[3], whole_history=True)
+    rules = (*make.RULES[:3], whole, make.RULES[4])
+    made = suite(make.screening(), rules=rules)
+    skipped = [
+        case.get("name") for case in made.iter("testcase") if case.find("skipped") is not None
+    ]
+    assert skipped == [whole.id] and made.get("skipped") == "1"
+    found = make.screening(remarks=(make.remark(whole.id),))
+    assert suite(found, rules=rules).get("skipped") == "0"
+
+
+def test_where_reading_was_not_finished_no_rule_passes() -> None:
+    """Whatever found nothing may not have been asked."""
+    remark = make.remark("not-screened", confidence=Confidence.REVIEW)
+    made = suite(make.screening(remarks=(remark,)))
+    assert (made.get("tests"), made.get("failures"), made.get("skipped")) == ("6", "1", "5")
+    assert history.NOT_SCREENED.id == as_junit.NOT_SCREENED
+
+
+def test_rules_of_the_whole_history_say_so() -> None:
+    """All that compare with other submissions; the one about reading does not."""
+    asked = [rule.id for rule in history.ALL if not rule.whole_history]
+    assert "not-screened" in asked and not {"shared-log", "record-p-value"} & set(asked)
+    assert len(history.ALL) - len(asked) == len(history.RULES) - 1

@@ -54,12 +54,23 @@ def located(place: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", SCREENINGS)
 def test_a_screening_is_a_log(name: str) -> None:
-    """Every remark one result, every rule in the driver."""
+    """Every remark one result; in the driver the rules that occur, and no other."""
     found = SCREENINGS[name]()
     run = log(told.as_format(found, "sarif", make.RULES))
     assert len(run["results"]) == len(found.remarks)
     ids = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
-    assert ids[: len(make.RULES)] == [rule.id for rule in make.RULES]
+    named = {remark.rule for remark in found.remarks}
+    assert set(ids) == named
+    known = [rule.id for rule in make.RULES if rule.id in named]
+    assert ids[: len(known)] == known
+
+
+def test_each_clause_is_a_tag_and_no_address_is_made_up() -> None:
+    """Who filters by C3 need not know how clauses were joined."""
+    found = make.screening(remarks=(make.remark("adapts-before-scoring"),))
+    (rule,) = log(told.as_format(found, "sarif", make.RULES))["tool"]["driver"]["rules"]
+    assert rule["properties"]["tags"] == ["TTT_PRETRAIN", "TTT_PREQUANT", "R5", "C3"]
+    assert "helpUri" not in rule
 
 
 def test_levels_and_places_are_those_of_the_remark() -> None:

@@ -1,7 +1,7 @@
 """How does a screening look to a CI that reads JUnit's XML? One test case a rule.
 
-A rule that found nothing passes, which says no more than that it found nothing. Must never write
-a character that XML does not have.
+A rule that found nothing passes, which says no more than that it found nothing; one that was not
+asked is skipped. Must never write a character that XML does not have.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from verifier.report.screening import wording
 from verifier.screening import Confidence, Remark, Rule
 from verifier.screening.screened import Answer, Screening
 
+NOT_SCREENED = "not-screened"
 SAID_SHOWN = 600
 NAME_SHOWN = 200
 REMARKS_SAID = 50
@@ -29,6 +30,10 @@ def page(
     """screen.junit.xml. Remarks weaker than `fail_on` stand in the case's output, no failure."""
     found = wording.found(screening.remarks, rules)
     names = dict.fromkeys([rule.id for rule in rules] + [each.rule.id for each in found])
+    unread = {rule.id: "only a whole history shows it" for rule in rules if rule.whole_history}
+    if NOT_SCREENED in {remark.rule for remark in screening.remarks}:
+        unread = dict.fromkeys(names, "reading was not finished")
+    skipped = {name: why for name, why in unread.items() if name not in {f.rule.id for f in found}}
     failing = {each.rule.id for each in found if _fails(each.confidence, fail_on)}
     name = clipped(wording.folder(screening), NAME_SHOWN)
     suites = Element("testsuites", name="verifier screen")
@@ -39,7 +44,7 @@ def page(
         tests=str(len(names)),
         failures=str(len(failing)),
         errors="0",
-        skipped="0",
+        skipped=str(len(skipped)),
         time=f"{screening.seconds:.3f}",
     )
     properties = SubElement(suite, "properties")
@@ -47,6 +52,8 @@ def page(
         SubElement(properties, "property", name=key, value=clipped(value))
     for rule in names:
         case = SubElement(suite, "testcase", classname="screening", name=clipped(rule, NAME_SHOWN))
+        if rule in skipped:
+            SubElement(case, "skipped", message=skipped[rule])
         for each in found:
             if each.rule.id == rule:
                 _told(case, each, failed=_fails(each.confidence, fail_on))

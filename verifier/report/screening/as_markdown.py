@@ -89,7 +89,7 @@ def _claims(screening: Screening) -> Iterator[str]:
     yield "| what | how much |"
     yield "| --- | --- |"
     for name, value in wording.facts(screening):
-        yield f"| {name} | {span(value, VALUE_SHOWN)} |"
+        yield f"| {name} | {span(value, VALUE_SHOWN, cell=True)} |"
 
 
 def _notes(notes: Sequence[wording.Found]) -> Iterator[str]:

@@ -93,12 +93,11 @@ def _log(
 
 
 def _spoken(rules: Sequence[Rule], screenings: Sequence[Screening]) -> list[Rule]:
-    """All rules, and those that only a remark names."""
+    """Those that a remark names, in the order of `rules`; strangers last."""
     known = {rule.id for rule in rules}
-    strangers = dict.fromkeys(
-        remark.rule for each in screenings for remark in each.remarks if remark.rule not in known
-    )
-    return [*rules, *(wording.rule_of(name, ()) for name in strangers)]
+    named = dict.fromkeys(remark.rule for each in screenings for remark in each.remarks)
+    strangers = [wording.rule_of(name, ()) for name in named if name not in known]
+    return [*(rule for rule in rules if rule.id in named), *strangers]
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
@@ -109,7 +108,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
         "fullDescription": {"text": sentence},
         "help": {"text": message(rule.clear or rule.id)},
         "defaultConfiguration": {"level": _LEVELS[rule.at_most]},
-        "properties": {"tags": [*rule.classes, *filter(None, [rule.clause])]},
+        "properties": {"tags": [*rule.classes, *filter(None, rule.clause.split(", "))]},
     }
 
 
