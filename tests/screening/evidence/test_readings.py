@@ -238,6 +238,17 @@ def test_a_longer_run_of_a_seed_is_not_the_claimed_one() -> None:
     assert "train_seed1_4h.log" not in [log.path for log in evidence(unprinted).backing]
 
 
+def test_a_run_that_ends_far_from_the_claim_is_not_the_claimed_one() -> None:
+    """A run kept beside the corrected one: its score is another, and its clock its own."""
+    stop = "stopping_early: wallclock_cap train_time:604932ms step:2480/20000"
+    claimed = claim(seeds=None, seed_results=None, val_bpb_std=None, val_bpb=BPBS[2])
+    far = log(1, stop=stop).replace(f"{BPBS[1]:.8f}", "1.03281422").replace("1.2001", "1.0328")
+    one = {"train_seed3__log": None, "submission__json": json.dumps(claimed)}
+    for other, confidence in ((far, Confidence.NOTE), (log(1, stop=stop), Confidence.VIOLATION)):
+        found = said("train-over-limit", remarks(files(train_seed1__log=other, **one)))
+        assert [remark.confidence for remark in found] == [confidence]
+
+
 def test_other_documents_of_the_same_kind_are_not_miscounted_bytes() -> None:
     """Another partition has its own number of tokens; their bytes are those of such tokens."""
     more = "val_loader:shards pattern=./data/fineweb_val_*.bin tokens:63779840"

@@ -11,6 +11,9 @@ from verifier.screening.located_json import decimals_of
 from verifier.screening.screened import Claimed
 from verifier.source.logs import Meaning, Score, agrees
 
+OTHER_CONFIGURATION = 0.05
+"""Bits per byte by which no two seeds of one configuration differ."""
+
 
 def choose_backing(
     claimed: Claimed | None, logs: Sequence[ReadLog], *, record: bool
@@ -38,7 +41,9 @@ def choose_backing(
     least = min(log.path.count("/") for log in finals)
     shallow = tuple(log for log in finals if log.path.count("/") == least)
     if claimed is None or not claimed.seeds:
-        return shallow
+        told = claimed.val_bpb if claimed is not None else None
+        near = tuple(log for log in shallow if told is not None and _ends_near(log, told))
+        return near or shallow
     wanted = {str(seed) for seed in claimed.seeds}
     named = tuple(log for log in shallow if log.seed in wanted)
     return named or shallow
@@ -53,6 +58,12 @@ def _for_seed(seed: str, bpb: float, logs: Sequence[ReadLog]) -> ReadLog | None:
     # Of several runs of one seed: the one that prints the claim, else the one that ends nearest.
     printing = (log for log in own if _printed(log, bpb) is not None)
     return next(printing, None) or min(own, key=lambda log: _off(log, bpb), default=None)
+
+
+def _ends_near(log: ReadLog, claimed: float) -> bool:
+    """Whether a log may be of the claimed configuration: one of its results is near the claim."""
+    found = [score.bpb for score in log.log.scores if score.meaning is Meaning.RESULT]
+    return any(abs(bpb - claimed) < OTHER_CONFIGURATION for bpb in found)
 
 
 def _off(log: ReadLog, claimed: float) -> float:
