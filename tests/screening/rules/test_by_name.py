@@ -53,6 +53,7 @@ def test_a_call_by_a_computed_name_asks_for_a_person(lines: str) -> None:
         "args.__dict__.update(window=3)",
         "import operator\nsorted([args], key=operator.attrgetter('window'))",
         "import sys\nprint('torch' in sys.modules)",
+        "import sys\nsys.modules[net.spec.name] = net",
         "for block in net.modules():\n    print(block)",
     ],
 )

@@ -144,6 +144,8 @@ def _dictionary(program: Program, mention: Mention, node: ast.Attribute) -> str:
 def _by_unknown(program: Program, mention: Mention) -> bool:
     """sys.modules with a name that is not known; the rest is a matter of replacing modules."""
     match mention.around:
+        case (ast.Subscript(slice=ast.Attribute(attr="name"), ctx=ast.Store()), *_):
+            return False  # as importlib's documentation has it: sys.modules[spec.name] = module
         case (ast.Subscript() as part, *_):
             return program.value(part.slice, mention.at) is UNKNOWN
         case (ast.Attribute() | ast.Compare() | ast.For() | ast.comprehension(), *_):

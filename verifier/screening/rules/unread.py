@@ -98,9 +98,15 @@ def _passed_by(program: Program) -> dict[Location, str]:
 
 
 def _switched(program: Program, function: Function) -> bool:
-    """Whether every mention of a function stands under a setting that is not known."""
-    named = list(mentions(program, frozenset([function.name.rpartition(".")[2]])))
-    return bool(named) and all(
+    """Whether every live mention of a function stands under a setting that is not known.
+
+    What nothing live mentions is an alternative that is off, but for what Python calls itself.
+    """
+    name = function.name.rpartition(".")[2]
+    if name.startswith("__"):
+        return False
+    named = list(mentions(program, frozenset([name])))
+    return all(
         any(
             _is_open(program, mention.at, above)
             for above in program.around(mention.at, mention.node)
