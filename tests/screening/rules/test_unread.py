@@ -112,7 +112,7 @@ def test_learning_behind_an_operator_asks_for_a_person(method: str, use: str) ->
         "adapt(args, net, held)",
         "list(map(lambda n: adapt(args, n, held), [net]))",
         "train(args, net, Loader(args.train_files))",
-        "(score if args.adapt else adapt)(net, held, lengths)",
+        "(score if args.epochs else adapt)(net, held, lengths)",
         "if args.adapt and time.time() < 0:\n    adapt(args, net, held)",
     ],
 )

@@ -105,7 +105,11 @@ def _switched(program: Program, function: Function) -> bool:
     name = function.name.rpartition(".")[2]
     if name.startswith("__"):
         return False
-    named = list(mentions(program, frozenset([name])))
+    named = [
+        mention
+        for mention in mentions(program, frozenset([name]))
+        if isinstance(mention.node.ctx, ast.Load)
+    ]
     return all(
         any(
             _is_open(program, mention.at, above)
