@@ -82,7 +82,7 @@ def test_a_ruling_is_void_after_a_push_and_is_named(tmp_path: Path) -> None:
     assert [each.head for each in found.void] == ["c" * 40, HEAD]
     assert found.rows == (row,)
     assert counted(found) == (
-        "Rulings: void, the head was pushed over: "
+        "Rulings: 2 void, the head was pushed over or is not in this clone: "
         "head cccccccccccc (ngram-hash, line 1), #7 (ngram-hash, line 7)"
     )
 
@@ -110,7 +110,10 @@ def test_a_ruling_about_another_finding_changes_nothing_and_is_counted(tmp_path:
     found = decided(row, written(tmp_path, ruling()))
     assert answer(found.rows[0]) is Answer.VIOLATION
     assert len(found.idle) == 1
-    assert "does not have: head aaaaaaaaaaaa (ngram-hash, line 1)" in counted(found)
+    assert (
+        "1 about a finding that the head does not have: head aaaaaaaaaaaa (ngram-hash, line 1)"
+        in counted(found)
+    )
 
 
 def test_the_schema_is_what_is_read(tmp_path: Path) -> None:

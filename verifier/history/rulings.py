@@ -73,9 +73,11 @@ def counted(decided: Decided) -> str:
         found = "finding" if len(decided.held) == 1 else "findings"
         parts.append(f"{by[True]} {found} dismissed and {by[False]} upheld by a person")
     if decided.idle:
-        parts.append(f"about a finding that its head does not have: {_named(decided.idle)}")
+        why = "about a finding that the head does not have"
+        parts.append(f"{len(decided.idle)} {why}: {_named(decided.idle)}")
     if decided.void:
-        parts.append(f"void, the head was pushed over: {_named(decided.void)}")
+        why = "void, the head was pushed over or is not in this clone"
+        parts.append(f"{len(decided.void)} {why}: {_named(decided.void)}")
     if decided.elsewhere:
         count = len(decided.elsewhere)
         parts.append(f"{count} about pull requests that were not asked for")
