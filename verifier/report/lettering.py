@@ -7,7 +7,9 @@ command of the program that runs us in CI. Must never say a thing by colour alon
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -35,6 +37,7 @@ _ASCII = {
 # GitHub's runner obeys a line that begins with "::", blanks before it or not, and "##[" anywhere
 _COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\[)")
 _WRITTEN_OUT = 3
+_WORD = re.compile(r"\S+\s*")
 
 
 def heading(console: Console, said: str) -> None:
@@ -71,9 +74,23 @@ def labelled(console: Console, label: str, said: str, indent: int, *, width: int
 
 
 def _wrapped(shown: Text, console: Console, width: int) -> list[Text]:
-    """Lines of at most `width`, also where a colon at the beginning must be written out."""
+    """Lines of at most `width`, also where a colon at the beginning must be written out.
+
+    In a pipe a longer word stays whole, so that a name that is searched for is found.
+    """
     spare = _WRITTEN_OUT if "::" in shown.plain else 0
-    return [*shown.wrap(console, max(20, width - spare))] or [Text()]
+    room = max(20, width - spare)
+    lines = shown.wrap(console, room) if console.is_terminal else _at_words(shown, room)
+    return [*lines] or [Text()]
+
+
+def _at_words(shown: Text, width: int) -> Iterable[Text]:
+    began, breaks = 0, list[int]()
+    for word in _WORD.finditer(shown.plain):
+        if word.start() > began and cell_len(shown.plain[began : word.end()].rstrip()) > width:
+            began = word.start()
+            breaks.append(began)
+    return shown.divide(breaks)
 
 
 def cut(console: Console, line: Text) -> None:

@@ -98,3 +98,11 @@ def test_rules_of_the_whole_history_say_so() -> None:
     asked = [rule.id for rule in history.ALL if not rule.whole_history]
     assert "not-screened" in asked and not {"shared-log", "record-p-value"} & set(asked)
     assert len(history.ALL) - len(asked) == len(history.RULES) - 1
+
+
+def test_what_is_not_asked_of_a_contract_is_skipped() -> None:
+    """A `scorer/1` submission leaves it to the verifier."""
+    rules = (*make.RULES[:4], replace(make.RULES[4], script_only=True))
+    for contract, skipped in (("scorer/1", "1"), ("script/1", "0")):
+        found = make.screening(contract=contract, remarks=())
+        assert suite(found, rules=rules).get("skipped") == skipped

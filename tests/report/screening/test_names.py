@@ -56,7 +56,7 @@ def test_a_row_is_called_by_its_title_or_its_folder(title: str, called: str) -> 
     assert index["rows"][0]["t"] == called and index["rows"][0]["f"] == FOLDER
     assert not [name for name, _ in details[0]["k"] if name == "folder"]
     table = printed(lambda c: told.render_triage(found, c, make.RULES), 200, terminal=False)
-    (line,) = [line for line in table.splitlines() if line.startswith("   1234")]
+    (line,) = [line for line in table.splitlines() if line.startswith("   1234  ✗")]
     assert called in line and line.count("2026-04-02_NgramTilt") == 1
     (cells,) = csv.DictReader(io.StringIO("".join(as_csv.lines(found, make.RULES))))
     assert (cells["title"], cells["folder"]) == (title, FOLDER)

@@ -96,7 +96,7 @@ def test_the_queue_says_what_it_would_beat_and_what_is_not_in_it() -> None:
     said = printed(queue)
     assert "12 submissions that would beat best at 1.06108" in said
     assert "#9" in said
-    assert "1.50 h" in said
+    assert "1.50 node-hours" in said
     assert "and 2 more" in said
     assert "not in the queue: 64 merged" in said
 
@@ -136,3 +136,16 @@ def test_what_this_version_cannot_run_is_said_above_the_queue() -> None:
 def test_what_the_clone_lacks_is_said_below_the_leaderboard() -> None:
     """A row at another place is no silent one."""
     assert "! 2 rows lack" in printed(replace(board(STANDING), notes=("2 rows lack",)))
+
+
+def test_what_the_columns_mean_is_said() -> None:
+    """Once, under the rows; hours have their unit, and an empty queue needs no legend."""
+    said = " ".join(printed(board(STANDING)).split())
+    for part in ("line: its row in README.md", "n seeds", "p: the chance", "from 28 April"):
+        assert said.count(part) == 1
+    queue = Queue(repository="r", main="m", policy="p", row="x", row_bpb=1.0, entries=(ENTRY,))
+    told_of = " ".join(printed(queue).split())
+    assert "1.50 node-hours" in told_of
+    for part in ("hours of one node", "p: the chance", "begins its lineage: made from no other"):
+        assert told_of.count(part) == 1
+    assert "chance" not in printed(replace(queue, entries=()))

@@ -192,3 +192,24 @@ def test_many_remarks_of_a_rule_are_counted() -> None:
     text = printed(lambda c: told.render_screening(found, c, RULES), terminal=False)
     assert text.count("and 44 more") == 2
     assert "and 4 more" in text
+
+
+def test_in_a_pipe_no_name_is_broken() -> None:
+    """So that it can be searched; a terminal's width holds."""
+    name = f"records/{'long_name_' * 20}/train_gpt.py"
+    found = make.screening(folder=name, command=f"python {name}", entry=name)
+    for terminal in (False, True):
+        text = printed(lambda c: told.render_screening(found, c, RULES, [name]), terminal=terminal)
+        assert (COLOUR.sub("", text).count(name) >= 4) is not terminal
+    lines = shown("plain", terminal=False).splitlines()
+    assert max(map(cell_len, lines)) <= 80
+
+
+def test_notes_alone_do_not_outweigh_the_answer() -> None:
+    """What they amount to is said in the same breath."""
+    notes = tuple(make.remark(confidence=Confidence.NOTE, said=f"n{i}") for i in range(44))
+    found = make.screening(answer=Answer.NOTHING_FOUND, remarks=notes)
+    text = printed(lambda c: told.render_screening(found, c, RULES), terminal=False)
+    first, second, *_ = text.splitlines()
+    assert first.startswith("○ nothing found")
+    assert second == "  nothing that asks for a person; 44 notes"

@@ -30,7 +30,10 @@ def page(
     """screen.junit.xml. Remarks weaker than `fail_on` stand in the case's output, no failure."""
     found = wording.found(screening.remarks, rules)
     names = dict.fromkeys([rule.id for rule in rules] + [each.rule.id for each in found])
-    unread = {rule.id: "only a whole history shows it" for rule in rules if rule.whole_history}
+    unread = {rule.id: "not asked of scorer/1" for rule in rules if rule.script_only}
+    if screening.contract != "scorer/1":
+        unread = {}
+    unread |= {rule.id: "only a whole history shows it" for rule in rules if rule.whole_history}
     if NOT_SCREENED in {remark.rule for remark in screening.remarks}:
         unread = dict.fromkeys(names, "reading was not finished")
     skipped = {name: why for name, why in unread.items() if name not in {f.rule.id for f in found}}

@@ -16,6 +16,17 @@ from verifier.report.words import counted
 from verifier.screening.screened import Comparison, Leaderboard, Queue, QueueEntry, Standing
 
 INDENT = 2
+LEGEND_SHOWN = 600
+BOARD_LEGEND = (
+    "line: its row in README.md · listed: that row's score · mean: of its n seeds' logs · nats: by"
+    " how much it is better than the best row created before it · p: the chance of such seeds if it"
+    ' were no better at all · "p < 0.25, from 28 April": what the rules ask since that day'
+)
+QUEUE_LEGEND = (
+    "place, pull request, bits per byte, hours of one node for its checks · p: the chance of such"
+    " seeds if it were no better than the best row created before it · begins its lineage: made"
+    " from no other submission of this queue"
+)
 NAME_WIDTH = 44
 
 
@@ -27,6 +38,7 @@ def render_leaderboard(board: Leaderboard, console: Console) -> None:
     cut(console, written(f"{title}  {'admitted by':<32} run", console, "bold"))
     for each in chain:
         cut(console, styled(console, (_standing(each), "" if each.admitted_by else "dim")))
+    paragraph(console, BOARD_LEGEND, INDENT, style="dim", at_most=LEGEND_SHOWN)
     _beside(board, chain, console)
     for note in board.notes:
         paragraph(console, f"! {note}", INDENT, hanging=INDENT, style="yellow")
@@ -47,6 +59,8 @@ def render_queue(
         paragraph(console, said, INDENT, style="yellow")
     for entry in queue.entries[:most]:
         cut(console, written(_entry(entry), console))
+    if queue.entries:
+        paragraph(console, QUEUE_LEGEND, INDENT, style="dim", at_most=LEGEND_SHOWN)
     if len(queue.entries) > most:
         paragraph(console, f"and {len(queue.entries) - most:,} more", INDENT, style="dim")
     left = [f"{count:,} {reason}" for reason, count in queue.left_out.items()]
@@ -82,7 +96,7 @@ def _beside(board: Leaderboard, chain: Sequence[Standing], console: Console) -> 
 def _entry(entry: QueueEntry) -> str:
     margin = "" if entry.against is None else f"p {_p(entry.against)} against the row before it, "
     return (
-        f"{entry.place:>5}  #{entry.number:<5} {entry.bpb:.5f}  {entry.node_hours:.2f} h  "
+        f"{entry.place:>5}  #{entry.number:<5} {entry.bpb:.5f}  {entry.node_hours:.2f} node-hours  "
         f"{clipped(entry.why)}, {margin}{entry.contract}"
     )
 

@@ -39,7 +39,7 @@ def render(
     """Print `screening`: the answer, what it claims, each finding with its places, notes last."""
     _answer(screening, console)
     for sentence in said:
-        paragraph(console, sentence, INDENT, hanging=2)
+        paragraph(console, sentence, INDENT, hanging=2, style="dim")
     console.print()
     for name, value in wording.facts(screening):
         labelled(console, name, value, INDENT, width=FACT_WIDTH)
@@ -66,7 +66,10 @@ def _answer(screening: Screening, console: Console) -> None:
         styled(console, (f"{glyph} {answer}", ANSWER_STYLES[screening.answer]), (f" · {name}", "")),
     )
     if screening.remarks:
-        paragraph(console, wording.tally(screening.remarks), INDENT)
+        asks = screening.answer is not Answer.NOTHING_FOUND
+        said = wording.tally(screening.remarks)
+        said = said if asks else f"nothing that asks for a person; {said}"
+        paragraph(console, said, INDENT, style="" if asks else "dim")
 
 
 def _finding(each: wording.Found, console: Console) -> None:
