@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -11,12 +12,13 @@ import tempfile
 import textwrap
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.submission.repositories import RECORD, Made, small_clone
 from verifier.errors import MachineFault, MissingTool, RequestError
-from verifier.submission import git
+from verifier.submission import git, standin
 from verifier.submission.contents import contents_of
 from verifier.submission.pull_request import pull_request
 from verifier.submission.repository import Repository
@@ -106,6 +108,23 @@ def test_what_a_killed_run_left_is_swept_and_what_is_in_use_stays(
         assert repository.main
     assert list(scratch.iterdir()) == []
     assert (made.path / ".git" / "objects").is_dir()
+
+
+def test_a_sweep_at_the_worst_moment_takes_nobody_s_scratch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Promise: readers begin at once, and one that has its scratch but no lock yet keeps it."""
+    made = small_clone(tmp_path / "clone")
+    lock = fcntl.flock
+
+    def swept_first(file: Any, how: int) -> None:
+        if how == fcntl.LOCK_EX:
+            standin._sweep()
+        lock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", swept_first)
+    with Repository.at(made.path) as repository:
+        assert repository.main
 
 
 def test_replaced_and_grafted_objects_are_not_believed(tmp_path: Path) -> None:

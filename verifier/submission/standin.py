@@ -21,6 +21,8 @@ from verifier.errors import BadInput, RequestError, StorageFault
 SMALL_FILE_BYTES = 64 * 1024
 SWEPT_AT_ONCE = 100
 _PREFIX = "verifier-git-"
+_UNLOCKED = "verifier-new-git-"
+"""What a stand-in is called until its lock is held: under the other name it may be swept."""
 _LOCK = "in-use"
 _LINKED = ("packed-refs", "refs", "reftable")
 _FAN = re.compile(r"[0-9a-f]{2}\Z")
@@ -45,7 +47,9 @@ class StandIn:
         places = _places(clone)
         try:
             _sweep()
-            made = cls(Path(tempfile.mkdtemp(prefix=_PREFIX)))
+            made = cls(Path(tempfile.mkdtemp(prefix=_UNLOCKED)))
+            name = _PREFIX + made.folder.name.removeprefix(_UNLOCKED)
+            made.folder = made.folder.rename(made.folder.with_name(name))
         except OSError as fault:
             raise StorageFault(f"{fault.filename}: {fault.strerror or fault}") from fault
         try:
