@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shutil
 import subprocess
@@ -133,6 +134,16 @@ def test_a_row_opens_its_findings_its_lineage_and_its_difference() -> None:
     ):
         assert said in text, text
     assert 'href="https://github.com/openai/parameter-golf/pull/1234"' in document
+
+
+def test_a_note_that_a_person_upheld_is_where_to_look() -> None:
+    """It makes the row a violation, so it must not lie folded away."""
+    row = make.row(1234)
+    upheld = dataclasses.replace(row.rulings[0], rule="unreachable-table")
+    text = panel(opened(make.triage(make.row(1234, rulings=(upheld,))), "pr=1234"))
+    asked, _, rest = text.partition("What it says of itself")
+    assert "unreachable-table" in asked and "upheld by Grace on 2026-04-03" in asked
+    assert "1 note" not in rest
 
 
 def test_hostile_text_is_read_and_does_nothing() -> None:

@@ -71,7 +71,7 @@ def test_the_page_marks_what_is_dismissed() -> None:
     index, details = embedded(Page(as_html.page(ruled(RULED), make.RULES)))
     (row,) = index["rows"]
     assert row["a"] == 1
-    assert [dismissed for _, _, _, dismissed in row["r"]] == [1, 0, 0]
+    assert [ruling for _, _, _, ruling in row["r"]] == [1, 0, 0]
     assert details[0]["z"] == [
         ["target-in-key", 1, "Grace", "2026-04-03", "the context's own key"],
     ]

@@ -24,7 +24,7 @@ from verifier.report.harmless import clipped, legible
 from verifier.report.screening import wording
 from verifier.report.words import counted
 from verifier.screening import Confidence, Location, Remark, Rule
-from verifier.screening.ruled import answer, dismissed
+from verifier.screening.ruled import answer
 from verifier.screening.screened import Row, Ruling, Screening, Triage
 
 PAGES = Path(__file__).resolve().parent.parent / "pages"
@@ -44,6 +44,7 @@ DIFF_LINES = 600
 _ANSWERS = [*wording.GLYPHS]
 _UNSCREENED = len(_ANSWERS)
 _CONFIDENCES = [*Confidence]
+_NOT_RULED, _DISMISSED, _UPHELD = range(3)
 # nothing in the JSON may end the element that holds it, nor begin a comment in it
 _ENDING = {ord(mark): f"\\u{ord(mark):04x}" for mark in "<>&\u2028\u2029"}
 
@@ -142,7 +143,8 @@ def _rule(rule: Rule) -> dict[str, Any]:
 
 def _row(row: Row, rules: Sequence[Rule], places: dict[str, int]) -> dict[str, Any]:
     """One letter a key, as every row has them all: what a list shows, sorts and filters by."""
-    screening, parent, gone = row.screening, row.parent, dismissed(row)
+    screening, parent = row.screening, row.parent
+    rulings = {each.rule: _DISMISSED if each.dismissed else _UPHELD for each in row.rulings}
     made: dict[str, Any] = {
         "n": row.number,
         "a": _UNSCREENED,
@@ -173,7 +175,7 @@ def _row(row: Row, rules: Sequence[Rule], places: dict[str, int]) -> dict[str, A
                     places[each.rule.id],
                     _CONFIDENCES.index(each.confidence),
                     len(each.remarks),
-                    int(each.rule.id in gone),
+                    rulings.get(each.rule.id, _NOT_RULED),
                 ]
                 for each in wording.found(screening.remarks, rules)
             ],

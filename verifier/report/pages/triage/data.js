@@ -17,10 +17,11 @@ const CONFIDENCES = [
   { word: "note", glyph: "·", tone: "note" },
 ];
 const NOTE = 2;
+const [DISMISSED, UPHELD] = [1, 2];
 const NO_STATE = "unknown";
 
 for (const row of ROWS) {
-  row.asked = row.r.filter(([, confidence, , dismissed]) => confidence < NOTE && !dismissed);
+  row.asked = row.r.filter(([, confidence, , ruling]) => ruling === UPHELD || (confidence < NOTE && ruling !== DISMISSED));
   row.classes = [...new Set(row.asked.flatMap(([rule]) => RULES[rule].classes))];
   row.kinds = new Set([...row.classes, ...row.asked.map(([rule]) => RULES[rule].id)]);
   row.state = row.s || NO_STATE;

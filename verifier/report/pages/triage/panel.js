@@ -16,9 +16,11 @@ function one(row) {
   if (!row.detail) return [...made, make("p", { class: "muted" }, failed ?? "Unpacking findings …")];
   const { k, m, x, q, e, z } = row.detail;
   const gone = new Set(z.filter(([, dismissed]) => dismissed).map(([name]) => name));
-  const found = groups(m.filter(([, confidence]) => confidence < NOTE));
+  const upheld = new Set(z.filter(([, dismissed]) => !dismissed).map(([name]) => name));
+  const asks = ([rule, confidence]) => confidence < NOTE || upheld.has(RULES[rule].id);
+  const found = groups(m.filter(asks));
   const [asked, dismissed] = [false, true].map((is) => found.filter(([[rule]]) => gone.has(RULES[rule].id) === is));
-  const notes = m.filter(([, confidence]) => confidence === NOTE);
+  const notes = m.filter((remark) => !asks(remark));
   if (q) made.push(make("p", null, theirs(q)));
   made.push(...beside(x));
   if (asked.length) made.push(make("h3", null, "Where to look"), ...asked.map((group) => finding(group, row)));
