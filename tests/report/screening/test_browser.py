@@ -323,3 +323,20 @@ def test_a_narrow_window_is_for_the_rows(reader: Callable[[str], None]) -> None:
     assert said == ["true", *["false"] * 5, *["true"] * 7, "NgramTilt"]
     wide = titled(opened(make.triage(make.row(title="")), ""))
     assert wide[-1] == "2026-04-02_NgramTilt"
+
+
+@pytest.mark.parametrize("size", ["1400,900", "420,900"])
+def test_a_menu_stays_within_the_window(size: str, reader: Callable[[str], None]) -> None:
+    """Whichever row of the filters it hangs from."""
+    reader(
+        """
+  more.click();
+  for (const name of ["kinds", "states"]) {
+    click(`#${name} summary`);
+    const { left, right, top } = document.getElementById(`${name}-list`).getBoundingClientRect();
+    const under = document.querySelector(`#${name} summary`).getBoundingClientRect().bottom;
+    said.push(left >= 0 && right <= innerWidth && top >= under && top < under + 20);
+    press("Escape");
+  }"""
+    )
+    assert titled(opened(make.triage(), "", size)) == ["true", "true"]
