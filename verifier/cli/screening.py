@@ -174,7 +174,8 @@ def triage(
     from verifier.history.rulings import counted
     from verifier.history.summary import summary, worst
     from verifier.report import screening as told
-    from verifier.report.screening.ranking import render_queue
+    from verifier.report.harmless import clipped
+    from verifier.report.screening.ranking import NOTE_SHOWN, render_queue
 
     watch = watcher(quiet=quiet)
     _make(out)
@@ -205,7 +206,8 @@ def triage(
     told.render_triage(found.triage, console, ALL)
     render_queue(queue, console, runnable=RUNNABLE)
     for note in found.notes:
-        console.print(f"! {note}", style="yellow", soft_wrap=True, markup=False)
+        said = f"! {clipped(note, NOTE_SHOWN)}"
+        console.print(said, style="yellow", soft_wrap=True, markup=False)
     if rulings := counted(found.decided):
         console.print(rulings, soft_wrap=True, markup=False)
     console.print(f"\n{page}", soft_wrap=True, markup=False)

@@ -134,8 +134,10 @@ def test_what_this_version_cannot_run_is_said_above_the_queue() -> None:
 
 
 def test_what_the_clone_lacks_is_said_below_the_leaderboard() -> None:
-    """A row at another place is no silent one."""
-    assert "! 2 rows lack" in printed(replace(board(STANDING), notes=("2 rows lack",)))
+    """A row at another place is no silent one; the remedy stands at the end, and is not cut."""
+    said = printed(replace(board(STANDING), notes=(f"2 rows lack{' x' * 500}: git fetch",)))
+    assert "! 2 rows lack" in said
+    assert said.rstrip().endswith("git fetch")
 
 
 def test_what_the_columns_mean_is_said() -> None:

@@ -17,6 +17,7 @@ from verifier.screening.screened import Comparison, Leaderboard, Queue, QueueEnt
 
 INDENT = 2
 LEGEND_SHOWN = 600
+NOTE_SHOWN = 2000
 BOARD_LEGEND = (
     "line: its row in README.md · listed: that row's score · mean: of its n seeds' logs · nats: by"
     " how much it is better than the best row created before it · p: the chance of such seeds if it"
@@ -41,7 +42,7 @@ def render_leaderboard(board: Leaderboard, console: Console) -> None:
     paragraph(console, BOARD_LEGEND, INDENT, style="dim", at_most=LEGEND_SHOWN)
     _beside(board, chain, console)
     for note in board.notes:
-        paragraph(console, f"! {note}", INDENT, hanging=INDENT, style="yellow")
+        paragraph(console, f"! {note}", INDENT, hanging=INDENT, style="yellow", at_most=NOTE_SHOWN)
 
 
 def render_queue(
