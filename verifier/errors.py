@@ -18,6 +18,7 @@ submission are never exceptions: they are `records.Finding`s and `records.Protoc
     │   ├── MissingTool                70  a program is absent; names the package that has it
     │   ├── BoxNotAsAsked              70  the engine made another box than the one asked for
     │   ├── BoxLost                    70  a box vanished or its engine died under it
+    │   ├── Unanswered                 70  git ends, or says nothing, over the same objects
     │   └── StorageFault               70  disk full or folder not writable
     ├── ImageFault                     70  a root file system cannot be built, or is another one
     └── BrokenInvariant                70  the verifier contradicts itself: a bug
@@ -104,6 +105,10 @@ class BoxNotAsAsked(MachineFault):
 
 class BoxLost(MachineFault):
     """A box vanished, or its engine died under it: nothing is known about how it ended."""
+
+
+class Unanswered(MachineFault):
+    """git ends again and again over the same objects, or says nothing."""
 
 
 class StorageFault(MachineFault):

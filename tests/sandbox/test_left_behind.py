@@ -38,6 +38,8 @@ while len(os.listdir("/out")) < 3:
 
 def test_a_box_leaves_nothing(boxes: Boxes) -> None:
     """No process, mount, control group, folder or container is left on the host."""
+    with boxes.running("pass"):
+        pass  # the first box of a backend makes what all of them share until the verifier ends
     before = traces.of_boxes()
     with boxes.running("import time; open('/out/x', 'w').close(); time.sleep(100)"):
         assert traces.of_boxes() != before or boxes.sandbox.name == "docker"

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.submission.repositories import RECORD, Made, identity, small_clone
+from verifier.errors import Unanswered
 from verifier.submission import PullRequest, Repository, Shape, pull_requests
 from verifier.submission.ancestry import COMMIT_BYTES
 from verifier.submission.contents import contents_of
-from verifier.submission.objects import Objects, Unanswered
+from verifier.submission.objects import Objects
 
 HOSTILE = 7
 AFTER = 8

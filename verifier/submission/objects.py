@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from verifier.errors import MachineFault
+from verifier.errors import Unanswered
 from verifier.submission import git
 
 OBJECT_SECONDS = 60.0
@@ -26,10 +26,6 @@ _READ_BYTES = 1 << 18
 _HEADER_BYTES = 200
 _ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 _MISSING = b"missing"
-
-
-class Unanswered(MachineFault):
-    """git ends again and again, or says nothing, over these objects."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from verifier.errors import RequestError
+from verifier.errors import RequestError, Unanswered
 from verifier.submission.ancestry import Commit
 from verifier.submission.candidates import (
     Chooser,
@@ -25,7 +25,6 @@ from verifier.submission.candidates import (
 )
 from verifier.submission.changes import Change, Differences
 from verifier.submission.effort import Overspent
-from verifier.submission.objects import Unanswered
 from verifier.submission.repository import Repository
 
 OTHERS_AT_MOST = 200
