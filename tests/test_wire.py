@@ -35,7 +35,9 @@ def received(stream: socket.socket) -> tuple[int, bytes]:
     return kind, bytes(wire.receive_exactly(stream, size))
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.lists(st.tuples(st.sampled_from(Kind), st.lists(st.binary(max_size=300), max_size=4))))
 def test_frames_arrive_in_order_and_as_they_were_sent(pair: Pair, frames) -> None:
     """§2: one request, one answer; a frame's parts are one payload."""

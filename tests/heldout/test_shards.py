@@ -13,7 +13,7 @@ from verifier.errors import BadData
 from verifier.heldout import shards
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.integers(0, 65535), max_size=200))
 def test_what_is_written_is_read(tmp_path: Path, ids: list[int]) -> None:
     """Round trip of any ids, in the competition's layout."""

@@ -38,7 +38,9 @@ def encoded(model: Path, documents: list[bytes]) -> Tokens:
     )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+)
 @given(TEXTS)
 def test_any_text_without_the_space_mark_is_spelled_exactly(model: Path, texts: list[str]) -> None:
     """Identity normalisation, byte fallback, spaces kept: every document round-trips."""
@@ -50,7 +52,9 @@ def test_any_text_without_the_space_mark_is_spelled_exactly(model: Path, texts: 
     assert made.vocabulary == 1024
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+)
 @given(TEXTS)
 def test_the_table_counts_the_bytes_but_for_a_leading_space(model: Path, texts: list[str]) -> None:
     """The official table skips one space after BOS, and a lone '▁' piece elsewhere is one byte."""

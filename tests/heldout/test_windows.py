@@ -205,7 +205,9 @@ def test_a_damaged_member_does_not_hide_its_neighbours(tmp_path: Path) -> None:
     assert look(tmp_path).shares[0] == 1.0
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+)
 @given(
     st.sampled_from([gzip.compress, lzma.compress, bz2.compress, zipped, tarred]),
     st.integers(0, 1),

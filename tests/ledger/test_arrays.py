@@ -22,7 +22,9 @@ from verifier.ledger.arrays import BLOCK_BYTES, Stored
 
 MIB = 1 << 20
 scratch = settings(
-    deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None,
+    max_examples=30,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 
