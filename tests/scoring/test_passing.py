@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -147,6 +148,26 @@ def test_a_job_that_raises_stops_the_others() -> None:
     assert done == [0]
 
 
+def test_a_failure_beside_it_ends_a_box_after_the_job_in_hand() -> None:
+    """Promise: who is in the middle of a job when another box fails takes no further one."""
+    begun: list[int] = []
+    failing: list[threading.Thread] = []
+    both = threading.Barrier(2, timeout=20)
+
+    def job(box: Any, index: int) -> None:
+        begun.append(index)
+        if index == 1:
+            failing.append(threading.current_thread())
+        both.wait()
+        if index == 1:
+            raise BoxLost("gone")
+        failing[0].join(20)
+
+    with pytest.raises(BoxLost):
+        work(setting(FakeScorer), "pass", 2, range(5), job)
+    assert sorted(begun) == [0, 1]
+
+
 def test_a_box_takes_no_more_jobs_than_it_may() -> None:
     """Promise: a step of the chain starts in a box that has seen nothing."""
     sandbox = FakeSandbox(FakeScorer)
@@ -156,8 +177,6 @@ def test_a_box_takes_no_more_jobs_than_it_may() -> None:
 
 def test_ctrl_c_stops_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Promise: an interrupted pass ends; nothing hangs."""
-    import threading
-
     joined = threading.Thread.join
     pressed: list[int] = []
 
