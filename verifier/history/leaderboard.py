@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from verifier.history import rules
-from verifier.history.admission import FIRST_RULE, Admits, admit, compare
+from verifier.history.admission import FIRST_RULE, admit, compare
 from verifier.history.chain import README, Chain, Entry, mean, read_chain
 from verifier.history.library import Library
 from verifier.history.requests import every_request
@@ -216,18 +216,3 @@ def _of_logs(entry: Entry, logs: Mapping[str, Sequence[tuple[str, str]]]) -> Ite
 
 def _said(rule: Rule, said: str, *at: Location, **values: str | int | float | None) -> Remark:
     return Remark(rule=rule.id, confidence=Confidence.NOTE, said=said, locations=at, values=values)
-
-
-def rows_that_differ(board: Leaderboard) -> tuple[Standing, ...]:
-    """Rows of the record track whose table says otherwise than what was rebuilt."""
-    chain = [standing for standing in board.standings if standing.place]
-    return tuple(each for each in chain if each.differs or not _is_admitted(each))
-
-
-def _is_admitted(standing: Standing) -> bool:
-    return standing.admitted_by in {
-        Admits.FIRST,
-        Admits.WHOLE_MARGIN,
-        Admits.MARGIN,
-        Admits.WELCH,
-    }

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from verifier.source.bodies import bodies
 from verifier.source.decoding import layer_of
 from verifier.source.folding import fold
+from verifier.source.functions import last_name
 from verifier.source.parsing import TEXT_BYTES, Parsed, parse
 from verifier.source.steps import Body
 from verifier.source.tracing import Trace
@@ -318,18 +319,9 @@ def _acting_lines(body: Body) -> frozenset[int]:
     return frozenset(
         line
         for call in body.calls
-        if _last_name(call.func) in _STARTERS
+        if last_name(call.func) in _STARTERS
         for line in range(call.lineno, (call.end_lineno or call.lineno) + 1)
     )
-
-
-def _last_name(node: ast.expr) -> str:
-    match node:
-        case ast.Name():
-            return node.id
-        case ast.Attribute():
-            return node.attr
-    return ""
 
 
 def _modules(node: ast.Import | ast.ImportFrom) -> Iterator[str]:

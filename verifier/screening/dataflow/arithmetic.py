@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 
 from verifier.screening.dataflow.value import (
@@ -55,7 +56,7 @@ class Record:
     expressions: int = 0
 
 
-class Arithmetic:
+class Arithmetic(ABC):
     """The arithmetic of one function. `loops` are the lines of the loops that are open."""
 
     def __init__(self, function: Function, record: Record) -> None:
@@ -137,9 +138,9 @@ class Arithmetic:
                 return frozenset(whole.replace(ast.dump(each), part) for part in parts)
         return frozenset((whole,))
 
+    @abstractmethod
     def side_by_side(self, name: str) -> tuple[str, ...]:
         """The parts of what a name stands for, none where it is no concatenation."""
-        raise NotImplementedError
 
     def _cut(self, operator: ast.operator, one: Operand, other: Operand) -> Value:
         """A mask or a remainder: of a hash, or of booleans."""

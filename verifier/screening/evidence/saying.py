@@ -17,11 +17,6 @@ def note(rule: Rule, said: str, *places: Location, **values: Value) -> Remark:
     return remark(rule, Confidence.NOTE, said, *places, **values)
 
 
-def review(rule: Rule, said: str, *places: Location, **values: Value) -> Remark:
-    """A remark that a person should look at."""
-    return remark(rule, Confidence.REVIEW, said, *places, **values)
-
-
 def remark(
     rule: Rule, confidence: Confidence, said: str, *places: Location, **values: Value
 ) -> Remark:

@@ -18,7 +18,7 @@ from verifier.screening.finding import Confidence, Location, Remark
 from verifier.screening.native import SUFFIXES, natives
 from verifier.screening.rule import Rule
 from verifier.screening.rules.mentions import Mention, dotted, imports, reaching
-from verifier.screening.rules.places import at
+from verifier.screening.rules.places import at, at_each
 from verifier.screening.rules.starting import holds, listed, not_followed
 from verifier.source.program import UNKNOWN, Program
 from verifier.source.tree import Tree
@@ -35,7 +35,6 @@ BINARY = Rule(
 )
 RULES: tuple[Rule, ...] = (BINARY,)
 
-_PLACES = 8
 _PARTS = 60
 _LOADERS = words(
     "ctypes.CDLL ctypes.PyDLL ctypes.cdll.LoadLibrary ctypes.pydll.LoadLibrary "
@@ -69,16 +68,7 @@ def check(program: Program, tree: Tree) -> Iterator[Remark]:
             found.setdefault(at(program, mention.at, mention.node), why)
     for place, why in reading.imported():
         found.setdefault(place, why)
-    if found:
-        first, why = next(iter(found.items()))
-        more = f" (and {len(found) - 1} more places)" if len(found) > 1 else ""
-        yield Remark(
-            rule=BINARY.id,
-            confidence=Confidence.REVIEW,
-            said=f"Line {first.line}: {why}{more}.",
-            locations=tuple(found)[:_PLACES],
-            values={"places": len(found)},
-        )
+    yield from at_each(BINARY, found)
 
 
 @dataclass(eq=False)

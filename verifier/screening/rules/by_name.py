@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from verifier.screening.finding import Confidence, Location, Remark
 from verifier.screening.rule import Rule
 from verifier.screening.rules.mentions import Mention, dotted, own, reaching
-from verifier.screening.rules.places import at
+from verifier.screening.rules.places import at, at_each
 from verifier.source.program import UNKNOWN, Program
 from verifier.source.tree import Tree
 from verifier.source.values import words
@@ -26,7 +26,6 @@ BY_NAME = Rule(
 )
 RULES: tuple[Rule, ...] = (BY_NAME,)
 
-_PLACES = 8
 _NAMESPACES = words("globals locals vars")
 _ONLY_READ = words("items keys values copy")
 _GETTERS = words("operator.attrgetter operator.methodcaller")
@@ -38,16 +37,7 @@ def check(program: Program, tree: Tree) -> Iterator[Remark]:
     for mention in reaching(program):
         if why := _why(program, mention):
             found.setdefault(at(program, mention.at, mention.node), why)
-    if found:
-        first, why = next(iter(found.items()))
-        more = f" (and {len(found) - 1} more places)" if len(found) > 1 else ""
-        yield Remark(
-            rule=BY_NAME.id,
-            confidence=Confidence.REVIEW,
-            said=f"Line {first.line}: {why}{more}.",
-            locations=tuple(found)[:_PLACES],
-            values={"places": len(found)},
-        )
+    yield from at_each(BY_NAME, found)
 
 
 def _why(program: Program, mention: Mention) -> str:

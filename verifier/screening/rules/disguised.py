@@ -16,7 +16,7 @@ from verifier.screening.finding import Confidence, Location, Remark
 from verifier.screening.rule import Rule
 from verifier.screening.rules.evidence_of import beginning
 from verifier.screening.rules.mentions import dotted, on_lines
-from verifier.screening.rules.places import at
+from verifier.screening.rules.places import at, at_each
 from verifier.screening.searching import lines_holding
 from verifier.source.functions import Function, last_name
 from verifier.source.program import Program
@@ -71,7 +71,6 @@ _TEXTS = (".md", ".sh", ".log", ".txt", ".json")
 _CHARACTERS = 400_000
 _LONGEST = 400
 _DEEP = 40
-_PLACES = 6
 
 
 def check(program: Program, tree: Tree) -> Iterator[Remark]:
@@ -85,15 +84,8 @@ def check(program: Program, tree: Tree) -> Iterator[Remark]:
             asked.setdefault(at(program, function, node), why)
     asked.update(_set(program))
     asked.update(_told(tree))
-    for found, confidence in ((sure, Confidence.VIOLATION), (asked, Confidence.REVIEW)):
-        if found:
-            first, why = next(iter(found.items()))
-            yield Remark(
-                rule=DISGUISED.id,
-                confidence=confidence,
-                said=f"Line {first.line} of {first.path} {why}.",
-                locations=tuple(found)[:_PLACES],
-            )
+    yield from at_each(DISGUISED, sure, Confidence.VIOLATION)
+    yield from at_each(DISGUISED, asked)
 
 
 def _copied(program: Program, function: Function, call: ast.Call) -> str:

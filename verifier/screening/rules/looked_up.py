@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from verifier.screening.finding import Confidence, Location, Remark
 from verifier.screening.rule import Rule
 from verifier.screening.rules.mentions import dotted, on_lines, own, reaching
-from verifier.screening.rules.places import at
+from verifier.screening.rules.places import at, at_each
 from verifier.screening.searching import lines_holding
 from verifier.source.functions import Function, last_name
 from verifier.source.program import UNKNOWN, Program
@@ -45,7 +45,6 @@ _NEAR = 1
 _SPECIAL = re.compile(
     r"(?:bos|eos|pad|sep|unk|ignore|special|boundary|doc|hint|pred|argmax|guess|top)", re.IGNORECASE
 )
-_PLACES = 6
 
 
 def check(program: Program, tree: Tree) -> Iterator[Remark]:
@@ -53,16 +52,7 @@ def check(program: Program, tree: Tree) -> Iterator[Remark]:
     found: dict[Location, str] = {}
     for place, why in (*_digests(program), *_compared(program)):
         found.setdefault(place, why)
-    if found:
-        first, why = next(iter(found.items()))
-        more = f" (and {len(found) - 1} more places)" if len(found) > 1 else ""
-        yield Remark(
-            rule=LOOKED_UP.id,
-            confidence=Confidence.REVIEW,
-            said=f"Line {first.line} {why}{more}.",
-            locations=tuple(found)[:_PLACES],
-            values={"places": len(found)},
-        )
+    yield from at_each(LOOKED_UP, found)
 
 
 def _digests(program: Program) -> Iterator[tuple[Location, str]]:

@@ -4,16 +4,36 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
-from verifier.screening.finding import Location
+from verifier.screening.finding import Confidence, Location, Remark
+from verifier.screening.rule import Rule
 from verifier.screening.searching import lines_with
 from verifier.source.program import Function, Program
+
+PLACES = 8
+"""How many places of one remark are shown."""
 
 
 def at(program: Program, function: Function, node: ast.AST) -> Location:
     """The location of a node."""
     return Location(**program.location(function, node))  # type: ignore[arg-type]
+
+
+def at_each(
+    rule: Rule, found: Mapping[Location, str], confidence: Confidence = Confidence.REVIEW
+) -> Iterator[Remark]:
+    """One remark for all places that a rule found, none for none: why it is one, of the first."""
+    for first, why in tuple(found.items())[:1]:
+        where = f"Line {first.line}" if first.line else first.path
+        more = f" (and {len(found) - 1} more places)" if len(found) > 1 else ""
+        yield Remark(
+            rule=rule.id,
+            confidence=confidence,
+            said=f"{where}: {why}{more}.",
+            locations=tuple(found)[:PLACES],
+            values={"places": len(found)},
+        )
 
 
 def functions_with(

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from verifier.screening.finding import Confidence, Location, Remark
 from verifier.screening.rule import Rule
 from verifier.screening.rules.mentions import dotted, imports, reaching
-from verifier.screening.rules.places import at
+from verifier.screening.rules.places import at, at_each
 from verifier.source.functions import Function
 from verifier.source.program import UNKNOWN, Program
 from verifier.source.steps import Binding
@@ -28,7 +28,6 @@ REPLACED = Rule(
 )
 RULES: tuple[Rule, ...] = (REPLACED,)
 
-_PLACES = 8
 _BUILTINS = words(
     "exit quit open print hash len sum min max float int abs round isinstance getattr setattr "
     "range zip exec eval sorted enumerate"
@@ -53,17 +52,7 @@ def check(program: Program, tree: Tree) -> Iterator[Remark]:
     found: dict[Location, str] = {}
     for place, why in _everything(program, tree):
         found.setdefault(place, why)
-    if found:
-        first, why = next(iter(found.items()))
-        where = f"Line {first.line}" if first.line else first.path
-        more = f" (and {len(found) - 1} more places)" if len(found) > 1 else ""
-        yield Remark(
-            rule=REPLACED.id,
-            confidence=Confidence.REVIEW,
-            said=f"{where}: {why}{more}.",
-            locations=tuple(found)[:_PLACES],
-            values={"places": len(found)},
-        )
+    yield from at_each(REPLACED, found)
 
 
 def _everything(program: Program, tree: Tree) -> Iterator[tuple[Location, str]]:

@@ -14,7 +14,7 @@ from verifier.screening.dataflow import follow
 from verifier.screening.finding import Confidence, Location, Remark
 from verifier.screening.rule import Rule
 from verifier.screening.rules.mentions import Mention, dotted, mentions, own, reaching
-from verifier.screening.rules.places import at
+from verifier.screening.rules.places import at, at_each
 from verifier.screening.story import read_story
 from verifier.source.functions import Function, last_name
 from verifier.source.program import UNKNOWN, Barrier, Program
@@ -31,7 +31,6 @@ NOT_FOLLOWED = Rule(
 )
 RULES: tuple[Rule, ...] = (NOT_FOLLOWED,)
 
-_PLACES = 8
 _EVALUATED = 2000
 _IMPORTERS = words("__import__ importlib.import_module importlib.__import__ runpy.run_module")
 _RUNNERS = words("exec runpy.run_path")
@@ -57,18 +56,7 @@ def check(program: Program, tree: Tree) -> Iterator[Remark]:
         if why and (place.path, place.layer, place.line) not in known:
             found.setdefault(place, why)
     found |= _passed_by(program)
-    if not found:
-        return
-    first, why = next(iter(found.items()))
-    where = f"Line {first.line}" if first.line else first.path
-    more = f" (and {len(found) - 1} more places)" if len(found) > 1 else ""
-    yield Remark(
-        rule=NOT_FOLLOWED.id,
-        confidence=Confidence.REVIEW,
-        said=f"{where}: {why}{more}.",
-        locations=tuple(found)[:_PLACES],
-        values={"places": len(found)},
-    )
+    yield from at_each(NOT_FOLLOWED, found)
 
 
 def _passed_by(program: Program) -> dict[Location, str]:

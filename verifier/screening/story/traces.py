@@ -78,7 +78,6 @@ class Traces:
     slice_bits: int = 0
     span_bits: int = 0
     cut_bits: int = 0
-    count_bits: int = 0
     relation_bits: int = 0
     meanings: list[object] = field(default_factory=list)
     made: dict[tuple[str, int, int], int] = field(default_factory=dict)
@@ -271,7 +270,6 @@ class Traces:
         """Record that a loss over held-out tokens was added to a total; its mark."""
         event = Counted(len(self.events), node, self.place, self.turns, marks)
         event.bit = self.mark("count", node, event)
-        self.count_bits |= event.bit
         self.events.append(event)
         return event.bit
 

@@ -96,7 +96,6 @@ READS: Final = _words(
 WRITES: Final = _words(
     """save dump dumps savez savez_compressed tofile write write_bytes save_file compress"""
 )
-COMPRESSORS: Final = frozenset(("compress",))
 CALLERS: Final = _words(
     """Thread Process submit spawn apply apply_async map starmap run_in_executor Timer run"""
 )
