@@ -27,7 +27,13 @@ fi
 
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 say "installing the locked dependencies into $venv (Python $version)"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
+# The lock is whole: pip is to install it, not to resolve it. A resolver asks for `coverage[toml]`, of which the lock
+# knows only `coverage`, and takes the newest release, which has no hash here.
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
   --requirement requirements/host.lock
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
   --no-build-isolation --editable .
+"$venv/bin/python" -m pip check --disable-pip-version-check --quiet || {
+  say "the lock is not whole: make lock"
+  exit 1
+}
