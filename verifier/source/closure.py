@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import PurePosixPath
 
+from verifier.source.children import children
 from verifier.source.decoding import layer_of
 from verifier.source.program import Function, Program
 from verifier.source.tree import Tree
@@ -201,7 +202,7 @@ def _live_strings(program: Program, tree: ast.Module) -> Iterator[tuple[ast.Cons
             continue
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node, node.value
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
                 inside = program.of(child)
                 waiting.append((child, inside))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Mapping
 
+from verifier.source.children import children
+
 _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 
@@ -91,4 +93,4 @@ class _Marking:
         while waiting:
             each = waiting.pop()
             self.dead.add(id(each))
-            waiting.extend(ast.iter_child_nodes(each))
+            waiting.extend(children(each))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from verifier.source.children import children
 from verifier.source.functions import Function, Klass
 from verifier.source.meaning import Meanings
 from verifier.source.reaching import Reached, Reaching
@@ -194,7 +195,7 @@ class Flow:
                     waiting.extend(node.args)
                     waiting.extend(keyword.value for keyword in node.keywords)
                     continue
-            waiting.extend(ast.iter_child_nodes(node))
+            waiting.extend(children(node))
         return terms
 
     def _called(self, node: ast.Call, function: Function) -> tuple[_Called, ...]:

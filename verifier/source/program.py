@@ -10,6 +10,7 @@ from itertools import islice
 from types import MappingProxyType
 
 from verifier.source.barriers import barriers
+from verifier.source.children import children
 from verifier.source.dead import dead_nodes
 from verifier.source.flowing import Flow, Seeds
 from verifier.source.folding import fold
@@ -202,7 +203,7 @@ class Program:
             self._parents[function] = {
                 id(child): parent
                 for parent in ast.walk(function.node)
-                for child in ast.iter_child_nodes(parent)
+                for child in children(parent)
             }
         parents = self._parents[function]
         found: list[ast.AST] = []

@@ -82,16 +82,19 @@ class Reaching:
         """Steps walked so far, those walked again too."""
         self.cut = False
         """Whether there was more to walk than is."""
+        self._new: dict[Function, None] = {}
+        """What was never looked at comes first: by then more is known of what waits again."""
         self._waiting: dict[Function, None] = {}
         for unit in gathered.units:
             if unit.main and (module := functions.module(unit)) is not None:
                 self.reach(module)
-        while self._waiting:
+        while self._new or self._waiting:
             if self.walked + functions.looked > _WORK:
                 self.cut = True
                 break
-            function = next(iter(self._waiting))
-            del self._waiting[function]
+            waiting = self._new or self._waiting
+            function = next(iter(waiting))
+            del waiting[function]
             self._analyse(self.reached[function])
             for name in functions.flooded - self._flooded:
                 self._flooded.add(name)
@@ -135,6 +138,11 @@ class Reaching:
         for function in state.targets:
             if function in self.functions.asked:
                 self._again(function)
+        self._stored(state)
+
+    def _stored(self, state: Reached) -> None:
+        """Look again at whoever asked about an attribute that the function may set."""
+        self.epoch += 1
         for store in state.function.body.stores:
             for function in self._askers.get(store.target.attr, ()):
                 self._again(function)
@@ -142,7 +150,7 @@ class Reaching:
     def _again(self, function: Function) -> None:
         known = self.reached.get(function)
         if known is not None and known.times < _TIMES:
-            self._waiting[function] = None
+            (self._waiting if known.times else self._new)[function] = None
 
     def _analyse(self, state: Reached) -> None:
         state.times += 1
@@ -158,8 +166,10 @@ class Reaching:
         state.calls, state.targets = walk.calls, walk.targets
         state.targets_of = {id(node): found for node, found in walk.calls if found}
         state.stored = {id(step) for step in state.steps if isinstance(step, Store)}
-        if before != state.bindings or stored != state.stored:
+        if before != state.bindings:
             self._changed(state)
+        elif stored != state.stored:
+            self._stored(state)
 
     def _look_ahead(self, state: Reached) -> None:
         """Which names the function binds, before anything that it calls is said to be reached."""

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from verifier.source.children import children
 from verifier.source.functions import Function
 from verifier.source.program import Program
 from verifier.source.steps import Body
@@ -93,7 +94,7 @@ def on_lines(
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             inside = program.of(node) or at
         around = (node, *around[:_AROUND])
-        below = [each for each in ast.iter_child_nodes(node) if _touches(each, lines)]
+        below = [each for each in children(node) if _touches(each, lines)]
         waiting.extend((each, inside, around) for each in reversed(below))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from verifier.screening.finding import Confidence, Location, Remark
 from verifier.screening.rule import Rule
 from verifier.screening.searching import lines_with
+from verifier.source.children import children
 from verifier.source.program import Function, Program
 
 PLACES = 8
@@ -81,7 +82,7 @@ def nodes_on(function: Function, lines: Collection[int]) -> Iterator[ast.AST]:
     first, last = min(lines, default=0), max(lines, default=0)
     open_: list[ast.AST] = [function.node]
     while open_:
-        for node in ast.iter_child_nodes(open_.pop()):
+        for node in children(open_.pop()):
             begin = getattr(node, "lineno", None)
             if begin is None or (begin <= last and (getattr(node, "end_lineno", 0) or 0) >= first):
                 open_.append(node)

@@ -33,6 +33,7 @@ from verifier.screening.story.value import (
 )
 from verifier.screening.story.vocabulary import shards
 from verifier.screening.story.world import EVALUATED, World
+from verifier.source.children import children
 from verifier.source.values import UNKNOWN
 
 _MILLISECONDS: Final = 10_000
@@ -72,7 +73,7 @@ def truth(world: World, node: ast.expr) -> bool | None:
 
 def _parts(world: World, node: ast.expr) -> Value:
     marks = things = 0
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         if isinstance(child, ast.expr):
             value = evaluate(world, child)
             marks |= value[0]
