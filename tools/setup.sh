@@ -33,7 +33,7 @@ say "installing the locked dependencies into $venv (Python $version)"
   --requirement requirements/host.lock
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
   --no-build-isolation --editable .
-"$venv/bin/python" -m pip check --disable-pip-version-check --quiet || {
-  say "the lock is not whole: make lock"
+broken=$("$venv/bin/python" -m pip check --disable-pip-version-check) || {
+  say "the lock is not whole (make lock): $broken"
   exit 1
 }
