@@ -22,7 +22,7 @@ READING = (
     *("screening", "source", "submission", "policy", "records.py"),
     *("history/lines.py", "history/reader.py"),
 )
-LINEAGE = ("history/lineage.py", "history/difference.py")
+LINEAGE = ("history/lineage.py", "history/difference.py", "history/parentage.py")
 VERSIONS = 4
 
 

@@ -8,7 +8,7 @@ remark: an inherited violation is one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -93,54 +93,71 @@ class Near:
     similarity: float
 
 
+class Nearness:
+    """How near every two of `sources` are: made once, asked for some of them at a time."""
+
+    def __init__(self, sources: Sources) -> None:
+        sets = sources.sets()
+        self._sizes = np.array([len(lines) for lines in sets], dtype=np.int64)
+        ends = np.concatenate(([0], np.cumsum(self._sizes)))
+        keys = np.concatenate(sets) if sets else np.empty(0, dtype=np.int32)
+        ones = np.ones(len(keys), dtype=np.int32)
+        shape = (len(sets), max(1, sources.distinct_keys))
+        self._matrix = sparse.csr_array((ones, keys, ends), shape=shape)
+        self._flipped = self._matrix.T.tocsr()
+
+    def nearest(self, places: range) -> Iterator[tuple[Near, ...]]:
+        """For each place the few nearest before it, the nearest first; of equals the earliest."""
+        for start in range(places.start, places.stop, ROWS_AT_A_TIME):
+            rows = self._matrix[start : min(start + ROWS_AT_A_TIME, places.stop)]
+            shared = (rows @ self._flipped).toarray()
+            for at in range(shared.shape[0]):
+                yield _nearest_of(shared[at], self._sizes, start + at)
+
+
 def nearest(sources: Sources) -> tuple[tuple[Near, ...], ...]:
-    """For each source the few nearest before it, the nearest first; of equals the earliest."""
-    sets = sources.sets()
-    sizes = np.array([len(lines) for lines in sets], dtype=np.int64)
-    if not len(sets) or not sizes.sum():
-        return tuple(() for _ in sets)
-    ends = np.concatenate(([0], np.cumsum(sizes)))
-    ones = np.ones(int(ends[-1]), dtype=np.int32)
-    shape = (len(sets), sources.distinct_keys)
-    matrix = sparse.csr_array((ones, np.concatenate(sets), ends), shape=shape)
-    flipped = matrix.T.tocsr()
-    found: list[tuple[Near, ...]] = []
-    for start in range(0, len(sets), ROWS_AT_A_TIME):
-        shared = (matrix[start : start + ROWS_AT_A_TIME] @ flipped).toarray()
-        found += [_nearest_of(shared[at], sizes, start + at) for at in range(shared.shape[0])]
-    return tuple(found)
+    """For each source the few nearest before it."""
+    return tuple(Nearness(sources).nearest(range(len(sources))))
 
 
-def parents(sources: Sources, names: Sequence[tuple[int, str]]) -> tuple[Parent | None, ...]:
-    """The parent of each source, None for one like no earlier one.
+def parents(
+    sources: Sources,
+    names: Sequence[tuple[int, str]],
+    *,
+    nearness: Nearness | None = None,
+    places: range | None = None,
+) -> tuple[Parent | None, ...]:
+    """The parent of each source at `places`, by default of all; None for one like no earlier one.
 
     `names` are their (number, folder). Of the nearest the one with the fewest changed lines; of
     equals the earliest, which is where a copied source comes from.
     """
-    found: list[Parent | None] = []
-    for place, near in enumerate(nearest(sources)):
-        if not near:
-            found.append(None)
-            continue
-        new = sources.keys(place)
-        compared = [(each, changes(sources.keys(each.place), new)) for each in near]
-        best, differs = min(compared, key=lambda pair: (changed_lines(pair[1]), pair[0].place))
-        number, folder = names[best.place]
-        found.append(
-            Parent(
-                number=number,
-                folder=folder,
-                similarity=round(best.similarity, 4),
-                changed_lines=changed_lines(differs),
-                diff=unified(
-                    sources.texts(best.place),
-                    sources.texts(place),
-                    differs,
-                    sources.numbers(place),
-                ),
-            )
-        )
-    return tuple(found)
+    places = range(len(sources)) if places is None else places
+    near = (nearness or Nearness(sources)).nearest(places)
+    return tuple(_parent(sources, names, place, of) for place, of in zip(places, near, strict=True))
+
+
+def _parent(
+    sources: Sources, names: Sequence[tuple[int, str]], place: int, near: Sequence[Near]
+) -> Parent | None:
+    if not near:
+        return None
+    new = sources.keys(place)
+    compared = [(each, changes(sources.keys(each.place), new)) for each in near]
+    best, differs = min(compared, key=lambda pair: (changed_lines(pair[1]), pair[0].place))
+    number, folder = names[best.place]
+    return Parent(
+        number=number,
+        folder=folder,
+        similarity=round(best.similarity, 4),
+        changed_lines=changed_lines(differs),
+        diff=unified(
+            sources.texts(best.place),
+            sources.texts(place),
+            differs,
+            sources.numbers(place),
+        ),
+    )
 
 
 def inherited(

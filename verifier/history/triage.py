@@ -25,7 +25,8 @@ from verifier.errors import RequestError
 from verifier.history.chain import Chain, read_chain
 from verifier.history.kept import LINEAGE, code
 from verifier.history.library import Fault, Library
-from verifier.history.lineage import Sources, inherited, marks, parents
+from verifier.history.lineage import Sources, inherited, marks
+from verifier.history.parentage import every_parent
 from verifier.history.reader import Found
 from verifier.history.requests import every_request
 from verifier.history.rulings import Decided, decide
@@ -95,7 +96,7 @@ def triage(request: Request, watch: Watch) -> Triaged:
         chain = read_chain(repository, everything, library, watch)  # 4
         heads = {each.number: each.head for each in everything}
         notes = (*_assumed(everything, request), *absent(repository, chain, heads))
-    line = _lineage(everything, chain, library, watch)  # 5
+    line = _lineage(everything, chain, library, watch, request.readers)  # 5
     rows = [_row(each, library, line, chain) for each in chosen]  # 6
     rows = [_told(row, request.facts.get(row.number)) for row in rows]
     decided = decide(rows, request.rulings, heads)  # 7
@@ -242,7 +243,11 @@ class Line:
 
 
 def _lineage(
-    everything: Sequence[PullRequest], chain: Chain, library: Library, watch: Watch
+    everything: Sequence[PullRequest],
+    chain: Chain,
+    library: Library,
+    watch: Watch,
+    readers: int,
 ) -> Line:
     """Over what main began with, then all pull requests in order of number."""
     members: list[_Member] = [(0, path, found) for path, found in chain.unnumbered]
@@ -256,7 +261,7 @@ def _lineage(
     passed: dict[tuple[int, str], Mapping[tuple[str, str], str]] = {}
     line = Line(parents_found, passed)
     for (number, folder, read), parent in zip(
-        members, _kept_parents(members, library, watch), strict=True
+        members, _kept_parents(members, library, watch, readers), strict=True
     ):
         if parent and number:
             parents_found[number] = parent
@@ -269,7 +274,7 @@ def _called(parent: Parent) -> str:
 
 
 def _kept_parents(
-    members: Sequence[_Member], library: Library, watch: Watch
+    members: Sequence[_Member], library: Library, watch: Watch, readers: int
 ) -> list[Parent | None]:
     said = json.dumps([(number, read.screening.source_digest) for number, _, read in members])
     key = f"lineage {code(LINEAGE)} {hashlib.sha256(said.encode()).hexdigest()}"
@@ -278,12 +283,12 @@ def _kept_parents(
             return _parents_from(kept, len(members))
         except Mismatch:
             watch.note("what was kept of the lineage is damaged: it is worked out anew")
-    with watch.phase("lineage", None):
+    with watch.phase("lineage", len(members)) as progress:
         sources = Sources()
         for _, _, read in members:
             sources.add(library.source(read))
         names = [(number, path) for number, path, _ in members]
-        found = list(parents(sources, names))
+        found = every_parent(sources, names, progress, readers=readers)
     library.keep(key, json.dumps([each and to_json(each) for each in found]).encode())
     return found
 
