@@ -101,6 +101,40 @@ def test_what_fits_packed_is_no_finding_and_what_may_not_asks_for_a_person() -> 
         assert [remark.confidence for remark in found] == [confidence]
 
 
+def test_what_is_neither_code_nor_model_stays_however_the_code_is_packed() -> None:
+    """A prefix of held-out tokens is counted in the total alone; packing the script hides none."""
+    shipped = SCRIPT + "x = 1\n" * 10_000
+    packed, model = packed_bytes(shipped.encode()), 15_200_000
+    room = 16_000_000 - model - packed
+    for prefix, code, confidence in (
+        (room, True, Confidence.NOTE),
+        (room + packed, True, Confidence.REVIEW),
+        (room + packed, False, Confidence.NOTE),
+    ):
+        lines = {
+            "code": f"Code size: {len(shipped)} bytes" if code else "",
+            "model": f"Serialized model int8+zlib: {model} bytes",
+            "total": f"Total submission size int8+zlib: {model + len(shipped) + prefix} bytes",
+        }
+        changed = files(train_gpt__py=shipped, train_seed1__log=log(1, **lines))
+        (found,) = said("size-over-cap", remarks(changed))
+        assert found.confidence is confidence, prefix
+        assert (f"{prefix} bytes of its total are neither" in found.said) is code
+
+
+def test_a_total_of_another_model_holds_nothing_but_that_model() -> None:
+    """int8 and zlib are weighed first, with a total; then brotli, which is shipped, with none."""
+    lines = {
+        "code": f"Code size: {len(SCRIPT)} bytes",
+        "model": "Serialized model int8+zlib: 24000000 bytes",
+        "total": f"Total submission size int8+zlib: {24_000_000 + len(SCRIPT)} bytes\n"
+        "Serialized model int6+brotli: 15900000 bytes",
+    }
+    (found,) = said("size-over-cap", remarks(files(train_seed1__log=log(1, **lines))))
+    assert found.confidence is Confidence.NOTE
+    assert "neither" not in found.said
+
+
 def test_a_log_that_nothing_submits_breaks_no_rule_for_certain() -> None:
     """No folder under records/, no claim: somebody's run is over the limit, and a person looks."""
     stop = "stopping_early: wallclock_cap train_time:601669ms step:13001/20000"
@@ -162,6 +196,21 @@ def test_a_claimed_total_over_the_cap_counts_where_no_log_has_one() -> None:
     study = said("size-over-cap", remarks(silent, NON_RECORD))
     assert [remark.confidence for remark in study] == [Confidence.NOTE]
     assert not said("size-over-cap", remarks(files(submission__json=claimed)))
+
+
+def test_a_claimed_model_over_the_cap_needs_nobody_to_look() -> None:
+    """By the claim's own words no packing helps; where it repeats its total, it may mean that."""
+    logs = {f"train_seed{seed}__log": log(seed, total="", model="") for seed in BPBS}
+    for model, folder, confidence in (
+        (16_063_641, FOLDER, Confidence.VIOLATION),
+        (16_063_641, NON_RECORD, Confidence.NOTE),
+        (16_144_402, FOLDER, Confidence.REVIEW),
+        (15_990_000, FOLDER, Confidence.REVIEW),
+    ):
+        sizes = {"bytes_total": 16_144_402, "bytes_model_int6_zstd": model}
+        contents = files(submission__json=json.dumps(claim(**sizes)), **logs)
+        (found,) = said("size-over-cap", remarks(contents, folder))
+        assert found.confidence is confidence, model
 
 
 def test_the_best_of_three_seeds_listed_alone_asks_for_a_person() -> None:

@@ -110,8 +110,14 @@ def _claimed_size(evidence: Evidence) -> Iterator[Remark]:
     size = claimed.total_bytes
     said = f"{claimed.path} says {size} bytes, {size - cap} over the cap"
     confidence = Confidence.REVIEW if evidence.is_record else Confidence.NOTE
-    place = evidence.claim_at("total_bytes")
-    yield remark(OVER_CAP, confidence, said, place, total=size, cap=cap)
+    places = [evidence.claim_at("total_bytes")]
+    model = claimed.model_bytes
+    if model is not None and cap < model < size:
+        said += f"; its model alone has {model}"
+        places.append(evidence.claim_at("model_bytes"))
+        if evidence.is_record:
+            confidence = Confidence.VIOLATION
+    yield remark(OVER_CAP, confidence, said, *places, total=size, cap=cap, model=model)
 
 
 def _strongest(evidence: Evidence, log: ReadLog, asked: Confidence) -> Confidence:
@@ -136,9 +142,11 @@ def _cap(evidence: Evidence, log: ReadLog) -> Iterator[Remark]:
     if model is not None and model + least_code(evidence, log) > cap:
         asked = Confidence.VIOLATION
     elif model is not None and (packed := packed_code(evidence, log)) is not None:
-        fits = model + packed * (1 - TIGHTER) <= cap
+        more = _neither(log, size, model)
+        fits = model + more + packed * (1 - TIGHTER) <= cap
         asked = Confidence.NOTE if fits else Confidence.REVIEW
         said += f"; its model has {model}, and its script {packed} packed"
+        said += f"; {more} bytes of its total are neither" if more else ""
     confidence = _strongest(evidence, log, asked)
     if confidence is Confidence.VIOLATION and not _is_claimed(evidence, log):
         confidence = Confidence.REVIEW
@@ -146,6 +154,21 @@ def _cap(evidence: Evidence, log: ReadLog) -> Iterator[Remark]:
     code = log.facts.code_bytes
     place = log.at(total.quote)
     yield remark(OVER_CAP, confidence, said, place, total=size, cap=cap, model=model, code=code)
+
+
+def _neither(log: ReadLog, total: int, model: int) -> int:
+    """Bytes of a log's total that are neither its code nor its model: a prefix, a table.
+
+    However its code is packed, these stay. 0 where the log does not say what its code has, and
+    where its total is that of another of the models that it weighs.
+    """
+    counted = [log.log.last(name) for name in ("code_bytes", "code_bytes_packed")]
+    code = max((int(each.value) for each in counted if each is not None), default=None)
+    if code is None or any(
+        total - code == each.value for each in log.log.stated.get("model_bytes", ())
+    ):
+        return 0
+    return max(0, total - code - model)
 
 
 def _is_claimed(evidence: Evidence, log: ReadLog) -> bool:
