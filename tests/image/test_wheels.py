@@ -181,3 +181,14 @@ def test_the_extra_index_is_asked_when_the_configured_ones_lack_a_wheel(
     monkeypatch.setenv(wheels.EXTRA_INDEX_VARIABLE, f"{served}/extra")
     (path,) = wheels.collect(recipe, store, Heard())
     assert path.read_bytes() == file.read_bytes()
+
+
+def test_pip_is_not_looked_for_where_the_verifier_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkout of a stranger's may have a pip.py."""
+    for name in ("pip", "typing", "json"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'sprung')!r}, 'w')\n")
+    monkeypatch.chdir(tmp_path)
+    wheels.pip(["--version"])
+    assert not (tmp_path / "sprung").exists()

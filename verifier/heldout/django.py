@@ -51,7 +51,7 @@ def _download(scratch: Path, archive: Path) -> None:
     requirements = scratch / "requirements.txt"
     requirements.write_text(f"{REQUIREMENT} --hash=sha256:{ARCHIVE_SHA256}\n")
     # pip checks the hash before it asks the archive's build backend for metadata.
-    argv = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    argv = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     argv += ["--no-input", "--no-deps", "--no-binary", "django", "--require-hashes"]
     argv += ["--dest", str(scratch), "--requirement", str(requirements)]
     try:

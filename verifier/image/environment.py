@@ -70,7 +70,7 @@ def _make(recipe: Recipe, store: Path, folder: Path, watch: Watch) -> None:
     with watch.phase("install the wheels into a virtual environment", None):
         shutil.rmtree(folder, ignore_errors=True)
         # Without pip of its own: Debian's Python cannot make one unless python3-venv is there.
-        _run([interpreter, "-m", "venv", "--without-pip", str(folder)])
+        _run([interpreter, "-P", "-m", "venv", "--without-pip", str(folder)])
         python = str(folder / "bin" / "python")
         # Isolated: whoever runs this may have told pip to install elsewhere, or other versions.
         options = ["--isolated", "--python", python, "install", "--no-deps", "--no-index"]

@@ -78,7 +78,8 @@ def platform_options(recipe: RecipeText) -> list[str]:
 
 def pip(arguments: Iterable[str], python: str = sys.executable) -> None:
     """Run pip. Raises ImageFault with its last lines, MissingTool where it is not installed."""
-    command = [python, "-m", "pip", *arguments]
+    # -P: what lies where the verifier was started is not to be imported.
+    command = [python, "-P", "-m", "pip", *arguments]
     ended = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if ended.returncode == 0:
         return
