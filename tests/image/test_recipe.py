@@ -99,11 +99,12 @@ def test_an_unknown_recipe_is_refused_with_those_there_are(tiny: Tiny) -> None:
 
 
 def test_the_shipped_recipes_can_be_read() -> None:
-    """Both of them, with their locks of wheels."""
-    assert recipe.names() == ("cpu", "cuda")
+    """All of them, with their locks of wheels."""
+    assert recipe.names() == ("cpu", "cuda", "shadow")
     assert {name: recipe.load(name).text.python for name in recipe.names()} == {
         "cpu": "3.11",
         "cuda": "3.13",
+        "shadow": "3.11",
     }
 
 

@@ -169,3 +169,29 @@ def test_the_image_for_cpus_has_one_torch_of_one_hash() -> None:
     assert (versions["torch"], cpu.text.python) == ("2.13.0+cpu", "3.11")
     assert not [name for name in versions if name.startswith("nvidia")]
     assert Path(cpu.folder).parent == bundle.path("images")
+
+
+def test_the_image_for_shadow_runs_has_the_libraries_of_the_image_for_cpus() -> None:
+    """The same files of torch, numpy and sentencepiece: equal scores in both."""
+    shadow, cpu = recipe.load("shadow"), recipe.load("cpu")
+    assert shadow.text.python == cpu.text.python
+    wheels = {wheel.name: wheel for wheel in shadow.wheels}
+    for name in ("torch", "numpy", "sentencepiece"):
+        assert wheels[name] in cpu.wheels
+    assert not [name for name in wheels if name.startswith("nvidia")]
+
+
+def test_the_image_for_shadow_runs_has_what_real_scripts_import_and_call() -> None:
+    """Modules by their locked wheels; programs by their Debian packages."""
+    shadow = recipe.load("shadow")
+    versions = {wheel.name: wheel.version for wheel in shadow.wheels}
+    assert {"brotli", "tiktoken", "triton", "zstandard"} <= set(versions)
+    assert {"brotli", "gcc", "libc6-dev", "libgomp1", "lrzip", "zstd"} <= {*shadow.text.packages}
+
+
+def test_shadow_runs_parse_scripts_as_the_screen_does() -> None:
+    """The parser and its grammar are those of the host's own lock."""
+    host = (bundle.path("images").parent / "requirements" / "host.lock").read_text("utf-8")
+    for wheel in recipe.load("shadow").wheels:
+        if wheel.name.startswith("tree-sitter"):
+            assert f"\n{wheel.name}=={wheel.version} " in host
