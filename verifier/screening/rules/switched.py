@@ -15,17 +15,14 @@ from verifier.screening.finding import Confidence, Remark
 from verifier.screening.rules.claimed_run import function_of, left_out
 from verifier.screening.rules.evidence_of import beginning
 from verifier.screening.story import Story, read_story
+from verifier.source import titles
 from verifier.source.program import Program
 from verifier.source.tree import Tree
 
 Reading = Callable[[Program, Tree, Story], Iterator[Remark]]
 
-_PLAIN = frozenset(("ENABLED", "ENABLE", "USE", "ON", "DO", "RUN", "MODE", "EVAL", "WITH"))
-_LETTERS = re.compile(r"[^a-z0-9]+")
-_NAMES = re.compile(r'"(?:name|title|techniques?)"\s{0,9}:\s{0,9}("[^"]{0,400}"|\[[^\]]{0,800}\])')
 _ASKED = re.compile(r"environ\.get\(|getenv\(")
 _OFF = re.compile(r"[\"']([A-Z][A-Z0-9_]{2,60})[\"'],\s{0,3}[\"']?(?:0|False|false|off)[\"']?\)")
-_SHORTEST = 3
 _CHARACTERS = 20_000
 
 
@@ -60,13 +57,13 @@ def _as_run(program: Program, tree: Tree, remark: Remark) -> Remark:
 
 def named_switches(program: Program, tree: Tree) -> frozenset[str]:
     """The variables that turn something on, are off, and are on in README or title."""
-    title = _title(tree)
+    title = titles.title(tree)
     readme = beginning(tree, "README.md", _CHARACTERS)
     set_by_command = program.launch.environment
     return frozenset(
         name
         for name in _off(program)
-        if name not in set_by_command and (f"{name}=1" in readme or _named(name, title))
+        if name not in set_by_command and (f"{name}=1" in readme or titles.names(title, name))
     )
 
 
@@ -82,17 +79,3 @@ def _off(program: Program) -> frozenset[str]:
             if off is not None:
                 found.add(off.group(1))
     return frozenset(found - {""})
-
-
-def _named(variable: str, title: str) -> bool:
-    words = [word for word in variable.split("_") if word not in _PLAIN]
-    long = [word for word in words if len(word) >= _SHORTEST]
-    return bool(long) and len(long) == len(words) and all(w.lower() in title for w in words)
-
-
-def _title(tree: Tree) -> str:
-    """The first heading of the README and the names in submission.json, letters and digits only."""
-    readme = beginning(tree, "README.md", _CHARACTERS).lstrip()
-    parts = [readme.partition("\n")[0][:400]]
-    parts += _NAMES.findall(beginning(tree, "submission.json", _CHARACTERS))
-    return _LETTERS.sub("", " ".join(parts).lower())
