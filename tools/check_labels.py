@@ -9,7 +9,6 @@ nothing of a submission, and writes nothing.
 from __future__ import annotations
 
 import argparse
-import csv
 import gc
 import re
 import sys
@@ -22,9 +21,8 @@ from verifier.history import rules
 from verifier.policy import Policy, load
 from verifier.screening import Confidence, Remark, Rule
 from verifier.screening.screen import screen
-from verifier.submission.candidates import Folder
 from verifier.submission.contents import contents_of
-from verifier.submission.pull_request import pull_request
+from verifier.submission.labelled import Label, folder_of, read_labels
 from verifier.submission.repository import Repository
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "audits.md"
@@ -39,20 +37,31 @@ ASKS = (Confidence.VIOLATION, Confidence.REVIEW)
 class Labelled:
     """One row of the table, and what screening said of it."""
 
-    number: int
-    ref: str
-    path: str
-    label: str
-    kind: str
+    row: Label
     remarks: tuple[Remark, ...] = ()
     seconds: float = 0.0
     fault: str = ""
     classes: dict[str, Confidence] = field(default_factory=dict)
 
     @property
+    def number(self) -> int:
+        """The pull request's."""
+        return self.row.number
+
+    @property
+    def label(self) -> str:
+        """What people ruled."""
+        return self.row.label
+
+    @property
+    def kind(self) -> str:
+        """Its class, or "-"."""
+        return self.row.kind
+
+    @property
     def valid(self) -> bool:
         """Whether people ruled that it stands."""
-        return self.label.startswith("valid")
+        return self.row.valid
 
     def asked_for(self, kind: str) -> bool:
         """Whether a remark of a class asks for a person; a note does not."""
@@ -78,26 +87,12 @@ def every_rule() -> dict[str, Rule]:
 
 def read_rows(table: Path) -> list[Labelled]:
     """The rows of the table."""
-    with table.open(encoding="utf-8", newline="") as lines:
-        return [
-            Labelled(int(row["pr"]), row["ref"], row["path"], row["label"], row["class"])
-            for row in csv.DictReader(lines)
-        ]
-
-
-def folder_of(repository: Repository, row: Labelled) -> Folder | None:
-    """The folder that holds a row's script; what a request adds, where that is the root."""
-    path = row.path.rpartition("/")[0]
-    if not path:
-        return pull_request(repository, row.number).folder
-    commit = repository.ancestry.commit(repository.resolve(row.ref))
-    leaf = None if commit is None else repository.trees.at(commit.tree, path.encode())
-    return None if leaf is None else Folder(path=path, tree=leaf.id, added=True, changed=())
+    return [Labelled(row) for row in read_labels(table)]
 
 
 def screened(repository: Repository, row: Labelled, known: dict[str, Rule], policy: Policy) -> None:
     """Screen one row."""
-    folder = folder_of(repository, row)
+    folder = folder_of(repository, row.row)
     if folder is None:
         row.fault = "not in the clone"
         return
