@@ -17,7 +17,7 @@ from tests.report.screening.screenings import HOSTILE
 from tests.report.screening.test_github import obeyed
 from tests.report.screening.test_markdown import harmless
 from tests.screening.honest import SCORER
-from verifier import bundle
+from verifier import bundle, store
 
 ACTION = bundle.path("docs").parent / "action.yml"
 FOLDER = "records/track_10min_16mb/2026-04-02_Tilt"
@@ -225,8 +225,23 @@ def test_a_ledger_that_is_not_attached_is_said_to_be_none(
     screened: Callable[..., runner.Ran],
 ) -> None:
     """It was asked for, and there is none: a notice, and no failure."""
-    ran = screened("clean", ledger="ledger", shadow="yes")
+    ran = screened("clean", ledger="ledger")
     assert ran.code == 0
     assert "::notice title=ledger::no ledger is attached" in ran.printed
-    assert "::warning title=shadow run::this version has no shadow runs" in ran.printed
-    assert "A shadow run was asked for" in ran.summary
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize(("fail_on", "code"), [("violation", 0), ("review", 2)])
+def test_what_is_added_is_run_where_that_was_asked_for(
+    fail_on: str,
+    code: int,
+    screened: Callable[..., runner.Ran],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The script prints no score: a question, which shuts the gate only where questions do."""
+    monkeypatch.setenv(store.STORE_VARIABLE, str(store.root()))
+    ran = screened("clean", shadow="yes", **{"fail-on": fail_on})
+    assert ran.code == code, ran.printed
+    assert "::warning title=shadow run::not tested: no final score was printed" in ran.printed
+    assert "INCONCLUSIVE: nothing was violated" in ran.summary
+    assert (Path(ran.outputs["folder"]) / "shadow.json").is_file()

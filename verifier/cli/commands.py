@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from verifier.cli.screening import register
+from verifier.cli import screening, shadowing
 from verifier.errors import RequestError
 
 if TYPE_CHECKING:
@@ -373,7 +373,8 @@ def policy_schema(as_json: Annotated[bool, JSON] = False) -> None:
     schema("policy", as_json)
 
 
-register(app)
+screening.register(app)
+shadowing.register(app)
 
 
 # ---------------------------------------------------------------- saying

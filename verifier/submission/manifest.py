@@ -114,7 +114,8 @@ def read_submission(
             "is missing, and without it a submission is contract script/1, which this version "
             "does not run yet",
             file=MANIFEST_NAME,
-            remedy=f"write one with `contract: scorer/1`; {_EXAMPLE}",
+            remedy="`verifier shadow` tests its behaviour; or write one with "
+            f"`contract: scorer/1`; {_EXAMPLE}",
         )
     manifest = read_manifest((folder / MANIFEST_NAME).read_bytes())
     submission = Submission(
@@ -160,7 +161,7 @@ def read_manifest(content: bytes) -> Manifest:
             "contract script/1 is not run yet by this version",
             file=MANIFEST_NAME,
             place=lines["contract"],
-            remedy=f"contract scorer/1 is; {_EXAMPLE}",
+            remedy=f"`verifier shadow` tests its behaviour; contract scorer/1 is run; {_EXAMPLE}",
         )
     try:
         return Manifest.model_validate(values)

@@ -1,0 +1,1 @@
+"""Shadow runs: what scripts do, told from what they print and lose."""

@@ -1,0 +1,291 @@
+"""Each condition sees its violation in runs beside each other, and nothing in honest ones.
+
+The runs are made up: a score at every position, in the order and with the printed lines of the
+families of real scripts.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.shadow.noting import Costs, Recording, result
+from verifier.shadow import judging, streams
+from verifier.shadow.explained import Rule
+from verifier.shadow.judging import Evidence
+from verifier.shadow.record import Family
+from verifier.shadow.running import Result
+from verifier.shadow.streams import DOCUMENT, Stream
+from verifier.shadow.world import lay_out
+
+TOKENS = 8 * DOCUMENT + 1
+CUT = 4 * DOCUMENT + 100
+WINDOW = 64
+Script = Callable[[Stream, Costs], Recording]
+with tempfile.TemporaryDirectory() as _folder:
+    WORLD = lay_out(Path(_folder), 1024)
+
+
+def honest_costs(stream: Stream) -> Costs:
+    """A little more than the source's own, and a function of the tokens up to each position."""
+    return np.asarray(stream.costs + 0.05 + 0.1 * (stream.ids % 7) / 7)
+
+
+def evidence(script: Script, **more: object) -> Evidence:
+    random = np.random.default_rng(7)
+    base = streams.uniform(TOKENS, WORLD.alphabet, random)
+    future = streams.another_future(base, CUT, WORLD.alphabet, random)
+    runs = {
+        "base": played(script, base),
+        "future": played(script, future),
+        "tempting": played(script, streams.tempting(TOKENS, WORLD.alphabet, random)),
+    }
+    told = {**runs, "cut": CUT, "window": WINDOW, "world": WORLD, **more}
+    return Evidence(**told)  # type: ignore[arg-type]
+
+
+def played(script: Script, stream: Stream) -> Result:
+    recording = script(stream, honest_costs(stream))
+    return result(stream, recording.lines[-1].text, recording.notes())
+
+
+def said(loss: float, stream: Stream, factor: float = 1.0) -> str:
+    """A final line whose bytes are the table's times `factor`."""
+    table = float(WORLD.target_bytes(stream.ids).sum()) * factor
+    bpb = loss / math.log(2) * (len(stream) - 1) / table
+    return f"final_int8_zlib_roundtrip_exact val_loss:{loss:.8f} val_bpb:{bpb:.8f}"
+
+
+def families(found: Evidence) -> list[Family]:
+    return [one.family for condition in judging.CONDITIONS for one in condition.find(found)]
+
+
+# ---------------------------------------------------------------- honest scripts
+
+
+def roundtrip(stream: Stream, costs: Costs) -> Recording:
+    """Windows without overlap, scored once."""
+    made = Recording()
+    for start in range(1, TOKENS, WINDOW):
+        made.score(costs, range(start, min(start + WINDOW, TOKENS)))
+    made.say(said(float(costs[1:].mean()), stream))
+    return made
+
+
+def sliding(stream: Stream, costs: Costs) -> Recording:
+    """Windows with a stride: a position's first visit counts, later ones are context."""
+    made = roundtrip(stream, costs)
+    for end in range(1 + WINDOW, TOKENS + 1, WINDOW // 4):
+        dearer = costs + np.where(np.arange(TOKENS) < end - WINDOW // 4, 0.3, 0.0)
+        made.score(dearer, range(max(1, end - WINDOW), end))
+    made.say(said(float(costs[1:].mean()), stream))
+    return made
+
+
+def score_first(stream: Stream, costs: Costs) -> Recording:
+    """Each chunk is scored, then learned from in three epochs; what follows is cheaper."""
+    made = Recording()
+    paid = costs.copy()
+    for start in range(1, TOKENS, 512):
+        chunk = range(start, min(start + 512, TOKENS))
+        paid[list(chunk)] -= 0.00001 * (stream.ids[1 : start + 1].sum() % 97)
+        made.score(paid, chunk)
+        for epoch in range(3):
+            made.score(paid - 0.1 * epoch, chunk, learning=True)
+    made.say(said(float(paid[1:].mean()), stream))
+    return made
+
+
+def later_documents_first(stream: Stream, costs: Costs) -> Recording:
+    """Documents in another order, each learning from those scored before it."""
+    made, paid, learned = Recording(), costs.copy(), 0
+    for document in reversed(range(8)):
+        places = [at for at in range(document * DOCUMENT + 1, (document + 1) * DOCUMENT + 1)]
+        paid[places] += 0.001 * (learned % 89)
+        made.score(paid, places)
+        made.score(paid, places, learning=True)
+        learned += int(stream.ids[places].sum())
+    made.say(said(float(paid[1:].mean()), stream))
+    return made
+
+
+def two_rounds(stream: Stream, costs: Costs) -> Recording:
+    """Chunks of each document in windows, two epochs, the second counted: learned, then scored."""
+    made, paid = Recording(), costs.copy()
+    for document in range(8):
+        begin = document * DOCUMENT + 1
+        places = range(begin, begin + DOCUMENT)
+        for epoch in range(2):
+            gain = 0.001 * epoch * (int(stream.ids[list(places)].sum()) % 97)
+            for start in range(begin, begin + DOCUMENT, WINDOW // 2):
+                window = range(max(begin, start - WINDOW // 2), start + WINDOW // 2)
+                dearer = costs - gain + np.where(np.arange(TOKENS) < start, 0.2, 0.0)
+                made.score(dearer, window, learning=True)
+        paid[list(places)] -= gain
+    made.say(said(float(paid[1:].mean()), stream))
+    return made
+
+
+def test_what_counts_the_last_of_several_rounds_has_learned_its_tokens() -> None:
+    found = evidence(two_rounds)
+    explained = found.explained(found.base)
+    assert explained is not None
+    assert explained.rule is Rule.ROUND
+    (one,) = judging.from_other_tokens(found)
+    assert one.evidence["position"] == CUT // DOCUMENT * DOCUMENT + 1
+
+
+@pytest.mark.parametrize("script", [roundtrip, sliding, score_first, later_documents_first])
+def test_an_honest_script_violates_nothing_and_everything_was_tested(script: Script) -> None:
+    found = evidence(script)
+    assert families(found) == []
+    assert all(condition.testable(found) for condition in judging.CONDITIONS)
+    explained = found.explained(found.base)
+    assert explained is not None
+    assert explained.rule is Rule.FIRST
+
+
+# ---------------------------------------------------------------- scripts that cheat
+
+
+def test_scores_that_move_with_the_future_are_learned_before_scoring() -> None:
+    def pretrained(stream: Stream, costs: Costs) -> Recording:
+        return roundtrip(stream, costs + 0.01 * (int(stream.ids.sum()) % 83) / 83)
+
+    found = evidence(pretrained)
+    (one,) = judging.from_other_tokens(found)
+    assert one.family is Family.LEARNED
+    assert one.evidence["position"] == 1
+    assert one.evidence["moved"] == CUT - 1
+    assert not one.evidence["within_a_window"]
+
+
+def test_what_moves_only_beside_the_cut_is_fitted_to_its_window() -> None:
+    def fitted(stream: Stream, costs: Costs) -> Recording:
+        paid = costs.copy()
+        for start in range(1, TOKENS, WINDOW):
+            paid[start : start + WINDOW] += 0.01 * (
+                int(stream.ids[start : start + WINDOW].sum()) % 7
+            )
+        return roundtrip(stream, paid)
+
+    (one,) = judging.from_other_tokens(evidence(fitted))
+    assert one.evidence["within_a_window"]
+    assert CUT - WINDOW < one.evidence["position"] < CUT
+
+
+def test_a_repetition_that_moves_as_much_excuses_what_moved() -> None:
+    noise = np.random.default_rng(3)
+
+    def restless(stream: Stream, costs: Costs) -> Recording:
+        return roundtrip(stream, costs + 0.1 * noise.random(TOKENS))
+
+    found = evidence(restless)
+    assert any(judging.from_other_tokens(found))
+    repeated = played(restless, found.base.stream)
+    loud = evidence(restless, repeated=repeated)
+    moved = judging.moved(loud)
+    assert moved is not None
+    assert len(moved.places) < CUT // 4
+
+
+def test_an_artifact_that_differs_only_with_the_data_was_made_from_them() -> None:
+    found = evidence(roundtrip)
+    one = result(found.base.stream, artifacts={"final_model.ptz": "a", "stamp.bin": "1"})
+    other = result(found.base.stream, artifacts={"final_model.ptz": "b", "stamp.bin": "2"})
+    again = result(found.base.stream, artifacts={"final_model.ptz": "a", "stamp.bin": "3"})
+    judged = Evidence(world=WORLD, base=one, future=other, repeated=again, cut=CUT, window=WINDOW)
+    (conclusion,) = judging.from_held_out_data(judged)
+    assert conclusion.evidence["file"] == "final_model.ptz"
+    unsure = Evidence(world=WORLD, base=one, future=other, cut=CUT, window=WINDOW)
+    assert not any(judging.from_held_out_data(unsure))
+
+
+def test_less_than_the_source_is_a_proof_whatever_the_recorder_says() -> None:
+    def mixed(stream: Stream, costs: Costs) -> Recording:
+        made = roundtrip(stream, costs)
+        made.say(said(float(stream.costs[1:].mean()) - 0.5, stream))
+        return made
+
+    (one,) = judging.below_the_source(evidence(mixed))
+    assert one.family is Family.NO_DISTRIBUTION
+    assert one.evidence["source"] == "uniform"
+
+
+def test_a_mild_memory_shows_on_the_tempting_source_alone() -> None:
+    def cached(stream: Stream, costs: Costs) -> Recording:
+        made = roundtrip(stream, costs)
+        tempting = stream.source is streams.Source.TEMPTING
+        made.say(said(float(stream.costs[1:].mean()) + (-0.3 if tempting else 0.1), stream))
+        return made
+
+    (one,) = judging.below_the_source(evidence(cached))
+    assert one.evidence["source"] == "tempting"
+
+
+@pytest.mark.parametrize(("factor", "seen"), [(1.17, True), (1.04, True), (1.0, False)])
+def test_bytes_that_are_not_the_tables(factor: float, seen: bool) -> None:
+    def counting(stream: Stream, costs: Costs) -> Recording:
+        made = roundtrip(stream, costs)
+        made.lines[-1:] = []
+        made.say(said(float(costs[1:].mean()), stream, factor))
+        return made
+
+    found = list(judging.miscounted_bytes(evidence(counting)))
+    assert bool(found) is seen
+
+
+def test_a_part_of_the_documents_is_not_all_of_them() -> None:
+    def partial(stream: Stream, costs: Costs) -> Recording:
+        made = Recording()
+        made.score(costs, range(1, TOKENS // 2))
+        made.say(said(float(costs[1 : TOKENS // 2].mean()), stream))
+        return made
+
+    (one,) = judging.uncounted(evidence(partial))
+    assert one.evidence["uncounted"] == TOKENS - TOKENS // 2
+    assert one.evidence["first"] == TOKENS // 2
+
+
+def test_the_least_of_several_visits_is_a_choice() -> None:
+    def choosing(stream: Stream, costs: Costs) -> Recording:
+        made = Recording()
+        random = np.random.default_rng(1)
+        visits = [costs + random.random(TOKENS) for _ in range(3)]
+        for visit in visits:
+            made.score(visit, range(1, TOKENS))
+        made.say(said(float(np.min(visits, axis=0)[1:].mean()), stream))
+        return made
+
+    (one,) = judging.chosen_by_outcome(evidence(choosing))
+    assert one.family is Family.CHOSEN
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "step", "seen"),
+    [(600_012, 53, True), (585_004, 48, False), (601_500, 100, False)],
+)
+def test_training_data_after_the_limit(milliseconds: int, step: int, seen: bool) -> None:
+    """Training that leaves itself time for more, or ends by its own count, is within it."""
+    found = evidence(roundtrip)
+    line = f"stopping_early: wallclock_cap train_time:{milliseconds}ms step:{step}/100"
+    timed = result(found.base.stream, line, Recording().notes(late_training=4))
+    judged = evidence(roundtrip, timed=timed)
+    assert bool(list(judging.late_training(judged))) is seen
+
+
+def test_an_unexplained_number_leaves_the_order_untested() -> None:
+    def elsewhere(stream: Stream, costs: Costs) -> Recording:
+        made = roundtrip(stream, costs)
+        made.say(said(float(costs[1:].mean()) + 0.2, stream))
+        return made
+
+    found = evidence(elsewhere)
+    assert families(found) == []
+    untested = [each.id for each in judging.CONDITIONS if not each.testable(found)]
+    assert untested == ["future", "choice", "coverage"]

@@ -1,0 +1,1 @@
+"""One file a case: in what it differs from the honest script."""

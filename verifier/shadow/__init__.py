@@ -1,0 +1,21 @@
+"""How does an unmodified script behave when the held-out data changes? (DESIGN §7)
+
+Several runs at toy scale, on a CPU, in boxes, each on documents made for it. Must never trust what
+a script prints, nor what the recorder beside it notes, but where two runs or a proof speak.
+"""
+
+from verifier.shadow.record import Behaviour, Conclusion, Family, Ran, Shadowed
+from verifier.shadow.running import Stage
+from verifier.shadow.runs import Subject
+from verifier.shadow.shadow import shadow
+
+__all__ = [
+    "Behaviour",
+    "Conclusion",
+    "Family",
+    "Ran",
+    "Shadowed",
+    "Stage",
+    "Subject",
+    "shadow",
+]

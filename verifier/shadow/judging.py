@@ -1,0 +1,390 @@
+"""What do runs on different held-out data show beside each other? One pure function a condition.
+
+Each yields what was violated, with the smallest counterexample; `CONDITIONS` names what each
+tested where it yields nothing. Must never conclude from the recorder alone: every conclusion rests
+on a printed number, on files left, or on a difference between two runs of the same script.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from verifier.shadow import canary
+from verifier.shadow.explained import Costs, Explained, Rule, explanations
+from verifier.shadow.record import Conclusion, Family
+from verifier.shadow.running import Result, decimals
+from verifier.shadow.streams import DOCUMENT
+from verifier.shadow.world import World
+
+MOVED = 1e-3
+"""Nats by which a score must move to have moved; runs that are alike differ by less than 1e-6."""
+_FEWEST_MOVED = 8
+_NEAR = 2
+"""Windows: what moves no further before the cut than this is a window's own doing."""
+_BYTES_TOLERANCE = 0.004
+"""Relative: totals of bytes and tokens may leave out an unfinished window."""
+_UNCOUNTED = 0.07
+"""Of all targets: what windows and batches may drop at the end of so short a stream."""
+LIMIT_SECONDS = 600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What the conditions look at. `window` is the longest text a score may see, in tokens.
+
+    `repeated` is a second run on the first's stream, `timed` one that meets its limit of time,
+    `ranks` one of several processes; each where one was needed.
+    """
+
+    world: World
+    base: Result
+    future: Result | None = None
+    tempting: Result | None = None
+    repeated: Result | None = None
+    timed: Result | None = None
+    ranks: Result | None = None
+    cut: int
+    window: int
+
+    def explained(self, result: Result | None) -> Explained | None:
+        """Which visits make up what `result` printed, if other runs' numbers are made up alike."""
+        common = self._common
+        if common is None or result is None:
+            return None
+        return next((each for each in _explanations(result) if each.alike(common)), None)
+
+    @cached_property
+    def _common(self) -> Explained | None:
+        """What explains the numbers of base and future alike."""
+        if self.future is None:
+            return None
+        others = _explanations(self.future)
+        found = (one for one in _explanations(self.base) if any(map(one.alike, others)))
+        return next(found, None)
+
+
+@lru_cache(maxsize=8)
+def _explanations(result: Result) -> tuple[Explained, ...]:
+    score = result.score
+    if result.notes is None or score is None or score.loss is None:
+        return ()
+    line, length = score.quote.text, len(result.stream)
+    return explanations(result.notes, line, score.loss, decimals(score), length)
+
+
+def from_other_tokens(evidence: Evidence) -> Iterator[Conclusion]:
+    """C1, C3, C4: a counted score is the same whatever comes after it."""
+    found = moved(evidence)
+    if found is None or not len(found.places):
+        return
+    at = int(found.places[0])
+    reach = evidence.cut - at
+    near = reach <= _NEAR * evidence.window
+    kind = (
+        "no further back than a window reaches: it is fitted to the window that it scores"
+        if near
+        else "far beyond any window: something had learned them before they were scored"
+    )
+    yield Conclusion(
+        variant="future",
+        family=Family.LEARNED,
+        clause="C3",
+        said=(
+            f"Position {at} (document {at // DOCUMENT}) costs {found.before[at]:.4f} nats; when "
+            f"only tokens from {evidence.cut} on are others, {found.after[at]:.4f}. "
+            f"{len(found.places)} of {evidence.cut} earlier scores move, {kind}."
+        ),
+        evidence={
+            "position": at,
+            "document": at // DOCUMENT,
+            "cost": round(float(found.before[at]), 6),
+            "cost_with_another_future": round(float(found.after[at]), 6),
+            "moved": len(found.places),
+            "cut": evidence.cut,
+            "within_a_window": near,
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Counted scores under two futures, and the places where the earlier ones differ."""
+
+    before: Costs
+    after: Costs
+    places: npt.NDArray[np.int64]
+
+
+def moved(evidence: Evidence) -> Moved | None:
+    """Which scores before the cut another future moves; None where they cannot be compared.
+
+    Scripts may score documents in any order, and learn from what they have scored: compared is
+    what was scored no later than the first of the tokens that are others.
+    """
+    one, other = evidence.explained(evidence.base), evidence.explained(evidence.future)
+    if one is None or other is None:
+        return None
+    cut = evidence.cut
+    after = one.when[cut:]
+    first_other = int(after[after >= 0].min(initial=one.end))
+    earlier = (one.when[:cut] >= 0) & (one.when[:cut] <= first_other)
+    noise = np.zeros(cut)
+    again = evidence.explained(evidence.repeated)
+    if again is not None:
+        noise = np.nan_to_num(np.abs(one.costs - again.costs)[:cut])
+    differs = np.nan_to_num(np.abs(one.costs - other.costs)[:cut])
+    places = np.flatnonzero(earlier & (differs > MOVED + 10 * noise))
+    return Moved(one.costs, other.costs, places if len(places) >= _FEWEST_MOVED else places[:0])
+
+
+def artifacts_differ(evidence: Evidence) -> bool:
+    """Whether a file that was left has other bytes in a run on other held-out data."""
+    return any(_differing(evidence))
+
+
+def _differing(evidence: Evidence) -> Iterator[tuple[str, Result]]:
+    for other in (evidence.future, evidence.tempting):
+        if other is not None:
+            for name, digest in evidence.base.artifacts.items():
+                if other.artifacts.get(name, digest) != digest:
+                    yield name, other
+
+
+def from_held_out_data(evidence: Evidence) -> Iterator[Conclusion]:
+    """R4: the files that the script leaves are the same whatever the held-out data are."""
+    again = {} if evidence.repeated is None else evidence.repeated.artifacts
+    for name, other in _differing(evidence):
+        digest = evidence.base.artifacts[name]
+        if again.get(name) != digest:
+            continue  # it differs between two runs on the same data too
+        yield Conclusion(
+            variant="held-out",
+            family=Family.ARTIFACT,
+            clause="R4",
+            said=(
+                f"{name} has other bytes when only the held-out tokens are others, and the same "
+                "bytes when they are the same: it was made from them."
+            ),
+            evidence={
+                "file": name,
+                "sha256": digest,
+                "sha256_with_other_data": other.artifacts[name],
+                "other": other.ran.variant,
+            },
+        )
+        return
+
+
+def below_the_source(evidence: Evidence) -> Iterator[Conclusion]:
+    """C2, C3: the printed total is no less than what its documents hold."""
+    for result in (evidence.base, evidence.tempting, evidence.ranks):
+        if result is None or result.score is None:
+            continue
+        saving = _saving(evidence, result)
+        if saving is None or not saving.proven:
+            continue
+        learned = result is evidence.base and evidence.explained(result) is not None
+        family = Family.LEARNED if learned else Family.NO_DISTRIBUTION
+        unit = "nats a token" if result.score.loss is not None else "bits a byte"
+        yield Conclusion(
+            variant=f"known source ({result.stream.source.value})",
+            family=family,
+            clause="C2" if family is Family.NO_DISTRIBUTION else "C3",
+            said=(
+                f"It printed {saving.printed:.4f} {unit} on documents that hold "
+                f"{saving.floor:.4f}: {saving.saved:,.0f} nats saved, where more than "
+                f"{saving.threshold:.0f} happens to no predictor but once in "
+                f"{1 / canary.ALPHA:.0e} runs."
+            ),
+            evidence={
+                "printed": saving.printed,
+                "floor": round(saving.floor, 6),
+                "saved_nats": round(saving.saved, 2),
+                "threshold_nats": round(saving.threshold, 2),
+                "tokens": saving.tokens,
+                "source": result.stream.source.value,
+            },
+        )
+        return
+
+
+def _saving(evidence: Evidence, result: Result) -> canary.Saving | None:
+    score = result.score
+    if score is None:
+        return None
+    if score.loss is None:
+        return canary.of_bpb(
+            result.stream, score.bpb, score.digits, evidence.world.target_bytes(result.stream.ids)
+        )
+    explained = evidence.explained(result)
+    counted = explained.counted if explained and explained.rule is not Rule.EVERY else None
+    return canary.of_loss(result.stream, score.loss, decimals(score), counted)
+
+
+def miscounted_bytes(evidence: Evidence) -> Iterator[Conclusion]:
+    """R8: loss and bits per byte stand to each other as tokens and bytes do."""
+    score = evidence.base.score
+    if score is None or score.loss is None or score.bpb <= 0 or score.loss <= 0:
+        return
+    implied = score.loss / math.log(2) / score.bpb
+    counts = evidence.world.target_bytes(evidence.base.stream.ids)
+    explained = evidence.explained(evidence.base)
+    if explained is not None:
+        true = float(counts[explained.counted].mean())
+    else:
+        true = float(counts[1:].mean())
+    rounding = 0.5 * 10.0**-score.digits / score.bpb + 0.5 * 10.0 ** -decimals(score) / score.loss
+    tolerance = _BYTES_TOLERANCE + rounding
+    if abs(implied / true - 1) <= tolerance:
+        return
+    yield Conclusion(
+        variant="bytes",
+        family=Family.BYTES,
+        clause="R8",
+        said=(
+            f"Its loss of {score.loss} and {score.bpb} bits per byte say {implied:.4f} bytes a "
+            f"token; the tokens that it scored have {true:.4f}: {implied / true - 1:+.1%}."
+        ),
+        evidence={"bytes_a_token": round(implied, 6), "true": round(true, 6)},
+    )
+
+
+def uncounted(evidence: Evidence) -> Iterator[Conclusion]:
+    """R6: every target is counted."""
+    explained = evidence.explained(evidence.base)
+    if explained is None:
+        return
+    targets = len(evidence.base.stream) - 1
+    left = targets - int(explained.counted[1:].sum())
+    allowed = max(2 * evidence.window, int(_UNCOUNTED * targets))
+    bos = targets // DOCUMENT
+    if left <= allowed + bos:
+        return
+    first = int(np.flatnonzero(~explained.counted[1:])[0]) + 1
+    yield Conclusion(
+        variant="coverage",
+        family=Family.PARTIAL,
+        clause="R6",
+        said=(
+            f"{left} of {targets} targets are not in the printed number, from position {first} on; "
+            f"unfinished windows explain at most {allowed}."
+        ),
+        evidence={"uncounted": left, "targets": targets, "first": first},
+    )
+
+
+def chosen_by_outcome(evidence: Evidence) -> Iterator[Conclusion]:
+    """C4: of several visits of a token none is chosen for being cheaper."""
+    explained = evidence.explained(evidence.base)
+    if explained is None or explained.rule is not Rule.LEAST:
+        return
+    yield Conclusion(
+        variant="repeat",
+        family=Family.CHOSEN,
+        clause="C4",
+        said="The printed number is the mean of the cheapest of several visits of each token.",
+        evidence={"counted": int(explained.counted.sum())},
+    )
+
+
+def late_training(evidence: Evidence) -> Iterator[Conclusion]:
+    """R2: no training data are used once the time for training is over."""
+    timed = evidence.timed
+    if timed is None or timed.notes is None or not timed.notes.late_training:
+        return
+    stop = timed.stop
+    if stop is None or stop.seconds is None or stop.seconds < LIMIT_SECONDS:
+        return
+    if stop.asked is not None and stop.step >= stop.asked:
+        return
+    yield Conclusion(
+        variant="train after close",
+        family=Family.LATE_TRAINING,
+        clause="R2",
+        said=(
+            f"It trains until its {LIMIT_SECONDS:.0f} s are over (its clock says "
+            f"{stop.seconds:.0f} s after step {stop.step}), and uses training tokens "
+            f"{timed.notes.late_training} times after that."
+        ),
+        evidence={"uses": timed.notes.late_training, "stopped_at_seconds": stop.seconds},
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """What holds where it finds nothing, and whether the runs could have shown a violation."""
+
+    id: str
+    holds: str
+    find: Callable[[Evidence], Iterator[Conclusion]]
+    testable: Callable[[Evidence], bool]
+
+
+def _is_explained(evidence: Evidence) -> bool:
+    """Whether the numbers of two runs are made up in one way."""
+    return evidence.explained(evidence.base) is not None
+
+
+def _has_loss(evidence: Evidence) -> bool:
+    return evidence.base.score is not None and evidence.base.score.loss is not None
+
+
+def _is_timed(evidence: Evidence) -> bool:
+    """Whether training data are not used late at all, or the run against the clock met it."""
+    notes = evidence.base.notes
+    if notes is None or not notes.late_training:
+        return notes is not None
+    return evidence.timed is not None and evidence.timed.stop is not None
+
+
+CONDITIONS: tuple[Condition, ...] = (
+    Condition(
+        id="artifact",
+        holds="The files it leaves are the same whatever the held-out data are (R4).",
+        find=from_held_out_data,
+        testable=lambda evidence: evidence.future is not None,
+    ),
+    Condition(
+        id="future",
+        holds="No counted score depends on what is scored after it (C1, C3).",
+        find=from_other_tokens,
+        testable=lambda evidence: moved(evidence) is not None,
+    ),
+    Condition(
+        id="known-source",
+        holds="It prints no less than its documents hold, on both sources (C2).",
+        find=below_the_source,
+        testable=lambda evidence: evidence.tempting is not None and evidence.tempting.finished,
+    ),
+    Condition(
+        id="choice",
+        holds="Its number is no choice among several visits (C4).",
+        find=chosen_by_outcome,
+        testable=_is_explained,
+    ),
+    Condition(
+        id="bytes",
+        holds="Its bytes are those of the competition's table (R8).",
+        find=miscounted_bytes,
+        testable=_has_loss,
+    ),
+    Condition(
+        id="coverage",
+        holds="Every token is in its number, but for unfinished windows (R6).",
+        find=uncounted,
+        testable=_is_explained,
+    ),
+    Condition(
+        id="late-training",
+        holds="It uses no training data after the time for training (R2).",
+        find=late_training,
+        testable=_is_timed,
+    ),
+)
+"""In the order in which they are told."""

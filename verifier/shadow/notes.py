@@ -1,0 +1,146 @@
+"""What did the recorder inside the box note? Read here, and believed by nobody.
+
+The notes were written beside a hostile script: their shape is checked, their size bounded, and
+every conclusion is anchored in what the script printed or in a comparison between runs.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from verifier.shadow.left import read_regular
+
+TOKENS = 20_000_000
+LINES = 20_000
+FILES = 2_000
+_ARRAYS = ("position", "cost", "block", "step", "gradient", "source")
+_NOTES_BYTES = 600_000_000
+_TEXT_BYTES = 16_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A printed line about a loss: after `block` blocks of scores and `step` optimiser steps."""
+
+    text: str
+    block: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A file that was opened: its path in the box, the mode, and after how many steps."""
+
+    path: str
+    mode: str
+    step: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notes:
+    """One process's notes, in order.
+
+    Per token scored: `position` [n] in the stream, −1 where it was not recognised; `cost` [n] in
+    nats; `block` [n], non-decreasing. Per block [b]: optimiser steps before it, whether a gradient
+    was recorded, and whether its tokens are the training side's. `late_training` says how often
+    training tokens were used after the last optimiser step, `last_step_seconds` when that was on
+    the run's own clock.
+    """
+
+    position: npt.NDArray[np.int64]
+    cost: npt.NDArray[np.float64]
+    block: npt.NDArray[np.int64]
+    step: npt.NDArray[np.int64]
+    gradient: npt.NDArray[np.bool_]
+    training: npt.NDArray[np.bool_]
+    lines: tuple[Line, ...]
+    files: tuple[Opened, ...]
+    refused: tuple[str, ...]
+    newer: int
+    late_training: int
+    steps: int
+    last_step_seconds: float | None
+    cut: bool
+
+    @property
+    def blocks(self) -> int:
+        """How many calls scored tokens."""
+        return len(self.step)
+
+
+def read_notes(folder: Path, length: int) -> Notes | None:
+    """The first process's notes in `folder`, for a stream of `length` tokens.
+
+    None where there are none, or where they are no notes: a script that spoils them tells nothing.
+    """
+    try:
+        arrays = _arrays(read_regular(folder, "rank0.npz", _NOTES_BYTES))
+        said = json.loads(read_regular(folder, "rank0.json", _TEXT_BYTES))
+        if not isinstance(said, dict):
+            return None
+        return _checked(arrays, said, length)
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, RecursionError):
+        return None
+
+
+def _arrays(content: bytes) -> dict[str, npt.NDArray[Any]]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > _NOTES_BYTES:
+            raise ValueError("the notes are larger than notes are")
+        made = {}
+        for name in _ARRAYS:
+            with archive.open(f"{name}.npy") as member:
+                made[name] = np.lib.format.read_array(member, allow_pickle=False)
+        return made
+
+
+def _checked(arrays: Mapping[str, npt.NDArray[Any]], said: Mapping[str, Any], length: int) -> Notes:
+    position = arrays["position"].astype(np.int64)
+    cost = arrays["cost"].astype(np.float64)
+    block = arrays["block"].astype(np.int64)
+    step, gradient = arrays["step"].astype(np.int64), arrays["gradient"].astype(np.bool_)
+    training = arrays["source"].astype(np.int64) == 1
+    flat = all(array.ndim == 1 for array in (position, cost, block, step, gradient, training))
+    if not flat or not len(position) == len(cost) == len(block) <= TOKENS:
+        raise ValueError("the notes do not fit together")
+    if not len(step) == len(gradient) == len(training):
+        raise ValueError("the notes do not fit together")
+    if len(block) and not (
+        int(block[0]) >= 0 and int(block[-1]) < len(step) and bool((np.diff(block) >= 0).all())
+    ):
+        raise ValueError("the blocks of the notes are in no order")
+    heldout = position[~training[block]]
+    if len(heldout) and not -1 <= int(heldout.min()) <= int(heldout.max()) < length:
+        raise ValueError("the notes name places outside the stream")
+    seconds = said.get("train_last_step_seconds")
+    return Notes(
+        position=position,
+        cost=cost,
+        block=block,
+        step=step,
+        gradient=gradient,
+        training=training,
+        lines=tuple(
+            Line(text=str(each["text"])[:2_000], block=int(each["block"]), step=int(each["step"]))
+            for each in said["lines"][:LINES]
+        ),
+        files=tuple(
+            Opened(path=str(each["path"])[:500], mode=str(each["mode"])[:8], step=int(each["step"]))
+            for each in said["files"][:FILES]
+        ),
+        refused=tuple(str(each)[:200] for each in said["refused"][:100]),
+        newer=len(said.get("newer", ())),
+        late_training=len(said.get("train_reads_after", ())),
+        steps=int(said["steps"]),
+        last_step_seconds=None if seconds is None else float(seconds),
+        cut=bool(said.get("cut", False)),
+    )
