@@ -117,7 +117,7 @@ def test_an_interpreter_that_cannot_be_run_is_a_fault_of_the_machine(
     with pytest.raises(StorageFault, match="absent: cannot be run"):
         unrooted(tiny)
     monkeypatch.setattr(environment, "_interpreter", lambda _: "/bin/false")
-    with pytest.raises(ImageFault, match="/bin/false -m venv"):
+    with pytest.raises(ImageFault, match="/bin/false -P -m venv"):
         unrooted(tiny)
 
 
