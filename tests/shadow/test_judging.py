@@ -18,6 +18,7 @@ from tests.shadow.noting import Costs, Recording, result
 from verifier.shadow import judging, streams
 from verifier.shadow.explained import Rule
 from verifier.shadow.judging import Evidence
+from verifier.shadow.notes import Opened
 from verifier.shadow.record import Family
 from verifier.shadow.running import Result
 from verifier.shadow.streams import DOCUMENT, Stream
@@ -194,16 +195,32 @@ def test_a_repetition_that_moves_as_much_excuses_what_moved() -> None:
     assert len(moved.places) < CUT // 4
 
 
+def leaving(model: str, stamp: str, note: str, *, reads: bool = True) -> Result:
+    """A run that leaves a model which it reads back, a stamp, and a note that it only writes."""
+    modes = ("wb", "rb") if reads else ("wb",)
+    files = [("final_model.ptz", mode) for mode in modes]
+    files += [("stamp.bin", "wb"), ("stamp.bin", "rb"), ("note.pt", "wb")]
+    opened = tuple(Opened(path=f"/out/x/{name}", mode=mode, step=0) for name, mode in files)
+    found = {"final_model.ptz": model, "stamp.bin": stamp, "note.pt": note}
+    stream = evidence(roundtrip).base.stream
+    return result(stream, notes=Recording().notes(files=opened), artifacts=found)
+
+
 def test_an_artifact_that_differs_only_with_the_data_was_made_from_them() -> None:
-    found = evidence(roundtrip)
-    one = result(found.base.stream, artifacts={"final_model.ptz": "a", "stamp.bin": "1"})
-    other = result(found.base.stream, artifacts={"final_model.ptz": "b", "stamp.bin": "2"})
-    again = result(found.base.stream, artifacts={"final_model.ptz": "a", "stamp.bin": "3"})
+    one, other, again = leaving("a", "1", "x"), leaving("b", "2", "y"), leaving("a", "3", "x")
     judged = Evidence(world=WORLD, base=one, future=other, repeated=again, cut=CUT, window=WINDOW)
     (conclusion,) = judging.from_held_out_data(judged)
     assert conclusion.evidence["file"] == "final_model.ptz"
     unsure = Evidence(world=WORLD, base=one, future=other, cut=CUT, window=WINDOW)
     assert not any(judging.from_held_out_data(unsure))
+
+
+def test_a_file_that_is_only_written_is_no_artifact() -> None:
+    """A checkpoint may hold the score of the held-out data beside the weights."""
+    runs = [leaving(model, "1", "x", reads=False) for model in ("a", "b", "a")]
+    one, other, again = runs
+    judged = Evidence(world=WORLD, base=one, future=other, repeated=again, cut=CUT, window=WINDOW)
+    assert not any(judging.from_held_out_data(judged))
 
 
 def test_less_than_the_source_is_a_proof_whatever_the_recorder_says() -> None:

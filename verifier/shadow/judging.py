@@ -149,10 +149,15 @@ def artifacts_differ(evidence: Evidence) -> bool:
 
 
 def _differing(evidence: Evidence) -> Iterator[tuple[str, Result]]:
+    """Files that the script reads back, as it must before it scores with them.
+
+    What it only writes may name a score of the held-out data, and be no model.
+    """
     for other in (evidence.future, evidence.tempting):
         if other is not None:
             for name, digest in evidence.base.artifacts.items():
-                if other.artifacts.get(name, digest) != digest:
+                differs = other.artifacts.get(name, digest) != digest
+                if differs and evidence.base.read_back(name):
                     yield name, other
 
 
@@ -346,9 +351,9 @@ def _is_timed(evidence: Evidence) -> bool:
 CONDITIONS: tuple[Condition, ...] = (
     Condition(
         id="artifact",
-        holds="The files it leaves are the same whatever the held-out data are (R4).",
+        holds="The files it leaves and reads are the same whatever the held-out data are (R4).",
         find=from_held_out_data,
-        testable=lambda evidence: evidence.future is not None,
+        testable=lambda evidence: evidence.future is not None and evidence.base.notes is not None,
     ),
     Condition(
         id="future",

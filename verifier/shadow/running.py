@@ -36,6 +36,7 @@ OUTPUT_FILES = 4_000
 TEMPORARY_BYTES = 1 << 30
 LOOK_SECONDS = 0.001
 """What a look at the run's own clock costs on it."""
+_WRITES = frozenset("wax+")
 _NUMBER = re.compile(r"[0-9]{1,3}\.([0-9]{1,17})(?![0-9])")
 
 
@@ -103,6 +104,16 @@ class Result:
         """Whether the claimed score was printed, and the script then ended well."""
         well = self.end.ended_by is EndedBy.ITSELF and self.end.exit_code == 0
         return self.finished and self.is_claimed and well
+
+    def read_back(self, name: str) -> bool:
+        """Whether the script opened one of its files to read it after it had written it."""
+        written = False
+        for opened in self.notes.files if self.notes else ():
+            if opened.path == name or opened.path.endswith(f"/{name}"):
+                if written and not _WRITES.intersection(opened.mode):
+                    return True
+                written = written or bool(_WRITES.intersection(opened.mode))
+        return False
 
     @property
     def last_words(self) -> str:
