@@ -58,8 +58,6 @@ class Recording:
             "refused": (),
             "newer": 0,
             "late_training": 0,
-            "steps": self.step,
-            "last_step_seconds": None,
             "cut": False,
         }
         return Notes(**{**said, **changed})  # type: ignore[arg-type]

@@ -43,7 +43,7 @@ def test_what_was_noted_is_read(tmp_path: Path) -> None:
     notes = read_notes(write(tmp_path / "notes"), LENGTH)
     assert notes is not None
     assert notes.cost.dtype == np.float64
-    assert notes.blocks == 3
+    assert len(notes.step) == 3
     assert notes.training.tolist() == [False, False, True]
     assert (notes.lines[0].block, notes.late_training, notes.newer) == (2, 1, 1)
     assert notes.files[0].path == "/out/model.pt"

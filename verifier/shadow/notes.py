@@ -52,8 +52,7 @@ class Notes:
     Per token scored: `position` [n] in the stream, −1 where it was not recognised; `cost` [n] in
     nats; `block` [n], non-decreasing. Per block [b]: optimiser steps before it, whether a gradient
     was recorded, and whether its tokens are the training side's. `late_training` says how often
-    training tokens were used after the last optimiser step, `last_step_seconds` when that was on
-    the run's own clock.
+    training tokens were used after the last optimiser step.
     """
 
     position: npt.NDArray[np.int64]
@@ -67,14 +66,7 @@ class Notes:
     refused: tuple[str, ...]
     newer: int
     late_training: int
-    steps: int
-    last_step_seconds: float | None
     cut: bool
-
-    @property
-    def blocks(self) -> int:
-        """How many calls scored tokens."""
-        return len(self.step)
 
 
 def read_notes(folder: Path, length: int) -> Notes | None:
@@ -121,7 +113,6 @@ def _checked(arrays: Mapping[str, npt.NDArray[Any]], said: Mapping[str, Any], le
     heldout = position[~training[block]]
     if len(heldout) and not -1 <= int(heldout.min()) <= int(heldout.max()) < length:
         raise ValueError("the notes name places outside the stream")
-    seconds = said.get("train_last_step_seconds")
     return Notes(
         position=position,
         cost=cost,
@@ -140,7 +131,5 @@ def _checked(arrays: Mapping[str, npt.NDArray[Any]], said: Mapping[str, Any], le
         refused=tuple(str(each)[:200] for each in said["refused"][:100]),
         newer=len(said.get("newer", ())),
         late_training=len(said.get("train_reads_after", ())),
-        steps=int(said["steps"]),
-        last_step_seconds=None if seconds is None else float(seconds),
         cut=bool(said.get("cut", False)),
     )

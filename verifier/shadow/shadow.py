@@ -33,7 +33,6 @@ from verifier.shadow.toy import Toy, find_toy
 from verifier.source import Program
 from verifier.watch import Progress, Watch
 
-TRIES = 4
 SEED_BITS = 96
 
 
@@ -77,7 +76,7 @@ def _runs(
 ) -> tuple[Runs, Evidence | None]:
     """Make the script small until it prints a score, then every run that its first ones ask for."""
     chosen = find_toy(subject.program)
-    for attempt in range(TRIES):
+    for attempt in range(retry.TRIES):
         folder = scratch / f"{attempt + 1}"
         folder.mkdir()
         runs = Runs(subject, stage, chosen, folder, seed, progress)
@@ -85,7 +84,7 @@ def _runs(
         if base.whole and future.whole:
             break
         better = _better(subject.program, chosen, future if base.whole else base, attempt + 1)
-        if better is None or attempt == TRIES - 1:
+        if better is None:
             if base.finished and future.finished:
                 break
             return runs, None
@@ -170,6 +169,8 @@ def _notes(runs: Runs) -> tuple[str, ...]:
     if runs.named:
         named = ", ".join(runs.named)
         said.append(f"Turned on, since the title names it and no command does: {named}.")
+    if runs.toy.unset:
+        said.append(f"Sizes in its text, left as they are: {', '.join(runs.toy.unset)}.")
     if left := [each for each in runs.toy.off if each not in runs.named]:
         off = ", ".join(left)
         said.append(f"Off, as the submission documents it, so that nothing is said of it: {off}.")
