@@ -114,13 +114,18 @@ def constants_of(program: Program) -> tuple[Constant, ...]:
 
 def wants_ranks(program: Program) -> bool:
     """Whether something is switched on only where there is more than one process."""
-    return any(
-        _is_several(node.test) and _is_on(node.body) and not _is_on(node.orelse)
-        for unit in program.units
-        if unit.tree is not None
-        for node in ast.walk(unit.tree)
-        if isinstance(node, ast.IfExp)
-    )
+    nodes = (node for unit in program.units if unit.tree for node in ast.walk(unit.tree))
+    return any(map(_switches_by_ranks, nodes))
+
+
+def _switches_by_ranks(node: ast.AST) -> bool:
+    """`1 if world_size > 1 else 0`, or `int(world_size > 1)`."""
+    match node:
+        case ast.IfExp(test, body, orelse):
+            return _is_several(test) and _is_on(body) and not _is_on(orelse)
+        case ast.Call(ast.Name("int" | "bool" | "str"), [given]):
+            return _is_several(given)
+    return False
 
 
 def _is_several(test: ast.expr) -> bool:
