@@ -25,12 +25,18 @@ def of_boxes(mark: str | None = None) -> set[str]:
 
 
 def children() -> set[str]:
-    """The processes that this one started and that are still there."""
-    return {
-        f"process {child}"
-        for task in Path("/proc/self/task").iterdir()
-        for child in (task / "children").read_text().split()
-    }
+    """The processes that this one started and that are still there.
+
+    A thread that ends meanwhile hands its children to another: then it is looked again.
+    """
+    found = set()
+    for task in Path("/proc/self/task").iterdir():
+        try:
+            started = (task / "children").read_text().split()
+        except (FileNotFoundError, ProcessLookupError):
+            return children()
+        found |= {f"process {child}" for child in started}
+    return found
 
 
 def running(argument: str) -> list[int]:
