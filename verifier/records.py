@@ -34,9 +34,10 @@ class Outcome(StrEnum):
 
 
 class Answer(StrEnum):
-    """What follows for the submission."""
+    """What follows for the submission. REPRODUCED is the best word of contract script/1."""
 
     VERIFIED = "VERIFIED"
+    REPRODUCED = "REPRODUCED"
     REFUTED = "REFUTED"
     INCONCLUSIVE = "INCONCLUSIVE"
 
@@ -77,7 +78,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeedScore:
-    """The number of one training seed. `bpb` and `delta_bpb` in bits per byte."""
+    """The number of one training seed. `bpb` and `delta_bpb` in bits per byte.
+
+    `score_root` is "" where the number is what a script printed, and nothing was charged.
+    """
 
     seed: int
     bpb: float
@@ -218,19 +222,44 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SubmissionFacts:
-    """What was submitted. `digest` is that of the canonical manifest of its files."""
+class ScorerTerms:
+    """On what terms a scorer answers (contract scorer/1)."""
 
-    name: str
-    author: str
-    digest: str
-    contract: str
     adaptation: Adaptation
     rows: int
     chunk: int
     tokenizer: str
     sealed_start: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptTerms:
+    """How a script is started (contract script/1).
+
+    `told_by` names where the command stands, "default" where nowhere; `seeded` says whether it
+    reads its training seed from the environment, so that it can be given one.
+    """
+
+    entry: str
+    command: str
+    told_by: str
+    seeded: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmissionFacts:
+    """What was submitted. `digest` is that of the canonical manifest of its files.
+
+    Of `scorer` and `script` the one of its contract is there.
+    """
+
+    name: str
+    author: str
+    digest: str
+    contract: str
     claim: Claim
+    scorer: ScorerTerms | None = None
+    script: ScriptTerms | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -339,6 +368,81 @@ class Weighing:
     tar_bytes: int
     files: int
     objections: tuple[str, ...] = ()
+
+
+# ---------------------------------------------------------------- scripts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptRun:
+    """*event* · One run of an unmodified script, from outside: it trained and scored itself.
+
+    `wall_seconds` = [lo, hi], host clock, the whole run. `artifact_seconds` = [lo, hi] is when,
+    after its start, a file of the artifact was last changed, as the host's file system dates it;
+    None where none was left.
+    `artifact` names the files taken for it. `printed` is the line of its score, `bpb` what that
+    says (None: none was printed); `is_claimed` that it is the line the submission claims.
+    `unfair` says why the machine's measurement is not to be trusted ("" when it is).
+    """
+
+    seed: int
+    wall_seconds: tuple[float, float]
+    artifact_seconds: tuple[float, float] | None
+    artifact: tuple[str, ...]
+    printed: str
+    bpb: float | None
+    is_claimed: bool
+    ended_by: EndedBy
+    exit_code: int | None
+    cpu_seconds: float | None
+    memory_peak_bytes: int | None
+    unfair: str
+    log: str
+    attempts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """One condition of the shadow runs: kept, broken or unproven, and why.
+
+    `clause` is that of the rules; `evidence` holds the figures of the counterexample.
+    """
+
+    condition: str
+    outcome: Outcome
+    clause: str
+    said: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behaviour:
+    """*event* · What shadow runs of the script showed (DESIGN §7).
+
+    `answer` is theirs (REFUTED, CLEAN, INCONCLUSIVE), `notes` what their reader should know;
+    `artifact` names the files that the script leaves and reads back, as it must before it scores
+    with them. `drawn_with` is the seed that draws the same documents again. `runs` counts them,
+    `seconds` are the host's.
+    """
+
+    answer: str
+    conditions: tuple[Tested, ...]
+    artifact: tuple[str, ...]
+    notes: tuple[str, ...]
+    drawn_with: int
+    runs: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screened:
+    """*event* · What reading found. Shown, never deciding: it points, and proves nothing.
+
+    `remarks` are sentences, each with its rule and place.
+    """
+
+    answer: str
+    remarks: tuple[str, ...]
 
 
 # ---------------------------------------------------------------- scoring
@@ -505,6 +609,7 @@ class SeedEvidence:
 
     seed: int
     training: Training | None
+    script: ScriptRun | None
     weighing: Weighing | None
     scoring: Pass | None
     replay: Replay | None
@@ -525,3 +630,5 @@ class Evidence:
     wall_hits: tuple[WallHits, ...]
     previous: PreviousRow | None
     nonce: NonceOpened | None
+    behaviour: Behaviour | None = None
+    screened: Screened | None = None

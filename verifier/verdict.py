@@ -1,5 +1,7 @@
 """What follows from ledger and policy? VERIFIED, REFUTED or INCONCLUSIVE. (PROTOCOL §8)
 
+The best answer of contract script/1 is REPRODUCED, and its line never speaks of VERIFIED.
+
 Pure: the same evidence and policy give the same verdict on every machine. Acceptance is the one
 guarded branch; everything that was not proven falls through to INCONCLUSIVE. Must never read
 anything but its arguments, nor default to yes.
@@ -61,8 +63,9 @@ def decide(evidence: Evidence, policy: Policy) -> Verdict:
 
 def judge_all(evidence: Evidence, policy: Policy, rule: AuditRule | None) -> tuple[Finding, ...]:
     """Every audit's finding, in the registry's order, then the names that no audit has."""
-    findings = [audit.judge(evidence, policy) for audit in REGISTRY]
-    known = {audit.id for audit in REGISTRY}
+    asked = REGISTRY.get(evidence.opening.submission.contract, ())
+    findings = [audit.judge(evidence, policy) for audit in asked]
+    known = {audit.id for audit in asked}
     listed = () if rule is None else (*rule.required, *rule.disclosed)
     unknown = [name for name in listed if name not in known]
     findings += [
@@ -78,7 +81,10 @@ def conclude(
     rule: AuditRule | None,
     mean: Mean | None,
 ) -> Answer:
-    """Required: any Broken refutes; all Kept, a number and a fair machine verify; else open."""
+    """Required: any Broken refutes; all Kept, a number and a fair machine verify; else open.
+
+    A script's own number cannot be verified: its best answer is REPRODUCED.
+    """
     if rule is None or machine_faults(evidence):
         return Answer.INCONCLUSIVE
     required = [finding.outcome for finding in findings if finding.audit in rule.required]
@@ -86,7 +92,7 @@ def conclude(
         return Answer.REFUTED
     complete = len(required) == len(rule.required) > 0
     if complete and mean is not None and all(outcome is Outcome.KEPT for outcome in required):
-        return Answer.VERIFIED
+        return Answer.VERIFIED if evidence.opening.submission.script is None else Answer.REPRODUCED
     return Answer.INCONCLUSIVE
 
 
@@ -104,8 +110,11 @@ def machine_faults(evidence: Evidence) -> tuple[EnvironmentFault, ...]:
 
 
 def line(answer: Answer, evidence: Evidence, policy: Policy, mean: Mean | None) -> str:
-    """The one line shown everywhere: answer · policy · level · seeds · bpb ± · δ · key."""
-    opening = evidence.opening
+    """The one line shown everywhere: answer · policy · level · seeds · bpb ± · δ · key.
+
+    Of a script it says that the number is the script's own; there is no δ.
+    """
+    opening, scripted = evidence.opening, evidence.opening.submission.script is not None
     count, wanted = len(opening.seeds), policy.seeds.count
     seeds = f"{count} seed{'' if count == 1 else 's'}"
     if count < wanted:
@@ -114,12 +123,24 @@ def line(answer: Answer, evidence: Evidence, policy: Policy, mean: Mean | None) 
         number, delta = "no number", "δ –"
     else:
         spread = "" if mean.std is None else f" ± {mean.std:.4f}"
-        number = f"bpb {mean.bpb:.4f}{spread}"
+        number = f"{'printed bpb' if scripted else 'bpb'} {mean.bpb:.4f}{spread}"
         delta = "δ –" if mean.delta_bpb is None else f"δ {mean.delta_bpb:.4f}"
     whose = "self-run" if opening.self_run else "said to be the organizer's"
     key = f"{whose}, key {opening.public_key[:KEY_SHOWN]}"
     name = f"{policy.name} (a rehearsal)" if policy.rehearsal else policy.name
-    return " · ".join((answer.value, name, opening.assurance.name, seeds, number, delta, key))
+    said = (
+        f"{answer.value}, and its behaviour tested" if answer is Answer.REPRODUCED else answer.value
+    )
+    parts = (
+        said,
+        name,
+        opening.assurance.name,
+        seeds,
+        number,
+        *(() if scripted else (delta,)),
+        key,
+    )
+    return " · ".join(parts)
 
 
 def notes(
@@ -133,6 +154,7 @@ def notes(
     ]
     if rule is None:
         said.append(f"the policy says nothing about contract {opening.submission.contract}")
+    said += script_notes(evidence)
     unchecked = [f.audit for f in findings if f.outcome is Outcome.NOT_RUN]
     said.append(f"not checked: {', '.join(unchecked)}")
     alpha = alpha_of_attempt(policy.replay.alpha, opening.attempt)
@@ -149,3 +171,18 @@ def notes(
     said += [f"a wall was lacking: {wall}" for wall in lacking]
     said += [f"a wall stopped: {what}" for what in attempts(evidence)]
     return tuple(said)
+
+
+def script_notes(evidence: Evidence) -> list[str]:
+    """What must stand beside the number of a script, which scored itself."""
+    script, screened = evidence.opening.submission.script, evidence.screened
+    if script is None:
+        return []
+    said = ["the script saw the held-out data and scored itself: its number is its own"]
+    if evidence.behaviour is not None:
+        said += [f"shadow runs: {note}" for note in evidence.behaviour.notes]
+    if not script.seeded:
+        said.append("it reads no seed from its environment: every run of it has the same")
+    if screened is not None:
+        said += [f"screening, which reads and proves nothing: {each}" for each in screened.remarks]
+    return said

@@ -35,6 +35,7 @@ from verifier.records import (
     Pass,
     ProtocolFault,
     Replay,
+    ScorerTerms,
     Secrecy,
     SeedEvidence,
     Step,
@@ -83,7 +84,7 @@ def opening(count: int = 1, attempt: int = 1) -> Opening:
     """A self-run on a pinned image in hardened containers, `count` seeds from the nonce."""
     key, nonce, _ = signed_nonce(attempt)
     return Opening(
-        format="ledger/1",
+        format="ledger/2",
         verifier_version="0.1",
         started_utc="2026-11-24T16:00:00+00:00",
         submission=SubmissionFacts(
@@ -91,12 +92,8 @@ def opening(count: int = 1, attempt: int = 1) -> Opening:
             author="somebody",
             digest=DIGEST,
             contract="scorer/1",
-            adaptation=Adaptation.DOCUMENT,
-            rows=2,
-            chunk=16,
-            tokenizer="data",
-            sealed_start=False,
             claim=Claim(val_bpb=round(bpb(HONEST), 3)),
+            scorer=scorer(),
         ),
         policy_name="local_cpu",
         policy_digest="6" * 64,
@@ -113,6 +110,13 @@ def opening(count: int = 1, attempt: int = 1) -> Opening:
         assurance=Assurance.L2,
         harness_digest="8" * 64,
         hardware={"cpu": "some", "gpus": "0"},
+    )
+
+
+def scorer() -> ScorerTerms:
+    """Two rows at a time, 16 tokens a chunk."""
+    return ScorerTerms(
+        adaptation=Adaptation.DOCUMENT, rows=2, chunk=16, tokenizer="data", sealed_start=False
     )
 
 
@@ -157,6 +161,7 @@ def seed_evidence(seed: int, charges: Array = HONEST) -> SeedEvidence:
             unfair="",
             log="",
         ),
+        script=None,
         weighing=Weighing(
             seed=seed,
             artifact_digest="b" * 64,

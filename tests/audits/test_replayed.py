@@ -140,9 +140,17 @@ def test_no_pass_and_no_replay_are_not_run() -> None:
     assert outcomes(make.with_seed(make.evidence(), replay=None)) == {Outcome.NOT_RUN}
 
 
+def test_a_script_has_nothing_to_replay() -> None:
+    """Its ledger has no pass; one that claims to have both is not believed."""
+    facts = replace(make.opening().submission, scorer=None)
+    found = make.with_opening(make.evidence(), submission=facts)
+    assert lookahead.AUDIT.judge(found, make.local()).outcome is Outcome.NOT_RUN
+
+
 def test_a_stream_scorer_is_said_to_be_beyond_the_replay() -> None:
     """§1: `adaptation: stream` is not promised until built."""
-    facts = replace(make.opening().submission, adaptation=Adaptation.STREAM)
+    stream = replace(make.scorer(), adaptation=Adaptation.STREAM)
+    facts = replace(make.opening().submission, scorer=stream)
     found = make.with_opening(make.with_seed(make.evidence(), replay=None), submission=facts)
     finding = lookahead.AUDIT.judge(found, make.local())
     assert finding.outcome is Outcome.NOT_RUN

@@ -11,7 +11,7 @@ import pytest
 
 from tests.audits import evidence as make
 from tests.audits.evidence import HONEST, N
-from verifier.audits import REGISTRY
+from verifier.audits import SCORER
 from verifier.policy import Policy, Weigh
 from verifier.records import (
     Assurance,
@@ -33,7 +33,7 @@ KEPT, BROKEN, UNPROVEN, NOT_RUN = (
     Outcome.UNPROVEN,
     Outcome.NOT_RUN,
 )
-AUDITS = {audit.id: audit for audit in REGISTRY}
+AUDITS = {audit.id: audit for audit in SCORER}
 TRACK = make.changed(make.local(), hardware={"gpus": 8, "model": "H100"}, data={"documents": None})
 REHEARSAL = make.local().model_copy(update={"rehearsal": True})
 

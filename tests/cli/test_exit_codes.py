@@ -203,11 +203,11 @@ def test_a_verdict_is_the_exit_code(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
 ) -> None:
-    """0 verified, 1 refuted, 2 inconclusive; stdout is JSON alone when asked."""
+    """0 verified or reproduced, 1 refuted, 2 inconclusive; stdout is JSON alone when asked."""
     verdict = dataclasses.replace(decide(make.evidence(), make.local()), answer=answer)
     done = pipeline.Report(verdict=verdict, folder=tmp_path, html=tmp_path / "report.html")
     monkeypatch.setattr(pipeline, "verify", lambda *_: done)
-    wanted = {"VERIFIED": 0, "REFUTED": 1, "INCONCLUSIVE": 2}[answer.value]
+    wanted = {"VERIFIED": 0, "REPRODUCED": 0, "REFUTED": 1, "INCONCLUSIVE": 2}[answer.value]
     assert run(["verify", "x", "--quiet", "--json"]) == wanted
     found = json.loads(capsys.readouterr().out)
     assert (found["answer"], found["exit_code"]) == (answer.value, wanted)

@@ -151,7 +151,6 @@ def test_what_was_assumed_is_printed_and_in_the_summary(
     assert run([*command, "--pulls", "1-2"]) == 0
     printed = capsys.readouterr().out
     assert "! --state closed: a clone does not know" in printed
-    assert "! 1 of contract script/1: this version cannot run them yet" in printed
     assert run([*command, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["notes"][0].startswith("--state closed")
 
@@ -177,17 +176,6 @@ def test_the_leaderboard_is_printed_with_the_rule_of_each_row(
     assert run(["leaderboard", str(clone), "--json", "--quiet"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["standings"][0]["admitted_by"] == "first row"
-
-
-def test_a_queue_names_what_cannot_be_run_yet(
-    clone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """script/1 is said to be one, and is no verdict."""
-    out = tmp_path / "out"
-    run(["triage", str(clone), "--out", str(out), "--quiet"])
-    capsys.readouterr()
-    assert run(["verify", "--from", str(out / "queue.json"), "--quiet"]) == 2
-    assert "#2: NOT RUN  contract script/1 cannot be run" in capsys.readouterr().out
 
 
 def test_verify_wants_one_reference_or_one_queue(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from verifier.records import (
     Adaptation,
     Answer,
     Assurance,
+    Behaviour,
     BoxFacts,
     ChainStep,
     Claim,
@@ -35,10 +36,14 @@ from verifier.records import (
     PreviousRow,
     ProtocolFault,
     Replay,
+    ScorerTerms,
+    Screened,
+    ScriptRun,
     Secrecy,
     SeedScore,
     Step,
     SubmissionFacts,
+    Tested,
     Training,
     Verdict,
     WallHits,
@@ -48,7 +53,7 @@ from verifier.records import (
 POLICY = b"format: policy/1\nname: tiny\n"
 COUNTS = np.array([3, 1, 4], dtype=np.int32)
 CHARGES = np.array([0.5, 1.5, 2.5, 0.0, 3.5, 1e-40, 3e38, 7.25], dtype=np.float32)
-EVENTS, LINES = "ledger.jsonl", 16
+EVENTS, LINES = "ledger.jsonl", 19
 
 
 def opening(**changes: Any) -> Opening:
@@ -62,12 +67,14 @@ def opening(**changes: Any) -> Opening:
             author="Ada",
             digest="5" * 64,
             contract="scorer/1",
-            adaptation=Adaptation.DOCUMENT,
-            rows=2,
-            chunk=16,
-            tokenizer="data",
-            sealed_start=False,
             claim=Claim(val_bpb=1.25, seeds=(7, 8)),
+            scorer=ScorerTerms(
+                adaptation=Adaptation.DOCUMENT,
+                rows=2,
+                chunk=16,
+                tokenizer="data",
+                sealed_start=False,
+            ),
         ),
         policy_name="tiny",
         policy_digest=hashlib.sha256(POLICY).hexdigest(),
@@ -159,7 +166,7 @@ def finding() -> Finding:
 
 
 def every_kind() -> tuple[Any, ...]:
-    """One event of each of the 16 kinds, in an order that can happen."""
+    """One event of each of the 19 kinds, in an order that can happen."""
     weighing = Weighing(
         seed=7,
         artifact_digest="b" * 64,
@@ -243,6 +250,39 @@ def every_kind() -> tuple[Any, ...]:
         replay,
         step,
         finding(),
+        Screened(answer="review", remarks=("log-missing: none of 3 files is one",)),
+        ScriptRun(
+            seed=7,
+            wall_seconds=(149.5, 150.0),
+            artifact_seconds=(99.5, 100.0),
+            artifact=("model.ptz",),
+            printed="final val_bpb:1.25",
+            bpb=1.25,
+            is_claimed=True,
+            ended_by=EndedBy.ITSELF,
+            exit_code=0,
+            cpu_seconds=None,
+            memory_peak_bytes=None,
+            unfair="",
+            log="final val_bpb:1.25",
+        ),
+        Behaviour(
+            answer="REFUTED",
+            conditions=(
+                Tested(
+                    condition="future",
+                    outcome=Outcome.BROKEN,
+                    clause="C3",
+                    said="position 7",
+                    evidence={"position": 7, "cost": 1.5},
+                ),
+            ),
+            artifact=("model.ptz",),
+            notes=(),
+            drawn_with=1 << 90,
+            runs=3,
+            seconds=12.5,
+        ),
         verdict,
     )
 

@@ -96,9 +96,9 @@ def test_a_number_that_only_equals_the_place_is_another_line(one: bytes) -> None
 
 def test_the_score_root_is_pinned() -> None:
     """§5: sha256 over length-prefixed names and values, in order."""
-    parts = [("format", b"ledger/1"), ("charges", b"\0\0\x80?")]
+    parts = [("format", b"ledger/2"), ("charges", b"\0\0\x80?")]
     expected = hashlib.sha256(
-        b"\6\0\0\0\0\0\0\0format\10\0\0\0\0\0\0\0ledger/1"
+        b"\6\0\0\0\0\0\0\0format\10\0\0\0\0\0\0\0ledger/2"
         b"\7\0\0\0\0\0\0\0charges\4\0\0\0\0\0\0\0\0\0\x80?"
     ).hexdigest()
     assert score_root(parts) == expected

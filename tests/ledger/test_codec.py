@@ -143,7 +143,7 @@ def test_enums_are_written_by_value_and_levels_by_name() -> None:
     """An assurance level reads `L2`, not 2."""
     data = encode_record(samples.opening())
     assert data["assurance"] == "L2"
-    assert data["submission"]["adaptation"] == "document"
+    assert data["submission"]["scorer"]["adaptation"] == "document"
 
 
 @pytest.mark.parametrize(
@@ -293,4 +293,5 @@ def test_words_for_numbers_stand_only_where_a_float_may() -> None:
     assert same(there_and_back(record), record)
     assert same(there_and_back(found(x="NaN")).evidence, {"x": "NaN"})
     assert there_and_back(samples.training(ended_by=EndedBy.HOST)).ended_by is EndedBy.HOST
-    assert there_and_back(samples.opening()).submission.adaptation is Adaptation.DOCUMENT
+    scorer = there_and_back(samples.opening()).submission.scorer
+    assert scorer.adaptation is Adaptation.DOCUMENT

@@ -237,7 +237,7 @@ def dropping(*path: Any) -> Callable[[dict[str, Any]], None]:
         (6, setting("arrays", "charges", "file", to="/etc/passwd"), "must be charges/seed-7.f32"),
         (6, setting("arrays", "charges", "file", to="../a.f32"), "must be charges/seed-7.f32"),
         (6, setting("arrays", "reference", "file", to="charges/seed-7.f32"), "must be arrays/0006"),
-        (0, setting("data", "format", to="ledger/2"), "was written as 'ledger/2', not 'ledger/1'"),
+        (0, setting("data", "format", to="ledger/1"), "was written as 'ledger/1', not 'ledger/2'"),
         (0, setting("data", "format", to="\n" * 99), r"was written as '(\\n){40}', not"),
     ],
 )

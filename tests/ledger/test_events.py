@@ -10,6 +10,7 @@ import pytest
 from tests.ledger import samples
 from verifier.ledger import events
 from verifier.records import (
+    Behaviour,
     BoxFacts,
     ChainStep,
     EnvironmentFault,
@@ -21,6 +22,8 @@ from verifier.records import (
     PreviousRow,
     ProtocolFault,
     Replay,
+    Screened,
+    ScriptRun,
     Secrecy,
     Step,
     Training,
@@ -31,8 +34,8 @@ from verifier.records import (
 
 ALL = samples.every_kind()
 BY_KIND = {type(event): event for event in ALL}
-ONCE = {Opening, HeldOutFacts, PreviousRow, NonceOpened}
-ONCE_A_SEED = {Training, Weighing, Pass, Replay}
+ONCE = {Opening, HeldOutFacts, PreviousRow, NonceOpened, Behaviour, Screened}
+ONCE_A_SEED = {Training, ScriptRun, Weighing, Pass, Replay}
 
 
 @pytest.mark.parametrize("kind", events.KINDS.values(), ids=events.KINDS)

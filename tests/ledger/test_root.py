@@ -31,7 +31,7 @@ def test_the_parts_stand_in_the_protocols_order() -> None:
     """§5: format, submission, artifact, policy, root, harness, tokenizer, data, plan, …"""
     parts = root_parts(samples.opening(), samples.held_out(), WEIGHING, "d" * 64, samples.CHARGES)
     assert parts == [
-        ("format", b"ledger/1"),
+        ("format", b"ledger/2"),
         ("submission", b"5" * 64),
         ("artifact", b"c" * 64),
         ("policy", samples.opening().policy_digest.encode()),
@@ -51,7 +51,7 @@ OTHER = samples.opening()
 @pytest.mark.parametrize(
     "changes",
     [
-        {"opening": replace(OTHER, format="ledger/2")},
+        {"opening": replace(OTHER, format="ledger/1")},
         {"opening": replace(OTHER, submission=replace(OTHER.submission, digest="0" * 64))},
         {"weighing": replace(WEIGHING, shipment_digest="0" * 64)},
         {"opening": replace(OTHER, policy_digest="0" * 64)},

@@ -74,6 +74,8 @@ class Boxes:
             conclusions=(learned,) if bad else (),
             tested=(),
             missing=(),
+            conditions=(),
+            artifact=(),
             notes=(),
             runs=(ran,),
             entry="train_gpt.py",

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.audits import evidence as make
+from tests.audits import scripted
 from tests.audits.evidence import HONEST
 from tests.audits.test_chain import CHEAT, GAINED
 from verifier import bundle, report
@@ -23,7 +24,9 @@ from verifier.records import (
     EnvironmentFault,
     Evidence,
     FaultKind,
+    Outcome,
     PreviousRow,
+    Screened,
     Step,
     Verdict,
     WallHits,
@@ -95,9 +98,9 @@ def no_replay() -> Evidence:
 def stream() -> Evidence:
     """Adapts over the stream, for which there is no replay."""
     found = make.with_seed(make.evidence(), replay=None)
-    return make.with_opening(
-        found, submission=replace(found.opening.submission, adaptation=Adaptation.STREAM)
-    )
+    facts = found.opening.submission
+    scorer = replace(make.scorer(), adaptation=Adaptation.STREAM)
+    return make.with_opening(found, submission=replace(facts, scorer=scorer))
 
 
 def several() -> Evidence:
@@ -133,7 +136,10 @@ def hostile() -> Evidence:
     found = make.with_opening(
         make.evidence(),
         submission=replace(
-            make.opening().submission, name=HOSTILE, author=HOSTILE, tokenizer=HOSTILE
+            make.opening().submission,
+            name=HOSTILE,
+            author=HOSTILE,
+            scorer=replace(make.scorer(), tokenizer=HOSTILE),
         ),
         image=replace(make.opening().image, pinned=False, packages={HOSTILE: HOSTILE}),
         hardware={"cpu": HOSTILE},
@@ -154,6 +160,39 @@ def hostile() -> Evidence:
     )
 
 
+def reproduced() -> Evidence:
+    """A script that was run again, and shadowed."""
+    return scripted.evidence()
+
+
+def script_failed() -> Evidence:
+    """A script that ended badly; its behaviour was refuted, and it left nothing."""
+    found = scripted.evidence(
+        exit_code=1, bpb=None, printed="", artifact_seconds=None, artifact=(), is_claimed=False
+    )
+    return replace(found, behaviour=scripted.behaviour(future=Outcome.BROKEN), screened=None)
+
+
+def hostile_script() -> Evidence:
+    """Every text that a script can write says the worst."""
+    found = scripted.evidence(printed=HOSTILE, log=HOSTILE * 3, artifact=(HOSTILE,), unfair=HOSTILE)
+    facts, terms = found.opening.submission, found.opening.submission.script
+    assert terms is not None
+    assert found.behaviour is not None
+    terms = replace(terms, entry=HOSTILE, command=HOSTILE, told_by=HOSTILE)
+    tested = tuple(
+        replace(each, outcome=Outcome.BROKEN, said=HOSTILE, evidence={"file": HOSTILE})
+        for each in found.behaviour.conditions
+    )
+    return replace(
+        make.with_opening(
+            found, submission=replace(facts, name=HOSTILE, author=HOSTILE, script=terms)
+        ),
+        behaviour=replace(found.behaviour, conditions=tested, notes=(HOSTILE,)),
+        screened=Screened(answer=HOSTILE, remarks=(HOSTILE,) * 3),
+    )
+
+
 RUNS: dict[str, Callable[[], Evidence]] = {
     run.__name__: run
     for run in (
@@ -169,6 +208,9 @@ RUNS: dict[str, Callable[[], Evidence]] = {
         machine_fault,
         no_numbers,
         hostile,
+        reproduced,
+        script_failed,
+        hostile_script,
     )
 }
 

@@ -37,6 +37,8 @@ REFUTED = Shadowed(
     ),
     tested=("Its bytes are those of the competition's table (R8).",),
     missing=(),
+    conditions=(),
+    artifact=(),
     notes=("refused: pip install\x1b[2J x",),
     runs=(RAN, replace(RAN, variant="tempting", printed="", ended="wall clock limit")),
     entry="train_gpt.py",

@@ -63,7 +63,9 @@ def said(loss: float, stream: Stream, factor: float = 1.0) -> str:
 
 
 def families(found: Evidence) -> list[Family]:
-    return [one.family for condition in judging.CONDITIONS for one in condition.find(found)]
+    return [
+        one.family for condition in judging.asked(found.resets) for one in condition.find(found)
+    ]
 
 
 # ---------------------------------------------------------------- honest scripts
@@ -145,7 +147,7 @@ def test_what_counts_the_last_of_several_rounds_has_learned_its_tokens() -> None
 def test_an_honest_script_violates_nothing_and_everything_was_tested(script: Script) -> None:
     found = evidence(script)
     assert families(found) == []
-    assert all(condition.testable(found) for condition in judging.CONDITIONS)
+    assert all(condition.testable(found) for condition in judging.asked(found.resets))
     explained = found.explained(found.base)
     assert explained is not None
     assert explained.rule is Rule.FIRST
@@ -304,5 +306,5 @@ def test_an_unexplained_number_leaves_the_order_untested() -> None:
 
     found = evidence(elsewhere)
     assert families(found) == []
-    untested = [each.id for each in judging.CONDITIONS if not each.testable(found)]
+    untested = [each.id for each in judging.asked(found.resets) if not each.testable(found)]
     assert untested == ["future", "choice", "coverage"]

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tests.submission.folders import CLAIMS, MANIFEST, submission_folder
 from verifier import policy as policies
 from verifier.errors import BadSubmission
-from verifier.submission import pull, require_allowed, schema
+from verifier.submission import Script, pull, require_allowed, schema
 from verifier.submission.claims import parse_claims
-from verifier.submission.manifest import read_manifest
+from verifier.submission.manifest import ScriptManifest, read_manifest
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ from verifier.submission.manifest import read_manifest
         (("rows: 16", "rows: true"), "6", "rows"),
         (("rows: 16", "rows: 16\nrows: 17"), "7", "stands twice"),
         (("adaptation: none", "adaptation: all"), "5", "adaptation"),
-        (("scorer/1", "script/1"), "1", "not run yet"),
+        (("scorer/1", "script/1"), "2", "unknown key 'train'"),
         (("scorer/1", "scorer/2"), "1", "contract"),
         (('[python3, train.py, "{seed}"]', "python3 train.py"), "2", "list of strings"),
         (('[python3, train.py, "{seed}"]', "[python3, 3]"), "2", "list of strings"),
@@ -108,14 +108,56 @@ def test_files_that_the_manifest_names_must_be_there(
         pull(str(folder), tmp_path / "store")
 
 
-@pytest.mark.parametrize("name", ["verify.yaml", "submission.json"])
-def test_a_missing_file_is_named_with_what_to_write(tmp_path: Path, name: str) -> None:
-    """Promise: without verify.yaml it is script/1, which is said to come later."""
+def test_missing_claims_are_named_with_what_to_write(tmp_path: Path) -> None:
+    """A scorer says whose it is."""
     folder = submission_folder(tmp_path / "given")
-    (folder / name).unlink()
+    (folder / "submission.json").unlink()
     with pytest.raises(BadSubmission, match=r"is missing.*write") as refused:
         pull(str(folder), tmp_path / "store")
-    assert refused.value.file == name
+    assert refused.value.file == "submission.json"
+
+
+@pytest.mark.parametrize("manifest", [None, "contract: script/1\n"])
+def test_what_names_no_scorer_is_a_script(tmp_path: Path, manifest: str | None) -> None:
+    """Without verify.yaml, whatever else is missing; or where it says so."""
+    folder = submission_folder(tmp_path / "given")
+    (folder / "submission.json").unlink()
+    (folder / "verify.yaml").unlink()
+    if manifest is not None:
+        (folder / "verify.yaml").write_text(manifest)
+    script = pull(str(folder), tmp_path / "store")
+    assert isinstance(script, Script)
+    assert "train.py" in script.files
+    assert (script.folder / "train.py").read_bytes() == (folder / "train.py").read_bytes()
+
+
+def test_a_script_may_pin_command_environment_and_packages(tmp_path: Path) -> None:
+    """A word or a list for the command; nothing of it is needed."""
+    text = (
+        "contract: script/1\ncommand: SEED=1 python3 t.py\nenvironment:\n  A: 1\npackages: [g++]\n"
+    )
+    found = read_manifest(text.encode())
+    assert isinstance(found, ScriptManifest)
+    assert (found.command, found.environment) == ("SEED=1 python3 t.py", {"A": 1})
+    assert found.packages == ("g++",)
+    folder = submission_folder(tmp_path / "given", manifest=text)
+    assert getattr(pull(str(folder), tmp_path / "store"), "packages", ()) == ("g++",)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("comand: x", "did you mean `command`"),
+        ("environment: {A: [1]}", "neither a value nor"),
+        ("packages: ['rm -rf']", "packages"),
+        ("environment: 3", "environment"),
+    ],
+)
+def test_what_is_wrong_in_a_scripts_manifest_is_named_with_its_line(line: str, why: str) -> None:
+    """As for a scorer."""
+    with pytest.raises(BadSubmission, match=why) as refused:
+        read_manifest(f"contract: script/1\n{line}\n".encode())
+    assert refused.value.place == "2"
 
 
 def claims(**changed: object) -> bytes:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.submission.folders import submission_folder
 from verifier.errors import BadSubmission, RequestError, StorageFault
-from verifier.records import Adaptation
+from verifier.records import Adaptation, ScorerTerms
 from verifier.submission import pull
 from verifier.submission.walk import Item, manifest_digest
 
@@ -40,8 +40,10 @@ def test_a_folder_is_frozen_read_only_under_the_digest_of_its_manifest(tmp_path:
     assert (home / "layers").stat().st_mode & 0o777 == 0o555
     assert set(submission.code) == {"layers/deep.py", "model.py", "train.py"}
     facts = submission.facts()
-    assert (facts.name, facts.author, facts.rows, facts.chunk) == ("Baseline", "Ada", 16, 32)
-    assert facts.adaptation is Adaptation.NONE
+    assert (facts.name, facts.author, facts.script) == ("Baseline", "Ada", None)
+    assert facts.scorer == ScorerTerms(
+        adaptation=Adaptation.NONE, rows=16, chunk=32, tokenizer="data", sealed_start=False
+    )
     assert facts.claim.val_bpb == 1.8
 
 

@@ -28,7 +28,7 @@ def weighed(
         (tmp_path / "out" / name).write_bytes(content)
     rules = policy()
     shipment = freeze(tmp_path / "out", submission, tmp_path / "shipments", rules)
-    return weigh(shipment, submission, rules.size, seed=7)
+    return weigh(shipment, rules.size, seed=7)
 
 
 def test_every_way_of_counting_is_reported(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_listed_tokenizer_is_free(tmp_path: Path) -> None:
     submission = pull(str(folder), tmp_path / "store")
     (tmp_path / "out").mkdir()
     shipment = freeze(tmp_path / "out", submission, tmp_path / "shipments", rules)
-    assert weigh(shipment, submission, rules.size, seed=0).tokenizer_free
+    assert weigh(shipment, rules.size, seed=0).tokenizer_free
 
 
 def test_only_the_bytes_of_the_shipment_decide(tmp_path: Path) -> None:

@@ -26,7 +26,16 @@ from typing import Any
 import numpy as np
 
 from verifier.audits.audit import Reading, broken, kept, unproven
-from verifier.records import Array, ChainStep, Evidence, Pass, Replay, SeedEvidence, Step
+from verifier.records import (
+    Array,
+    ChainStep,
+    Evidence,
+    Pass,
+    Replay,
+    ScorerTerms,
+    SeedEvidence,
+    Step,
+)
 from verifier.sampling import BROKEN_P, above_one, shift
 
 SUM_P = 1e-6
@@ -73,7 +82,12 @@ class Trial:
 
 
 def try_rules(
-    evidence: Evidence, seed: SeedEvidence, scoring: Pass, replay: Replay, tau: float
+    evidence: Evidence,
+    seed: SeedEvidence,
+    scorer: ScorerTerms,
+    scoring: Pass,
+    replay: Replay,
+    tau: float,
 ) -> dict[str, Reading]:
     """What the chain says, by audit id; an audit that it did not reach is absent."""
     trial = Trial(
@@ -81,7 +95,7 @@ def try_rules(
         replay,
         dict(seed.chain),
         tau,
-        evidence.opening.submission.rows,
+        scorer.rows,
         np.cumsum(evidence.held_out.target_counts),
     )
     # the last one always ends the chain

@@ -22,10 +22,13 @@ WHOLE_DATA = "score all of the policy's documents: without --documents, on its o
 
 def read(evidence: Evidence, policy: Policy) -> Reading:
     """The data and the seeds are the policy's, and each seed's pass is whole."""
-    for wrong in (_data(evidence, policy), _seeds(evidence, policy)):
-        if wrong is not None:
-            return wrong
-    return each_seed(_pass)(evidence, policy)
+    wrong = other_data_or_seeds(evidence, policy)
+    return each_seed(_pass)(evidence, policy) if wrong is None else wrong
+
+
+def other_data_or_seeds(evidence: Evidence, policy: Policy) -> Reading | None:
+    """Unproven where data or seeds are not those that the policy asks for, else None."""
+    return _data(evidence, policy) or _seeds(evidence, policy)
 
 
 def _data(evidence: Evidence, policy: Policy) -> Reading | None:

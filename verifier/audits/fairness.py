@@ -5,6 +5,8 @@ Must never turn our machine's weakness into a submission's fault.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from verifier.policy import Policy
 from verifier.records import Evidence
 
@@ -13,7 +15,12 @@ def other_hardware(evidence: Evidence, policy: Policy) -> str:
     """Why this machine's clock says nothing about the policy's limits, or ""."""
     if policy.rehearsal:
         return "a rehearsal: the limits are meant for other hardware"
-    wanted, machine = policy.hardware, evidence.opening.hardware
+    return lacking_hardware(evidence.opening.hardware, policy)
+
+
+def lacking_hardware(machine: Mapping[str, str], policy: Policy) -> str:
+    """Why `machine` (as an opening tells it) is not what the policy names, or ""."""
+    wanted = policy.hardware
     if wanted.gpus == 0:
         return ""
     gpus, model = machine.get("gpus", "0"), machine.get("gpu", "none")

@@ -1,4 +1,4 @@
-"""What is the number, by the ledger's own charges? (PROTOCOL §4.6, §5)
+"""What is the number, by the ledger's own charges, or as a script printed it? (PROTOCOL §4.6, §5)
 
 Bits per byte of one seed, its bound δ, and their mean. Must never read a claim.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from verifier import sampling
 from verifier.metric import bits_per_byte, exact_sum
 from verifier.policy import Policy
-from verifier.records import Array, Evidence, SeedEvidence, SeedScore
+from verifier.records import Array, EndedBy, Evidence, SeedEvidence, SeedScore
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,12 @@ def alpha_of_attempt(alpha: float, attempt: int) -> float:
 
 
 def seed_score(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> SeedScore | None:
-    """The number of one seed; None while not every target is charged."""
+    """The number of one seed; None while not every target is charged.
+
+    Of a script it is what it printed as its claim, once it ended well.
+    """
+    if evidence.opening.submission.script is not None:
+        return _printed(seed)
     scoring, held_out = seed.scoring, evidence.held_out
     if scoring is None or held_out.document_bytes <= 0:
         return None
@@ -47,6 +52,15 @@ def seed_score(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> SeedSc
         delta_bpb=None if delta is None else delta * per_byte,
         score_root=scoring.score_root,
     )
+
+
+def _printed(seed: SeedEvidence) -> SeedScore | None:
+    run = seed.script
+    if run is None or run.bpb is None or not math.isfinite(run.bpb) or not run.is_claimed:
+        return None
+    if run.ended_by is not EndedBy.ITSELF or run.exit_code != 0:
+        return None
+    return SeedScore(seed=seed.seed, bpb=run.bpb, delta_bpb=None, score_root="")
 
 
 def are_costs(charges: Array) -> bool:

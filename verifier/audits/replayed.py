@@ -24,6 +24,7 @@ from verifier.records import (
     Outcome,
     Pass,
     Replay,
+    ScorerTerms,
     SeedEvidence,
     Step,
 )
@@ -43,15 +44,17 @@ def judge_of(audit: str) -> Judge:
 
 def read_replay(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> dict[str, Reading]:
     """All five readings of one seed."""
-    scoring, replay = seed.scoring, seed.replay
+    scoring, replay, scorer = seed.scoring, seed.replay, evidence.opening.submission.scorer
+    if scorer is None:
+        return dict.fromkeys(ASKED, not_run("a script has no scorer to replay"))
     if scoring is None:
         return dict.fromkeys(ASKED, not_run("no scoring pass was finished"))
     if replay is None:
-        return dict.fromkeys(ASKED, not_run(_why_no_replay(evidence)))
+        return dict.fromkeys(ASKED, not_run(_why_no_replay(scorer)))
     if wrong := _contradiction(evidence, seed, scoring, replay):
         return dict.fromkeys(ASKED, unproven(wrong))
     if differ(replay.blind, scoring.charges[replay.targets], policy.replay.tau_nats):
-        found = _deviating(evidence, seed, scoring, replay, policy)
+        found = _deviating(evidence, seed, scorer, scoring, replay, policy)
     else:
         found = _agreeing(replay, policy)
     doubt = _doubt(scoring, replay, policy)
@@ -63,8 +66,8 @@ def read_replay(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> dict[
     }
 
 
-def _why_no_replay(evidence: Evidence) -> str:
-    if evidence.opening.submission.adaptation is Adaptation.STREAM:
+def _why_no_replay(scorer: ScorerTerms) -> str:
+    if scorer.adaptation is Adaptation.STREAM:
         return "a scorer that adapts over the stream cannot be replayed yet"
     return "the replay was not finished"
 
@@ -124,7 +127,12 @@ def _agreeing(replay: Replay, policy: Policy) -> dict[str, Reading]:
 
 
 def _deviating(
-    evidence: Evidence, seed: SeedEvidence, scoring: Pass, replay: Replay, policy: Policy
+    evidence: Evidence,
+    seed: SeedEvidence,
+    scorer: ScorerTerms,
+    scoring: Pass,
+    replay: Replay,
+    policy: Policy,
 ) -> dict[str, Reading]:
     """The chain's word, and for what it did not reach that it did not."""
     tau = policy.replay.tau_nats
@@ -135,7 +143,7 @@ def _deviating(
     if not seed.chain:
         reason = f"{count:,} blind costs differ from the pass and no chain tells why"
         return dict.fromkeys(ASKED, unproven(reason, **seen))
-    found = try_rules(evidence, seed, scoring, replay, tau)
+    found = try_rules(evidence, seed, scorer, scoring, replay, tau)
     named = [audit for audit in ASKED if audit in found and found[audit].outcome != "kept"]
     beyond = not_run(f"not reached: {named[-1]} was named first")
     return {

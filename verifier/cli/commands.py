@@ -40,7 +40,7 @@ app.add_typer(image_app, name="image")
 app.add_typer(data_app, name="data")
 app.add_typer(policy_app, name="policy")
 
-EXIT_CODES = {"VERIFIED": 0, "REFUTED": 1, "INCONCLUSIVE": 2}
+EXIT_CODES = {"VERIFIED": 0, "REPRODUCED": 0, "REFUTED": 1, "INCONCLUSIVE": 2}
 
 
 def _version(wanted: bool) -> None:
@@ -113,7 +113,8 @@ def verify(
 ) -> int:
     """Train, weigh, score and replay a submission in boxes, and give a verdict.
 
-    Exit code 0: VERIFIED, 1: REFUTED, 2: INCONCLUSIVE.
+    A script (no verify.yaml) is run in full, weighed and shadowed instead; its best word is
+    REPRODUCED. Exit code 0: VERIFIED or REPRODUCED, 1: REFUTED, 2: INCONCLUSIVE.
     """
     from verifier import pipeline
     from verifier import policy as policies

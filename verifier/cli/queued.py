@@ -1,6 +1,6 @@
 """How is a whole queue verified? The cheapest checks of all first, then what still stands.
 
-1. what cannot be run, or was pushed to since it was queued, is named and left
+1. what was pushed to since it was queued is named and left
 2. one seed of each, a spot check
 3. every seed of each that one seed did not refute
 
@@ -22,11 +22,10 @@ if TYPE_CHECKING:
     from verifier.screening.screened import QueueEntry
     from verifier.watch import Watch
 
-RUNNABLE = ("scorer/1",)
 REFUTED = "REFUTED"
 NOT_RUN = "NOT RUN"
 LINE_SHOWN = 4000
-EXIT_CODES = {"VERIFIED": 0, REFUTED: 1, "INCONCLUSIVE": 2, NOT_RUN: 2}
+EXIT_CODES = {"VERIFIED": 0, "REPRODUCED": 0, REFUTED: 1, "INCONCLUSIVE": 2, NOT_RUN: 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +70,15 @@ def verify_queue(path: Path, request: Request, watch: Watch, *, as_json: bool) -
 
 
 def _outcomes(entries: tuple[QueueEntry, ...], request: Request, watch: Watch) -> Iterator[Outcome]:
-    runnable: list[QueueEntry] = []
+    left: list[QueueEntry] = []
     for entry in entries:
         if reason := _why_not(entry):
             yield Outcome(entry.number, 0, NOT_RUN, reason)
         else:
-            runnable.append(entry)
+            left.append(entry)
     everything = request.seeds or request.policy.policy.seeds.count
     standing = []
-    for entry in runnable:
+    for entry in left:
         outcome = _run(entry, request, 1, watch)
         yield outcome
         if outcome.answer != REFUTED:
@@ -92,8 +91,6 @@ def _why_not(entry: QueueEntry) -> str:
     from verifier import store
     from verifier.submission import pull
 
-    if entry.contract not in RUNNABLE:
-        return f"contract {entry.contract} cannot be run by this version yet"
     found = pull(entry.reference, store.root())
     if entry.digest and found.digest != entry.digest:
         return "it was pushed to since it was queued: triage again"

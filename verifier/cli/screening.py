@@ -164,7 +164,6 @@ def triage(
     """
     from verifier import policy as policies
     from verifier import store
-    from verifier.cli.queued import RUNNABLE
     from verifier.cli.watching import watcher
     from verifier.history import triage as triaging
     from verifier.history.decisions import read_decisions
@@ -204,7 +203,7 @@ def triage(
         return code
     console = _console()
     told.render_triage(found.triage, console, ALL)
-    render_queue(queue, console, runnable=RUNNABLE)
+    render_queue(queue, console)
     for note in found.notes:
         said = f"! {clipped(note, NOTE_SHOWN)}"
         console.print(said, style="yellow", soft_wrap=True, markup=False)

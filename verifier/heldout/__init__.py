@@ -6,7 +6,7 @@ but a data set's training folder.
 
 from verifier.heldout.canaries import find_bytes, plant
 from verifier.heldout.competition import import_competition
-from verifier.heldout.data import HeldOut
+from verifier.heldout.data import HeldOut, unopened
 from verifier.heldout.data import open_folder as open_imported
 from verifier.heldout.embedded import MANIFEST as EMBEDDED_MANIFEST
 from verifier.heldout.embedded import NAME as EMBEDDED_NAME
@@ -28,4 +28,5 @@ __all__ = [
     "plant",
     "scan",
     "scan_cached",
+    "unopened",
 ]

@@ -196,6 +196,25 @@ class HeldOut:
         )
 
 
+def unopened(name: str) -> HeldOutFacts:
+    """What the ledger records where no data set was opened: nothing was counted."""
+    return HeldOutFacts(
+        name=name,
+        manifest_digest="",
+        tokenizer_digest="",
+        tokenizer="",
+        vocabulary=0,
+        targets=0,
+        document_bytes=0,
+        table_bytes=None,
+        unspelled=0,
+        first_unspelled=None,
+        ids_digest="",
+        target_counts=np.zeros(0, np.int32),
+        byte_counts=np.zeros(0, np.int32),
+    )
+
+
 def open_folder(folder: Path) -> HeldOut:
     """Open a data set that `build` or `import_competition` left in `folder`.
 

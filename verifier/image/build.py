@@ -13,7 +13,7 @@ import os
 import re
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +26,7 @@ from verifier.image.base import Base
 from verifier.image.entries import Entry
 from verifier.image.locks import LockedDeb, differences
 from verifier.image.recipe import Recipe
+from verifier.image.requirements import extended
 from verifier.image.wheel_entries import of_wheel
 from verifier.image.wheels import collect
 from verifier.records import ImageFacts, Root
@@ -66,9 +67,22 @@ def build(
     same lock, not pinned; with `locked`, MissingTool. Raises RequestError for an unknown recipe,
     BadInput for a damaged one, ImageFault and StorageFault.
     """
-    watch = watch or Unwatched()
     # 1. Read.
-    wanted = recipe.load(name)
+    return _built(recipe.load(name), store, locked=locked, watch=watch or Unwatched())
+
+
+def build_with(
+    name: str, requirements: bytes, packages: Iterable[str], store: Path, *, watch: Watch
+) -> tuple[Root, ImageFacts]:
+    """The image of recipe `name` with a submission's requirements.txt and Debian packages in it.
+
+    Raises BadSubmission for what cannot be required, else as `build` does.
+    """
+    wanted = extended(recipe.load(name), requirements, packages, store, watch)
+    return _built(wanted, store, locked=False, watch=watch)
+
+
+def _built(wanted: Recipe, store: Path, *, locked: bool, watch: Watch) -> tuple[Root, ImageFacts]:
     # 2. Find or make.
     roots = store / "roots"
     with _one_at_a_time(roots):

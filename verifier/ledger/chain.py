@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from verifier.ledger.codec import Mismatch
 
-FORMAT = "ledger/1"
+FORMAT = "ledger/2"
 START = "0" * 64
 
 _KEYS = {"seq", "previous", "kind", "data", "arrays", "hash"}

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from verifier.records import (
+    Behaviour,
     BoxFacts,
     ChainStep,
     EnvironmentFault,
@@ -21,6 +22,8 @@ from verifier.records import (
     PreviousRow,
     ProtocolFault,
     Replay,
+    Screened,
+    ScriptRun,
     Secrecy,
     SeedEvidence,
     Training,
@@ -34,11 +37,14 @@ KINDS: dict[str, type] = {
     "held-out": HeldOutFacts,
     "previous row": PreviousRow,
     "box": BoxFacts,
+    "screened": Screened,
     "training": Training,
+    "script run": ScriptRun,
     "weighing": Weighing,
     "pass": Pass,
     "nonce": NonceOpened,
     "replay": Replay,
+    "behaviour": Behaviour,
     "chain step": ChainStep,
     "protocol fault": ProtocolFault,
     "secrecy": Secrecy,
@@ -64,8 +70,8 @@ DTYPES: dict[tuple[type, str], str] = {
 }
 """How each array is stored: the types that `records` names."""
 
-_ONCE = (Opening, HeldOutFacts, PreviousRow, NonceOpened)
-_ONCE_A_SEED = (Training, Weighing, Pass, Replay)
+_ONCE = (Opening, HeldOutFacts, PreviousRow, NonceOpened, Behaviour, Screened)
+_ONCE_A_SEED = (Training, ScriptRun, Weighing, Pass, Replay)
 
 Event = TypeVar("Event")
 
@@ -107,6 +113,8 @@ def evidence(events: Sequence[Any]) -> Evidence | None:
         wall_hits=of(events, WallHits),
         previous=_last(of(events, PreviousRow)),
         nonce=_last(of(events, NonceOpened)),
+        behaviour=_last(of(events, Behaviour)),
+        screened=_last(of(events, Screened)),
     )
 
 
@@ -114,6 +122,7 @@ def _seed(events: Sequence[Any], seed: int) -> SeedEvidence:
     return SeedEvidence(
         seed=seed,
         training=_last(of(events, Training, seed)),
+        script=_last(of(events, ScriptRun, seed)),
         weighing=_last(of(events, Weighing, seed)),
         scoring=_last(of(events, Pass, seed)),
         replay=_last(of(events, Replay, seed)),

@@ -9,25 +9,24 @@ from verifier import report as reports
 from verifier import signature
 from verifier.errors import LedgerDamaged, RequestError
 from verifier.ledger import Ledger
-from verifier.pipeline.preparation import Preparation
-from verifier.pipeline.request import Rechecked, Report
+from verifier.pipeline.request import Rechecked, Report, Request
 from verifier.records import Verdict
 from verifier.verdict import decide
 from verifier.watch import Watch
 
 
-def conclude(preparation: Preparation) -> Report:
-    """Decide from the ledger alone, sign its head, write the reports."""
-    ledger = preparation.ledger
+def conclude(ledger: Ledger, key: signature.Key, request: Request, watch: Watch) -> Report:
+    """Decide from the ledger alone, sign its head, write the reports beside it."""
+    folder = ledger.folder.parent
     finished = ledger.find(Verdict)
     if finished:
-        preparation.watch.note("already decided: the finished verdict is shown again")
-    verdict = finished[-1] if finished else decide(ledger.evidence(), preparation.policy)
+        watch.note("already decided: the finished verdict is shown again")
+    verdict = finished[-1] if finished else decide(ledger.evidence(), request.policy.policy)
     if not finished:
         ledger.append(verdict)
-    signature.sign_head(preparation.trial.key, ledger.folder, ledger.head)
-    html = reports.write(preparation.folder, ledger.evidence(), verdict)
-    return Report(verdict=verdict, folder=preparation.folder, html=html)
+    signature.sign_head(key, ledger.folder, ledger.head)
+    html = reports.write(folder, ledger.evidence(), verdict)
+    return Report(verdict=verdict, folder=folder, html=html)
 
 
 def ledger_folder(folder: Path) -> Path:

@@ -133,7 +133,7 @@ def open_tokens(
 
 
 def chosen_seeds(
-    policy: Policy, submission: Submission, nonce: bytes, wanted: int | None
+    policy: Policy, claimed: tuple[int, ...], nonce: bytes, wanted: int | None
 ) -> tuple[int, ...]:
     """PROTOCOL §8: the verifier's seeds, or the submission's own where the policy says so.
 
@@ -142,6 +142,6 @@ def chosen_seeds(
     count = policy.seeds.count if wanted is None else wanted
     if count > policy.seeds.count:
         raise RequestError(f"--seeds {count}: the policy has {policy.seeds.count}, no more")
-    if policy.seeds.chosen_by == "submission" and len(submission.claim.seeds) >= count:
-        return submission.claim.seeds[:count]
+    if policy.seeds.chosen_by == "submission" and len(claimed) >= count:
+        return claimed[:count]
     return sampling.chosen_seeds(nonce, count)

@@ -9,12 +9,13 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from verifier import heldout, sampling, training
+from verifier import sampling, training
 from verifier import submission as submissions
 from verifier.errors import BoxLost
 from verifier.ledger import root_parts, score_root
 from verifier.pipeline.boxes import scoring_spec
 from verifier.pipeline.preparation import Preparation
+from verifier.pipeline.secrecy import scan
 from verifier.records import (
     EndedBy,
     EnvironmentFault,
@@ -24,7 +25,6 @@ from verifier.records import (
     Pass,
     ProtocolFault,
     Replay,
-    Secrecy,
     Training,
     WallHits,
     Weighing,
@@ -85,7 +85,7 @@ def train_seed(preparation: Preparation, seed: int) -> None:
         shipment = submissions.freeze(
             trained.artifact, preparation.submission, preparation.shelf, policy
         )
-        ledger.append(submissions.weigh(shipment, preparation.submission, policy.size, seed=seed))
+        ledger.append(submissions.weigh(shipment, policy.size, seed=seed))
 
 
 def trained_well(preparation: Preparation, seed: int) -> Weighing | None:
@@ -218,18 +218,17 @@ def replay_seed(preparation: Preparation, seed: int) -> None:
 
 def scan_seed(preparation: Preparation, seed: int, weighing: Weighing) -> None:
     """PROTOCOL §7's windows over all that this seed's boxes could read."""
-    ledger, rule = preparation.ledger, preparation.policy.secrecy
-    held_out, root = preparation.held_out, preparation.ground.root
-    scanned = {secrecy.scanned for secrecy in ledger.find(Secrecy, seed=seed)}
     shipment = submissions.extracted(preparation.shelf, weighing.shipment_digest)
-    theirs, ours = "submission and artifact", "image"
-    with preparation.watch.phase("look for held-out text in the boxes", None):
-        if theirs not in scanned:
-            found = heldout.scan([preparation.submission.folder, shipment], held_out, rule)
-            ledger.append(found.record(seed=seed, scanned=theirs))
-        if ours not in scanned and root.folder is not None:
-            found = heldout.scan_cached(root.folder, root.digest, held_out, rule, preparation.store)
-            ledger.append(found.record(seed=seed, scanned=ours))
+    scan(
+        preparation.ledger,
+        seed,
+        [preparation.submission.folder, shipment],
+        preparation.ground.root,
+        preparation.held_out,
+        request=preparation.request,
+        store=preparation.store,
+        watch=preparation.watch,
+    )
 
 
 def drawn(preparation: Preparation, scored: Pass) -> tuple[Draws, Asked]:

@@ -18,11 +18,12 @@ from pathlib import Path
 from verifier import image, shadow, store
 from verifier.errors import BadSubmission, RequestError, StorageFault
 from verifier.pipeline.harness import lay_out_shadow
-from verifier.records import Assurance
+from verifier.records import Assurance, Root
 from verifier.sandbox import choose
+from verifier.sandbox.interface import Sandbox
 from verifier.shadow import Shadowed, Stage, Subject
 from verifier.shadow.claimed import claimed_label
-from verifier.source import Tree, read_program, titles
+from verifier.source import Program, Tree, read_program, titles
 from verifier.submission.submitted import Candidate, candidates
 from verifier.watch import Watch
 
@@ -61,17 +62,29 @@ def shadowed(request: ShadowRequest, watch: Watch) -> Shadowed:
 def open_stage(request: ShadowRequest, watch: Watch) -> Stage:
     """The image and the strongest sandbox that was asked for, and the guest laid out."""
     place = store.root()
-    sandbox, reasons = choose(request.backend)
+    sandbox = mounting_sandbox(request.backend, watch)
+    root, _ = image.build(RECIPE, place, locked=False, watch=watch)
+    with watch.phase(f"prepare the {sandbox.name} box", None):
+        sandbox.prepare(root)
+    return stage_of(sandbox, root, request)
+
+
+def mounting_sandbox(backend: str, watch: Watch) -> Sandbox:
+    """The strongest sandbox that was asked for. Raises RequestError where it mounts nothing."""
+    sandbox, reasons = choose(backend)
     for reason in reasons:
         watch.note(f"a stronger sandbox cannot be had: {reason}")
     if sandbox.level < Assurance.L1:
         raise RequestError(
-            f"a {sandbox.name} box cannot mount what a shadow run needs",
+            f"a {sandbox.name} box cannot mount what a run of a script needs",
             remedy="install bubblewrap or a container engine",
         )
-    root, _ = image.build(RECIPE, place, locked=False, watch=watch)
-    with watch.phase(f"prepare the {sandbox.name} box", None):
-        sandbox.prepare(root)
+    return sandbox
+
+
+def stage_of(sandbox: Sandbox, root: Root, request: ShadowRequest) -> Stage:
+    """The stage on a root that the sandbox has been prepared for."""
+    place = store.root()
     return Stage(
         sandbox=sandbox,
         root=root,
@@ -87,13 +100,34 @@ def shadowed_candidate(
 ) -> Shadowed:
     """Shadow one candidate on a stage that is open. Raises BadSubmission without a script."""
     tree = candidate.load().tree
+    return shadowed_tree(
+        tree, program_of(tree, candidate.folder or request.reference), stage, request, watch
+    )
+
+
+def program_of(tree: Tree, called: str) -> Program:
+    """The script that a submission's command starts. Raises BadSubmission where there is none."""
     program = read_program(tree)
     if program is None:
         raise BadSubmission(
             "there is no script to run",
-            file=candidate.folder or request.reference,
-            remedy="a submission has a train_gpt.py, or a README that names its command",
+            file=called,
+            remedy="a submission has a train_gpt.py, or a README that names its command; "
+            "a scorer (contract scorer/1) has a verify.yaml, see examples/baseline",
         )
+    return program
+
+
+def shadowed_tree(
+    tree: Tree,
+    program: Program,
+    stage: Stage,
+    request: ShadowRequest,
+    watch: Watch,
+    *,
+    resets: bool = False,
+) -> Shadowed:
+    """Shadow a program of `tree`; `resets`: what was learned must end with its document."""
     with tempfile.TemporaryDirectory(prefix="gv-shadow-") as name:
         scratch = Path(name)
         scratch.chmod(0o755)
@@ -106,6 +140,7 @@ def shadowed_candidate(
                 program=program,
                 label=claimed_label(tree, (unit.text for unit in program.units)),
                 title=titles.title(tree),
+                resets=resets,
             ),
             stage,
             runs,

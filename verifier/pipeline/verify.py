@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from verifier import store
+from verifier import submission as submissions
 from verifier.pipeline.evidence import conclude
+from verifier.pipeline.opening import require_own_name
 from verifier.pipeline.preparation import Preparation, prepare
+from verifier.pipeline.reproducing import reproduce
 from verifier.pipeline.request import Report, Request
 from verifier.pipeline.seed import replay_seed, score_seed, train_seed
 from verifier.records import EnvironmentFault, NonceOpened, Verdict
+from verifier.submission import Script
 from verifier.watch import Watch
 
 
 def verify(request: Request, watch: Watch) -> Report:
     """Verify one submission under one policy.
 
-    1. Prepare: pull, open the held-out data, build the image, pick the sandbox, commit a nonce.
+    A script (contract script/1) is reproduced and shadowed instead (`reproduce`). A scorer:
+
+    1. Prepare: open the held-out data, build the image, pick the sandbox, commit a nonce.
     2. Train every seed in a box of its own, freeze and weigh what it left.
     3. Score every seed: commit, charge, reveal.
     4. Open the nonce: from here on the positions are known.
@@ -25,12 +32,16 @@ def verify(request: Request, watch: Watch) -> Report:
 
     Raises RequestError for what was asked, MachineFault or ImageFault for what failed here.
     """
+    require_own_name(request)
+    submission = submissions.pull(request.reference, store.root())
+    if isinstance(submission, Script):
+        return reproduce(request, submission, watch)
     # 1. prepare
-    with prepare(request, watch) as preparation:
+    with prepare(request, submission, watch) as preparation:
         if not preparation.ledger.find(Verdict):
             run_seeds(preparation)
         # 6. decide, sign, report
-        return conclude(preparation)
+        return conclude(preparation.ledger, preparation.trial.key, request, watch)
 
 
 def run_seeds(preparation: Preparation) -> None:

@@ -19,7 +19,7 @@ from verifier.policy import Policy
 from verifier.records import Answer, EndedBy
 from verifier.report import captions, pictures, words
 from verifier.report.harmless import clipped, legible, legible_lines
-from verifier.report.model import Report, Seed, Training, Verdict
+from verifier.report.model import Report, ScriptRun, Seed, Training, Verdict
 from verifier.report.phases import phases
 
 PAGES = Path(__file__).resolve().parent / "pages"
@@ -123,11 +123,11 @@ def _at_bound(number: Seed | Verdict) -> float | None:
     return number.bpb + number.delta_bpb
 
 
-def _ended_badly(training: Training | None) -> bool:
+def _ended_badly(run: Training | ScriptRun | None) -> bool:
     """Whether a reader will want the end of its log at once."""
-    if training is None or not training.log:
+    if run is None or not run.log:
         return False
-    return training.ended_by is not EndedBy.ITSELF or training.exit_code != 0
+    return run.ended_by is not EndedBy.ITSELF or run.exit_code != 0
 
 
 def _log(text: str) -> Markup:

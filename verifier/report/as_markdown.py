@@ -70,11 +70,13 @@ def _number(report: Report) -> Iterator[str]:
         return
     spread = "" if verdict.bpb_std is None else f" ± {verdict.bpb_std:.4f}"
     delta = "" if verdict.delta_bpb is None else f", δ {verdict.delta_bpb:.4f}"
-    yield f"**{verdict.bpb:.4f}{spread}** bits per byte{delta}"
+    printed = "" if report.opening.submission.script is None else ", as it printed itself"
+    yield f"**{verdict.bpb:.4f}{spread}** bits per byte{delta}{printed}"
     if len(report.seeds) > 1:
         yield ""
         for seed in report.seeds:
-            yield f"- seed {seed.seed}: {words.bpb(seed.bpb)}, δ {words.bpb(seed.delta_bpb)}"
+            bound = "" if seed.delta_bpb is None else f", δ {words.bpb(seed.delta_bpb)}"
+            yield f"- seed {seed.seed}: {words.bpb(seed.bpb)}{bound}"
     yield ""
     yield prose(" ".join(verdict.bound[:1]))
 

@@ -24,8 +24,6 @@ from verifier.report.harmless import storable
 from verifier.report.model import FORMAT, Report
 from verifier.size import counted_bytes
 
-SENTENCES = {audit.id: audit.sentence for audit in REGISTRY}
-
 AnyPart = TypeVar("AnyPart", bound=model.Part)
 
 
@@ -45,6 +43,8 @@ def tell(evidence: Evidence, verdict: records.Verdict, policy: Policy | None) ->
         seeds=tuple(_seed(evidence, s, by_seed.get(s.seed), policy) for s in evidence.seeds),
         boxes=_parts(model.Box, evidence.boxes),
         wall_hits=_parts(model.WallHits, evidence.wall_hits),
+        behaviour=_behaviour(evidence.behaviour),
+        screened=_optional(model.Screened, evidence.screened),
     )
 
 
@@ -76,6 +76,8 @@ def plain(value: Any) -> Any:
 
 
 def _verdict(evidence: Evidence, verdict: records.Verdict, policy: Policy | None) -> model.Verdict:
+    asked = REGISTRY.get(evidence.opening.submission.contract, ())
+    sentences = {audit.id: audit.sentence for audit in asked}
     return _part(
         model.Verdict,
         verdict,
@@ -84,7 +86,7 @@ def _verdict(evidence: Evidence, verdict: records.Verdict, policy: Policy | None
                 model.Finding,
                 finding,
                 standing=_standing(finding, verdict),
-                sentence=SENTENCES.get(finding.audit, ""),
+                sentence=sentences.get(finding.audit, ""),
             )
             for finding in verdict.findings
         ),
@@ -103,6 +105,8 @@ def _standing(finding: records.Finding, verdict: records.Verdict) -> str:
 
 def _bound(evidence: Evidence, verdict: records.Verdict, policy: Policy | None) -> tuple[str, ...]:
     """What δ means in this run, and what it does not see."""
+    if evidence.opening.submission.script is not None:
+        return (words.OWN_NUMBER,)
     if verdict.delta_bpb is None:
         return ("There is no bound δ: a whole replay of every seed would have given one.",)
     replays = [seed.replay for seed in evidence.seeds if seed.replay is not None]
@@ -150,7 +154,7 @@ def _sampled(seed: SeedEvidence, policy: Policy, alpha: float) -> sampling.Bound
 def _seed(
     evidence: Evidence, seed: SeedEvidence, score: SeedScore | None, policy: Policy | None
 ) -> model.Seed:
-    chunk = evidence.opening.submission.chunk
+    scorer = evidence.opening.submission.scorer
     tau = None if policy is None else policy.replay.tau_nats
     scoring, replay, weighing = seed.scoring, seed.replay, seed.weighing
     return model.Seed(
@@ -158,6 +162,7 @@ def _seed(
         bpb=None if score is None else score.bpb,
         delta_bpb=None if score is None else score.delta_bpb,
         training=_optional(model.Training, seed.training),
+        script=_optional(model.ScriptRun, seed.script),
         weighing=_optional(
             model.Weighing,
             weighing,
@@ -177,9 +182,15 @@ def _seed(
         secrecy=_parts(model.Secrecy, seed.secrecy),
         environment=_parts(model.EnvironmentFault, seed.environment),
         curves=None
-        if scoring is None
-        else curves(evidence.held_out, scoring, replay, max(1, chunk), tau),
+        if scoring is None or scorer is None
+        else curves(evidence.held_out, scoring, replay, max(1, scorer.chunk), tau),
     )
+
+
+def _behaviour(found: records.Behaviour | None) -> model.Behaviour | None:
+    if found is None:
+        return None
+    return _part(model.Behaviour, found, drawn_with=str(found.drawn_with))
 
 
 def _step(scoring: Pass | None, step: ChainStep) -> model.ChainStep:

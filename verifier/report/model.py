@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from verifier.policy import Policy
 from verifier.records import Adaptation, Answer, EndedBy, FaultKind, Outcome, Step
 
-FORMAT: Literal["report/1"] = "report/1"
+FORMAT: Literal["report/2"] = "report/2"
 
 Level = Literal["NONE", "L0", "L1", "L2", "L3"]
 
@@ -157,6 +157,25 @@ class Training(Part):
     attempts: tuple[str, ...]
 
 
+class ScriptRun(Part):
+    """One run of a script in full, from outside."""
+
+    wall_seconds: tuple[float | None, float | None]
+    artifact_seconds: tuple[float | None, float | None] | None
+    """When, after its start, its artifact was last changed."""
+    artifact: tuple[str, ...]
+    printed: str
+    bpb: float | None
+    is_claimed: bool
+    ended_by: EndedBy
+    exit_code: int | None
+    cpu_seconds: float | None
+    memory_peak_bytes: int | None
+    unfair: str
+    log: str
+    attempts: tuple[str, ...]
+
+
 class Weighing(Part):
     """What the artifact weighs, every way it is counted."""
 
@@ -246,6 +265,7 @@ class Seed(Part):
     bpb: float | None
     delta_bpb: float | None
     training: Training | None
+    script: ScriptRun | None
     weighing: Weighing | None
     scoring: Pass | None
     replay: Replay | None
@@ -266,6 +286,25 @@ class Claim(Part):
     seeds: tuple[int, ...]
 
 
+class Scorer(Part):
+    """On what terms a scorer answers."""
+
+    adaptation: Adaptation
+    rows: int
+    chunk: int
+    tokenizer: str
+    sealed_start: bool
+
+
+class Script(Part):
+    """How a script is started, and where that is said."""
+
+    entry: str
+    command: str
+    told_by: str
+    seeded: bool
+
+
 class Submission(Part):
     """What was submitted."""
 
@@ -273,12 +312,11 @@ class Submission(Part):
     author: str
     digest: str
     contract: str
-    adaptation: Adaptation
-    rows: int
-    chunk: int
-    tokenizer: str
-    sealed_start: bool
     claim: Claim
+    scorer: Scorer | None
+    """null: it is a script."""
+    script: Script | None
+    """null: it has a scorer."""
 
 
 class Image(Part):
@@ -363,10 +401,40 @@ class PreviousRow(Part):
     bpb: tuple[float | None, ...]
 
 
+class Tested(Part):
+    """One condition of the shadow runs."""
+
+    condition: str
+    outcome: Outcome
+    clause: str
+    said: str
+    evidence: dict[str, JsonValue]
+
+
+class Behaviour(Part):
+    """What shadow runs of a script showed."""
+
+    answer: str
+    conditions: tuple[Tested, ...]
+    artifact: tuple[str, ...]
+    notes: tuple[str, ...]
+    drawn_with: str
+    """Draws the same documents again; in decimal, as it is longer than JSON's numbers."""
+    runs: int
+    seconds: float | None
+
+
+class Screened(Part):
+    """What reading a script found."""
+
+    answer: str
+    remarks: tuple[str, ...]
+
+
 class Report(Part):
     """One verification: the answer, what it rests on, and what was not checked."""
 
-    format: Literal["report/1"]
+    format: Literal["report/2"]
     verdict: Verdict
     opening: Opening
     held_out: HeldOut
@@ -377,6 +445,8 @@ class Report(Part):
     seeds: tuple[Seed, ...]
     boxes: tuple[Box, ...]
     wall_hits: tuple[WallHits, ...]
+    behaviour: Behaviour | None
+    screened: Screened | None
 
 
 def schema() -> dict[str, Any]:

@@ -65,16 +65,16 @@ def page(folders: list[Path], beside: Path) -> str:
     rows = [Row(_read(folder), _address(folder, beside), folder.name) for folder in folders]
     groups = [
         (answer, sorted((r for r in rows if r.report.verdict.answer is answer), key=_order))
-        for answer in (Answer.INCONCLUSIVE, Answer.REFUTED, Answer.VERIFIED)
+        for answer in (Answer.INCONCLUSIVE, Answer.REFUTED, Answer.REPRODUCED, Answer.VERIFIED)
     ]
     template = environment().get_template("overview.html")
     return template.render(count=len(rows), groups=[(a, found) for a, found in groups if found])
 
 
 def _order(row: Row) -> tuple[float, str]:
-    """Verified runs by their number with its bound, the others as they were started."""
+    """Runs that stand by their number with its bound, the others as they were started."""
     verdict, started = row.report.verdict, row.report.opening.started_utc
-    if verdict.answer is not Answer.VERIFIED or verdict.bpb is None:
+    if verdict.answer not in (Answer.VERIFIED, Answer.REPRODUCED) or verdict.bpb is None:
         return (0.0, started)
     return (verdict.bpb + (verdict.delta_bpb or 0.0), started)
 

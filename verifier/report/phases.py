@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from verifier.policy import Policy
 from verifier.records import EndedBy
 from verifier.report import words
-from verifier.report.model import Seed
+from verifier.report.model import ScriptRun, Seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,8 @@ def phases(seed: Seed, policy: Policy | None) -> list[Phase]:
             ("train", training.wall_seconds[1], training.limit_seconds, stopped),
             ("pack", training.pack_seconds, None if rule is None else rule.pack_seconds, False),
         ]
+    if seed.script is not None:
+        found += _of_script(seed.script, policy)
     if scoring is not None:
         limit = None if policy is None else policy.score.limit_seconds
         found.append(("pass", scoring.busy_seconds, limit, False))
@@ -57,3 +59,17 @@ def phases(seed: Seed, policy: Policy | None) -> list[Phase]:
             most = policy.replay.busy_seconds(busy, policy.score.limit_seconds)
         found.append(("replay", replay.busy_seconds, most, False))
     return [Phase(name, s, limit, late) for name, s, limit, late in found if s is not None]
+
+
+def _of_script(
+    run: ScriptRun, policy: Policy | None
+) -> list[tuple[str, float | None, float | None, bool]]:
+    """Until its artifact was complete, and from then on; else the whole run."""
+    stopped, total = run.ended_by is not EndedBy.ITSELF, run.wall_seconds[1]
+    if run.artifact_seconds is None or run.artifact_seconds[1] is None or total is None:
+        return [("run", total, None, stopped)]
+    until = run.artifact_seconds[1]
+    rule = None if policy is None else policy.train
+    allowed = None if rule is None else rule.limit_seconds + rule.pack_seconds
+    limit = None if policy is None else policy.score.limit_seconds
+    return [("artifact", until, allowed, False), ("score", total - until, limit, stopped)]

@@ -17,6 +17,7 @@ from verifier.report.lettering import cut, heading, paragraph, put, written
 
 ANSWER_STYLES = {
     Answer.VERIFIED: "bold green",
+    Answer.REPRODUCED: "bold cyan",
     Answer.REFUTED: "bold red",
     Answer.INCONCLUSIVE: "bold yellow",
 }

@@ -16,7 +16,16 @@ from verifier.report.harmless import clipped
 if TYPE_CHECKING:
     from verifier.sampling import Bound
 
-ANSWER_GLYPHS = {Answer.VERIFIED: "✓", Answer.REFUTED: "✗", Answer.INCONCLUSIVE: "?"}
+ANSWER_GLYPHS = {
+    Answer.VERIFIED: "✓",
+    Answer.REPRODUCED: "≈",
+    Answer.REFUTED: "✗",
+    Answer.INCONCLUSIVE: "?",
+}
+OWN_NUMBER = (
+    "The number is the script’s own: it saw the held-out data and scored itself, so it was"
+    " reproduced and its behaviour tested, which is less than measured."
+)
 OUTCOME_GLYPHS = {
     Outcome.KEPT: "✓",
     Outcome.BROKEN: "✗",

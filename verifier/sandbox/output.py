@@ -35,6 +35,7 @@ class Output:
     limits: Limits
     mounted: bool
     below: int
+    kept: bool = False
 
     def full(self) -> bool:
         """Whether the box hit the limit: as full as a file system gets, or (unmounted) beyond it.
@@ -49,10 +50,12 @@ class Output:
     def keep(self) -> tuple[str, ...]:
         """After the box's death: put the content on disk. Names what could not be kept.
 
+        A file's time of modification is when it was last changed in any way: boxes set times too.
         Raises StorageFault when the host's own disk refuses it. Idempotent.
         """
         if not self.mounted:
-            return ()
+            kept, self.kept = self.kept, True
+            return () if kept else hostile.dated(self.folder)
         try:
             source = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
             try:

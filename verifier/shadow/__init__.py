@@ -8,6 +8,8 @@ from verifier.shadow.record import Behaviour, Conclusion, Family, Ran, Shadowed
 from verifier.shadow.running import Stage
 from verifier.shadow.runs import Subject
 from verifier.shadow.shadow import shadow
+from verifier.shadow.world import World, furnish_held_out
+from verifier.shadow.world import of as world_of
 
 __all__ = [
     "Behaviour",
@@ -17,5 +19,8 @@ __all__ = [
     "Shadowed",
     "Stage",
     "Subject",
+    "World",
+    "furnish_held_out",
     "shadow",
+    "world_of",
 ]

@@ -15,6 +15,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from verifier.records import Outcome, Tested
 from verifier.shadow import canary
 from verifier.shadow.explained import Costs, Explained, Rule, explanations
 from verifier.shadow.record import Conclusion, Family
@@ -39,7 +40,8 @@ class Evidence:
     """What the conditions look at. `window` is the longest text a score may see, in tokens.
 
     `repeated` is a second run on the first's stream, `timed` one that meets its limit of time,
-    `ranks` one of several processes; each where one was needed.
+    `ranks` one of several processes, `past` one whose documents before the cut are others; each
+    where one was needed. `resets`: whether what was learned must end with its document.
     """
 
     world: World
@@ -49,6 +51,8 @@ class Evidence:
     repeated: Result | None = None
     timed: Result | None = None
     ranks: Result | None = None
+    past: Result | None = None
+    resets: bool = False
     cut: int
     window: int
 
@@ -112,6 +116,53 @@ def from_other_tokens(evidence: Evidence) -> Iterator[Conclusion]:
     )
 
 
+def from_earlier_documents(evidence: Evidence) -> Iterator[Conclusion]:
+    """R5: a counted score is the same whatever the documents before its own hold."""
+    places = _carried(evidence)
+    one, other = evidence.explained(evidence.base), evidence.explained(evidence.past)
+    if places is None or not len(places) or one is None or other is None:
+        return
+    at, cut = int(places[0]), evidence.cut
+    yield Conclusion(
+        variant="past",
+        family=Family.CARRIED,
+        clause="R5",
+        said=(
+            f"Position {at} (document {at // DOCUMENT}) costs {one.costs[at]:.4f} nats; when only "
+            f"tokens before {cut} are others, documents away, {other.costs[at]:.4f}. "
+            f"{len(places)} later scores move: what was learned does not end with its document."
+        ),
+        evidence={
+            "position": at,
+            "document": at // DOCUMENT,
+            "cost": round(float(one.costs[at]), 6),
+            "cost_with_another_past": round(float(other.costs[at]), 6),
+            "moved": len(places),
+            "cut": cut,
+        },
+    )
+
+
+def _carried(evidence: Evidence) -> npt.NDArray[np.int64] | None:
+    """Places beyond any window of the cut that another past moves; None: not comparable."""
+    one, other = evidence.explained(evidence.base), evidence.explained(evidence.past)
+    if one is None or other is None:
+        return None
+    document = DOCUMENT * (evidence.cut // DOCUMENT + 1)
+    first = max(document, evidence.cut + _NEAR * evidence.window)
+    differs = np.nan_to_num(np.abs(one.costs - other.costs)[first:])
+    places = first + np.flatnonzero(differs > MOVED + 10 * _noise(evidence, one)[first:])
+    return places if len(places) >= _FEWEST_MOVED else places[:0]
+
+
+def _noise(evidence: Evidence, one: Explained) -> Costs:
+    """By how much scores of two runs on the same stream differ, position by position."""
+    again = evidence.explained(evidence.repeated)
+    if again is None:
+        return np.zeros(len(one.costs))
+    return np.nan_to_num(np.abs(one.costs - again.costs))
+
+
 @dataclass(frozen=True, slots=True)
 class Moved:
     """Counted scores under two futures, and the places where the earlier ones differ."""
@@ -134,12 +185,8 @@ def moved(evidence: Evidence) -> Moved | None:
     after = one.when[cut:]
     first_other = int(after[after >= 0].min(initial=one.end))
     earlier = (one.when[:cut] >= 0) & (one.when[:cut] <= first_other)
-    noise = np.zeros(cut)
-    again = evidence.explained(evidence.repeated)
-    if again is not None:
-        noise = np.nan_to_num(np.abs(one.costs - again.costs)[:cut])
     differs = np.nan_to_num(np.abs(one.costs - other.costs)[:cut])
-    places = np.flatnonzero(earlier & (differs > MOVED + 10 * noise))
+    places = np.flatnonzero(earlier & (differs > MOVED + 10 * _noise(evidence, one)[:cut]))
     return Moved(one.costs, other.costs, places if len(places) >= _FEWEST_MOVED else places[:0])
 
 
@@ -330,6 +377,22 @@ class Condition:
     find: Callable[[Evidence], Iterator[Conclusion]]
     testable: Callable[[Evidence], bool]
 
+    def test(self, evidence: Evidence) -> Tested:
+        """Kept, broken, or unproven where the runs could not have shown a violation."""
+        found = next(self.find(evidence), None)
+        if found is not None:
+            return Tested(
+                condition=self.id,
+                outcome=Outcome.BROKEN,
+                clause=found.clause,
+                said=found.said,
+                evidence=found.evidence,
+            )
+        held = self.testable(evidence)
+        outcome = Outcome.KEPT if held else Outcome.UNPROVEN
+        said = self.holds if held else f"not tested: {self.holds}"
+        return Tested(condition=self.id, outcome=outcome, clause="", said=said)
+
 
 def _is_explained(evidence: Evidence) -> bool:
     """Whether the numbers of two runs are made up in one way."""
@@ -348,9 +411,17 @@ def _is_timed(evidence: Evidence) -> bool:
     return evidence.timed is not None and evidence.timed.stop is not None
 
 
+PAST = Condition(
+    id="past",
+    holds="No counted score depends on the documents before its own (R5).",
+    find=from_earlier_documents,
+    testable=lambda evidence: _carried(evidence) is not None,
+)
+"""Asked only where resets are demanded: the rules of most contests let what was learned go on."""
+
 CONDITIONS: tuple[Condition, ...] = (
     Condition(
-        id="artifact",
+        id="held-out",
         holds="The files it leaves and reads are the same whatever the held-out data are (R4).",
         find=from_held_out_data,
         testable=lambda evidence: evidence.future is not None and evidence.base.notes is not None,
@@ -361,6 +432,7 @@ CONDITIONS: tuple[Condition, ...] = (
         find=from_other_tokens,
         testable=lambda evidence: moved(evidence) is not None,
     ),
+    PAST,
     Condition(
         id="known-source",
         holds="It prints no less than its documents hold, on both sources (C2).",
@@ -393,3 +465,8 @@ CONDITIONS: tuple[Condition, ...] = (
     ),
 )
 """In the order in which they are told."""
+
+
+def asked(resets: bool) -> tuple[Condition, ...]:
+    """The conditions of a run; `resets`: whether what was learned must end with its document."""
+    return tuple(each for each in CONDITIONS if resets or each is not PAST)

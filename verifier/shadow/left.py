@@ -42,7 +42,12 @@ def files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 def artifacts(folder: Path) -> Mapping[str, str]:
     """The sha256 of each file that is no log, claim or source: the weights, however called."""
-    return {name: _digest(path) for name, path in files(folder) if not name.lower().endswith(_TALK)}
+    return {name: _digest(path) for name, path in files(folder) if is_artifact(name)}
+
+
+def is_artifact(name: str) -> bool:
+    """Whether a file of this name may be weights: it is no log, claim or source."""
+    return not name.lower().endswith(_TALK)
 
 
 def read_regular(folder: Path, name: str, most: int) -> bytes:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from verifier.records import Tested
+
 
 class Behaviour(StrEnum):
     """The answer. REFUTED is a proof or a counterexample; CLEAN never means verified."""
@@ -31,6 +33,8 @@ class Family(StrEnum):
     """PARTIAL_VAL."""
     LATE_TRAINING = "training data after the limit"
     """GPTQ_EVAL_TRAINDATA."""
+    CARRIED = "learned beyond its document"
+    """A counted score depends on an earlier document, where a policy demands resets."""
     CHOSEN = "chosen by outcome"
     """TTT_MULTIEPOCH with the least of several visits."""
 
@@ -68,7 +72,8 @@ class Shadowed:
     """The answer about one script, and all that it rests on.
 
     `tested` says in sentences what was tried and held; `missing` why the answer is not CLEAN where
-    nothing was violated; `kept` are the switches left on, as documented, `scaled`
+    nothing was violated; `conditions` are the same, one by one; `artifact` are the files that it
+    leaves and reads back; `kept` are the switches left on, as documented, `scaled`
     what was made small: variable → (from, to). `seed` draws the same documents again.
     """
 
@@ -76,6 +81,8 @@ class Shadowed:
     conclusions: tuple[Conclusion, ...]
     tested: tuple[str, ...]
     missing: tuple[str, ...]
+    conditions: tuple[Tested, ...]
+    artifact: tuple[str, ...]
     notes: tuple[str, ...]
     runs: tuple[Ran, ...]
     entry: str

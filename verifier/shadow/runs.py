@@ -39,13 +39,14 @@ class Subject:
     """What is tested: the folder that a box gets, and the program it was read as.
 
     `label` is that of the score it claims, "" for the last that it prints; `title` is what it calls
-    itself (`source.titles`).
+    itself (`source.titles`). `resets`: whether what was learned must end with its document.
     """
 
     folder: Path
     program: Program
     label: str = ""
     title: str = ""
+    resets: bool = False
 
 
 class Runs:
@@ -67,6 +68,7 @@ class Runs:
         """Draws the streams with `seed` and lays out the world below `scratch`."""
         self.toy, self.done = chosen, list[Result]()
         self.launch, self.label = subject.program.launch, subject.label
+        self.resets = subject.resets
         self._subject, self._stage, self._progress = subject, stage, progress
         self._scratch, self._number = scratch, itertools.count(1)
         self.named = tuple(
@@ -86,6 +88,7 @@ class Runs:
             "tempting": streams.tempting(tokens, alphabet, random),
         }
         self._training = streams.uniform(TRAINING_TOKENS, alphabet, random).ids
+        self._streams["past"] = streams.another_past(base, self.cut, alphabet, random)
 
     def run(self, *variants: str) -> list[Result]:
         """Runs of these variants, several at a time, a core each.
@@ -105,16 +108,13 @@ class Runs:
                 **self.launch.environment,
                 **self.toy.environment,
                 **dict.fromkeys(self.named, "1"),
-                **_places(self.world, self.toy),
+                **places(self.world, self.toy),
                 **({ITERATIONS: str(UNTIL_THE_LIMIT)} if timed else {}),
             },
             steps=TO_THE_LIMIT if timed else AT_EASE,
             sidecar=self.toy.sidecar,
             label=self.label,
-            names=(
-                *(f"datasets/{name}" for name in self.toy.datasets),
-                *(f"tokenizers/{name}" for name in self.toy.tokenizers),
-            ),
+            names=self.toy.names,
             ranks=self.toy.ranks if variant == "ranks" else 1,
             constants=tuple((each, value) for each, value in self.toy.constants),
         )
@@ -126,7 +126,7 @@ class Runs:
         return made
 
 
-def _places(world: World, chosen: Toy) -> dict[str, str]:
+def places(world: World, chosen: Toy) -> dict[str, str]:
     """Where data and tokenizer lie, by the variables that scripts read them from."""
     return {
         "DATA_PATH": f"{WORLD}/{world.datasets}",

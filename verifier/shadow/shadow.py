@@ -3,7 +3,8 @@
 1. toy: which settings make it small
 2. base and future, side by side: one stream, and one that is another from the cut on
 3. tempting: a source full of repeats; timed, against the clock, where training data are used
-   late; repeated, where two runs must be told from chance; ranks, as some switches need several
+   late; past, where resets are demanded; repeated, where two runs must be told from chance; ranks,
+   as some switches need several
 4. conditions: what the runs show beside each other
 5. answer: REFUTED for any violation, CLEAN where everything was tested, else INCONCLUSIVE
 
@@ -17,12 +18,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from verifier.records import EndedBy
+from verifier.records import EndedBy, Outcome, Tested
 from verifier.shadow import retry
 from verifier.shadow.judging import (
-    CONDITIONS,
     Evidence,
     artifacts_differ,
+    asked,
     below_the_source,
     moved,
 )
@@ -57,6 +58,8 @@ def shadow(
         conclusions=conclusions,
         tested=() if evidence is None else _tested(evidence),
         missing=missing,
+        conditions=_conditions(runs, evidence, missing),
+        artifact=() if evidence is None else _artifact(evidence.base),
         notes=_notes(runs),
         runs=tuple(result.ran for result in runs.done),
         entry=subject.program.launch.script,
@@ -95,6 +98,7 @@ def _runs(
         future=future,
         cut=runs.cut,
         window=chosen.sequence,
+        resets=subject.resets,
     )
     return runs, _further(runs, evidence)
 
@@ -118,6 +122,8 @@ def _further(runs: Runs, evidence: Evidence) -> Evidence:
         variants = ["tempting", *(["timed"] if late else [])]
         made = dict(zip(variants, runs.run(*variants), strict=True))
         evidence = replace(evidence, tempting=made["tempting"], timed=made.get("timed"))
+    if evidence.resets and not _conclusions(evidence):
+        evidence = replace(evidence, past=runs.run("past")[0])
     differs = moved(evidence)
     if artifacts_differ(evidence) or (differs is not None and len(differs.places) > 0):
         evidence = replace(evidence, repeated=runs.run("repeated")[0])
@@ -127,14 +133,15 @@ def _further(runs: Runs, evidence: Evidence) -> Evidence:
 
 
 def _conclusions(evidence: Evidence) -> tuple[Conclusion, ...]:
-    return tuple(found for condition in CONDITIONS for found in condition.find(evidence))
+    conditions = asked(evidence.resets)
+    return tuple(found for condition in conditions for found in condition.find(evidence))
 
 
 def _tested(evidence: Evidence) -> tuple[str, ...]:
     """What was tested and held."""
     return tuple(
         condition.holds
-        for condition in CONDITIONS
+        for condition in asked(evidence.resets)
         if condition.testable(evidence) and not any(condition.find(evidence))
     )
 
@@ -146,7 +153,7 @@ def _missing(runs: Runs, evidence: Evidence | None) -> tuple[str, ...]:
         return (f"no final score was printed {last.last_words}",)
     untested = [
         condition.holds
-        for condition in CONDITIONS
+        for condition in asked(evidence.resets)
         if not condition.testable(evidence) and not any(condition.find(evidence))
     ]
     base = evidence.base
@@ -155,6 +162,31 @@ def _missing(runs: Runs, evidence: Evidence | None) -> tuple[str, ...]:
     elif not base.whole:
         untested.insert(0, f"it failed after its last score {base.last_words}")
     return tuple(untested)
+
+
+def _conditions(
+    runs: Runs, evidence: Evidence | None, missing: tuple[str, ...]
+) -> tuple[Tested, ...]:
+    """Each condition's own word; where the claimed score was not printed well, none is kept."""
+    if evidence is None:
+        return tuple(
+            Tested(condition=each.id, outcome=Outcome.UNPROVEN, clause="", said=missing[0])
+            for each in asked(runs.resets)
+        )
+    tested = tuple(each.test(evidence) for each in asked(evidence.resets))
+    if evidence.base.whole:
+        return tested
+    return tuple(
+        replace(each, outcome=Outcome.UNPROVEN, said=missing[0])
+        if each.outcome is Outcome.KEPT
+        else each
+        for each in tested
+    )
+
+
+def _artifact(base: Result) -> tuple[str, ...]:
+    """The files that a script leaves and reads back: what it scores with."""
+    return tuple(name for name in base.artifacts if base.read_back(name))
 
 
 def _answer(conclusions: tuple[Conclusion, ...], missing: tuple[str, ...]) -> Behaviour:

@@ -92,6 +92,15 @@ def another_future(
     return Stream(source=stream.source, ids=ids, costs=stream.costs)
 
 
+def another_past(
+    stream: Stream, cut: int, alphabet: npt.NDArray[np.integer], random: np.random.Generator
+) -> Stream:
+    """The same with the tokens before `cut` drawn anew. Raises ValueError as `another_future`."""
+    drawn = another_future(stream, 0, alphabet, random)
+    ids = np.concatenate((drawn.ids[:cut], stream.ids[cut:]))
+    return Stream(source=stream.source, ids=ids, costs=stream.costs)
+
+
 def _cut(source: Source, ids: Ids, costs: Costs) -> Stream:
     beginnings = np.arange(0, len(ids) - 1, DOCUMENT)
     ids[beginnings], costs[beginnings] = BOS, 0.0

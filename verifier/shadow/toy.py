@@ -99,6 +99,12 @@ class Toy:
     shards: Mapping[str, str]
     scale: Scale
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Under which names, below the world's folder, data and tokenizers are looked for."""
+        datasets = (f"datasets/{name}" for name in self.datasets)
+        return (*datasets, *(f"tokenizers/{name}" for name in self.tokenizers))
+
 
 def find_toy(program: Program, scale: Scale | None = None) -> Toy:
     """The toy of a program under its launch command; `scale` where the last one did not fit."""

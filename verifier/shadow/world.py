@@ -1,7 +1,8 @@
-"""What does a script find where it looks for data and tokenizer? Made here, for one vocabulary.
+"""What does a script find where it looks for data and tokenizer? Laid out here for one vocabulary.
 
-A sentencepiece model of exactly the size that the script expects, laid out as the competition's
-(four control pieces, 256 bytes, then text), and shards of ids. Must never hold a real document.
+For shadow runs a sentencepiece model of exactly the size that the script expects is made as the
+competition's are (four control pieces, 256 bytes, then text), with shards of ids: nothing in it is
+a real document's. For a run in full it is the data set's own.
 """
 
 from __future__ import annotations
@@ -48,9 +49,9 @@ class World:
         """Where the shards lie, below the world's folder."""
         return f"datasets/fineweb10B_sp{self.vocabulary}"
 
-    def target_bytes(self, ids: Ids) -> npt.NDArray[np.int64]:
+    def target_bytes(self, ids: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
         """What the competition's table counts for each token of a stream [n]; 0 for the first."""
-        counts = self.pieces.base_bytes[ids].astype(np.int64)
+        counts: npt.NDArray[np.int64] = self.pieces.base_bytes[ids].astype(np.int64)
         counts[1:] += self.pieces.leading_space[ids[1:]] & ~self.pieces.boundary[ids[:-1]]
         counts[0] = 0
         return counts
@@ -75,6 +76,16 @@ def lay_out(folder: Path, vocabulary: int) -> World:
     return World(folder, vocabulary, pieces, alphabet)
 
 
+def of(folder: Path, tokenizer: Path) -> World:
+    """The world of a data set's own tokenizer, copied below `folder`. Raises BadData as it does."""
+    read = Tokenizer(tokenizer)
+    world = World(folder, read.vocabulary, read.pieces(), np.zeros(0, np.int64))
+    place = folder / world.tokenizer
+    place.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(tokenizer, place)
+    return world
+
+
 def furnish(
     world: World,
     folder: Path,
@@ -84,27 +95,40 @@ def furnish(
     names: Iterable[str] = (),
     sidecar: bool = False,
 ) -> None:
-    """Tokenizer, held-out and training shards below `folder`, under every name they are known by.
+    """Tokenizer, held-out and training shards below `folder`; else as `furnish_held_out`."""
+    place = furnish_held_out(world, folder, heldout, names=names, sidecar=sidecar)
+    half = len(training) // 2 // DOCUMENT * DOCUMENT
+    shards.write(place / "fineweb_train_000000.bin", training[:half])
+    shards.write(place / "fineweb_train_000001.bin", training[half:])
 
-    `names` are more of those: of folders below datasets/, and of files below tokenizers/.
-    `sidecar`: beside the held-out shard lies one with the bytes of its tokens, as the table counts
-    them; most scripts would take it for another held-out shard.
+
+def furnish_held_out(
+    world: World,
+    folder: Path,
+    heldout: npt.NDArray[np.integer],
+    *,
+    names: Iterable[str] = (),
+    sidecar: bool = False,
+) -> Path:
+    """Tokenizer and held-out shard below `folder`, under every name that they are known by.
+
+    Returns the folder of the shards. `names` are more of those: of folders below datasets/, and of
+    files below tokenizers/. `sidecar`: beside the held-out shard lies one with the bytes of its
+    tokens, as the table counts them; most scripts would take it for another held-out shard.
     """
     place, tokenizer = folder / world.datasets, folder / world.tokenizer
     place.mkdir(parents=True)
     tokenizer.parent.mkdir(parents=True)
     shutil.copyfile(world.folder / world.tokenizer, tokenizer)
-    half = len(training) // 2 // DOCUMENT * DOCUMENT
     shards.write(place / "fineweb_val_000000.bin", heldout)
     if sidecar:
         shards.write(place / "fineweb_val_bytes_000000.bin", world.target_bytes(heldout))
-    shards.write(place / "fineweb_train_000000.bin", training[:half])
-    shards.write(place / "fineweb_train_000001.bin", training[half:])
     known = (replace(world, vocabulary=vocabulary) for vocabulary in KNOWN)
     for name in {*(path for each in known for path in (each.datasets, each.tokenizer)), *names}:
         kind, _, last = name.partition("/")
         if _PLAIN.fullmatch(last) and not (link := folder / kind / last).exists():
             link.symlink_to(place.name if kind == place.parent.name else tokenizer.name)
+    return place
 
 
 def _model(vocabulary: int) -> bytes:

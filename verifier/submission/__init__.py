@@ -7,7 +7,7 @@ lets a submission's mistake look like the verifier's.
 from verifier.submission.contents import contents_of
 from verifier.submission.forge import Forge, ForgeFacts
 from verifier.submission.gathering import Contents
-from verifier.submission.manifest import Manifest, Submission, require_allowed, schema
+from verifier.submission.manifest import Manifest, Script, Submission, require_allowed, schema
 from verifier.submission.pull import pull
 from verifier.submission.pull_request import PullRequest, Shape, pull_request, pull_requests
 from verifier.submission.reference import repository_of
@@ -24,6 +24,7 @@ __all__ = [
     "Manifest",
     "PullRequest",
     "Repository",
+    "Script",
     "Shape",
     "Shipment",
     "Submission",

@@ -7,7 +7,6 @@ know is an error with its line.
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,18 +17,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from verifier.errors import BadSubmission
 from verifier.policy import ScoreRule
-from verifier.records import Adaptation, Claim, SubmissionFacts
+from verifier.records import Adaptation, Claim, ScorerTerms, SubmissionFacts
 from verifier.submission.claims import Claims, read_claims
 from verifier.submission.tokenizer import reserialised
 
 MANIFEST_NAME = "verify.yaml"
 MANIFEST_BYTES = 64 * 1024
 TOKENIZER_BYTES = 16_000_000
+ENVIRONMENT = "environment"
 CODE_SUFFIX = ".py"
-_EXAMPLE = "examples/baseline has one that works"
 _SCORER = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$"
 
 Argument = Annotated[str, Field(min_length=1, max_length=4096)]
+Package = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]{1,100}$")]
 Command = Annotated[tuple[Argument, ...], Field(min_length=1, max_length=256, strict=False)]
 
 
@@ -54,6 +54,36 @@ class Manifest(BaseModel):
         return None if self.tokenizer in ("data", "bytes") else self.tokenizer
 
 
+class ScriptManifest(BaseModel):
+    """verify.yaml of contract script/1: nothing in it is needed.
+
+    `command` is what starts the script, as a README would say it; `environment` goes before it;
+    `packages` are Debian packages that the image gets beside its own.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    contract: Literal["script/1"]
+    command: Annotated[str, Field(min_length=1, max_length=8192)] | Command | None = None
+    environment: Annotated[dict[str, str | int | float], Field(max_length=256)] = {}
+    packages: Annotated[tuple[Package, ...], Field(max_length=64, strict=False)] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """A submission of contract script/1 as frozen in the store, unmodified.
+
+    `folder` is read-only, `digest` names it, `files` are its regular files; `packages` are what
+    its verify.yaml asks for. What it claims and how it is started is read from its tree.
+    """
+
+    folder: Path
+    digest: str
+    files: tuple[str, ...]
+    packages: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
     """One submission as frozen in the store; `folder` is read-only and `digest` names it."""
@@ -76,9 +106,14 @@ class Submission:
         return self.claims.claim()
 
     @property
-    def folder_name(self) -> str:
-        """The submission's name made fit for a folder's."""
-        return re.sub(r"[^A-Za-z0-9_-]+", "-", self.claims.name).strip("-")[:60] or "submission"
+    def own_tokenizer(self) -> str | None:
+        """The path of its own tokenizer, None for the data's or bytes."""
+        return self.manifest.own_tokenizer
+
+    @property
+    def ships(self) -> tuple[str, ...]:
+        """What of it goes to the scoring box beside the artifact, its own tokenizer aside."""
+        return (MANIFEST_NAME, *self.code)
 
     def facts(self) -> SubmissionFacts:
         """What goes into the ledger."""
@@ -87,12 +122,14 @@ class Submission:
             author=self.claims.author,
             digest=self.digest,
             contract=self.manifest.contract,
-            adaptation=self.manifest.adaptation,
-            rows=self.manifest.rows,
-            chunk=self.manifest.chunk,
-            tokenizer=self.manifest.tokenizer,
-            sealed_start=self.manifest.sealed_start,
             claim=self.claim,
+            scorer=ScorerTerms(
+                adaptation=self.manifest.adaptation,
+                rows=self.manifest.rows,
+                chunk=self.manifest.chunk,
+                tokenizer=self.manifest.tokenizer,
+                sealed_start=self.manifest.sealed_start,
+            ),
         )
 
 
@@ -103,21 +140,23 @@ def schema() -> dict[str, Any]:
 
 def read_submission(
     folder: Path, *, digest: str, files: tuple[str, ...], ignored: tuple[str, ...]
-) -> Submission:
+) -> Submission | Script:
     """Read a frozen folder whose regular files are `files`.
 
-    Raises BadSubmission naming file and place when verify.yaml, submission.json or the named
-    tokenizer cannot be used.
+    Without a verify.yaml it is of contract script/1. Raises BadSubmission naming file and place
+    when verify.yaml, submission.json or the named tokenizer cannot be used.
     """
     if MANIFEST_NAME not in files:
-        raise BadSubmission(
-            "is missing, and without it a submission is contract script/1, which this version "
-            "does not run yet",
-            file=MANIFEST_NAME,
-            remedy="`verifier shadow` tests its behaviour; or write one with "
-            f"`contract: scorer/1`; {_EXAMPLE}",
-        )
+        return Script(folder=folder, digest=digest, files=files, ignored=ignored)
     manifest = read_manifest((folder / MANIFEST_NAME).read_bytes())
+    if isinstance(manifest, ScriptManifest):
+        return Script(
+            folder=folder,
+            digest=digest,
+            files=files,
+            packages=manifest.packages,
+            ignored=ignored,
+        )
     submission = Submission(
         folder=folder,
         digest=digest,
@@ -152,19 +191,12 @@ def require_allowed(submission: Submission, rule: ScoreRule) -> None:
     )
 
 
-def read_manifest(content: bytes) -> Manifest:
+def read_manifest(content: bytes) -> Manifest | ScriptManifest:
     """Read verify.yaml. Raises BadSubmission with the line of the first thing that is wrong."""
     values, lines = _flat_yaml(content)
-    contract = values.get("contract")
-    if contract == "script/1":
-        raise BadSubmission(
-            "contract script/1 is not run yet by this version",
-            file=MANIFEST_NAME,
-            place=lines["contract"],
-            remedy=f"`verifier shadow` tests its behaviour; contract scorer/1 is run; {_EXAMPLE}",
-        )
+    kind = ScriptManifest if values.get("contract") == "script/1" else Manifest
     try:
-        return Manifest.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as wrong:
         # A misspelt key is also a missing one; the misspelling is what the author wants to see.
         first = min(
@@ -172,15 +204,15 @@ def read_manifest(content: bytes) -> Manifest:
         )
         key = str(first["loc"][0])
         raise BadSubmission(
-            _sentence(key, first["type"], first["msg"], values.get(key)),
+            _sentence(key, first["type"], first["msg"], values.get(key), kind),
             file=MANIFEST_NAME,
             place=lines.get(key, 1),
         ) from None
 
 
-def _sentence(key: str, kind: str, message: str, value: object) -> str:
+def _sentence(key: str, kind: str, message: str, value: object, manifest: type[BaseModel]) -> str:
     if kind == "extra_forbidden":
-        near = difflib.get_close_matches(key, Manifest.model_fields, n=1)
+        near = difflib.get_close_matches(key, manifest.model_fields, n=1)
         hint = f"; did you mean `{near[0]}`?" if near else ""
         return f"unknown key {key!r}{hint}"
     if kind == "missing":
@@ -235,6 +267,12 @@ def _value_of(loader: yaml.SafeLoader, node: yaml.Node, key: str) -> Any:
         isinstance(child, yaml.ScalarNode) for child in node.value
     ):
         return [loader.construct_object(child) for child in node.value]
+    if (
+        key == ENVIRONMENT
+        and isinstance(node, yaml.MappingNode)
+        and all(isinstance(part, yaml.ScalarNode) for pair in node.value for part in pair)
+    ):
+        return {name.value: loader.construct_object(value) for name, value in node.value}
     raise BadSubmission(
         f"{key} holds neither a value nor a list of values; braces want quotes",
         file=MANIFEST_NAME,

@@ -16,7 +16,7 @@ from verifier.errors import BadSubmission, RequestError, StorageFault
 from verifier.submission.archive import unpack
 from verifier.submission.export import export
 from verifier.submission.gathering import IGNORED, SUBMISSION_BOUNDS
-from verifier.submission.manifest import Submission, read_submission
+from verifier.submission.manifest import Script, Submission, read_submission
 from verifier.submission.names import Names
 from verifier.submission.opened import InGit, opened
 from verifier.submission.pulled import quick_key, remember, remembered
@@ -34,7 +34,7 @@ from verifier.submission.walk import (
 )
 
 
-def pull(reference: str, store: Path) -> Submission:
+def pull(reference: str, store: Path) -> Submission | Script:
     """Freeze the submission that `reference` names: a folder, a tarball, or a place in git.
 
     It is copied to `store`/submissions/<digest>, read-only; the digest is the sha256 of its
@@ -75,7 +75,7 @@ def _exported(reference: str, named: InGit, folder: Path) -> tuple[str, ...]:
 
 def _freeze_folder(
     folder: Path, shelf: Path, scratch: Path, ignored: tuple[str, ...] = ()
-) -> Submission:
+) -> Submission | Script:
     found = listing(folder, SUBMISSION_BOUNDS, IGNORED)
     _refuse_objections(folder, found)
     _refuse_collisions(folder, found.entries)

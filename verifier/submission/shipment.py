@@ -15,11 +15,10 @@ import tarfile
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, Protocol
 
 from verifier.errors import BrokenInvariant, StorageFault
 from verifier.policy import Policy
-from verifier.submission.manifest import MANIFEST_NAME, Submission
 from verifier.submission.shelf import make_read_only, place
 from verifier.submission.tokenizer import reserialised
 from verifier.submission.walk import (
@@ -44,8 +43,8 @@ _DEPTH = 32
 class Shipment:
     """What is scored. `folder` is the read-only extraction of `tar`, whose sha256 is `digest`.
 
-    `artifact` and `code` list files with paths relative to their own folder; `code` holds every
-    Python file and verify.yaml, `tokenizer` a tokenizer of the submission's own, as shipped.
+    `artifact` and `code` list files with paths relative to their own folder; `code` holds what the
+    submission ships beside the artifact, `tokenizer` its own tokenizer, as shipped.
     `names` are all relative names in the tar, folders included.
     """
 
@@ -61,12 +60,28 @@ class Shipment:
     objections: tuple[str, ...]
 
 
-def freeze(output_folder: Path, submission: Submission, shelf: Path, policy: Policy) -> Shipment:
+class Shipped(Protocol):
+    """A frozen submission, as far as a shipment needs it."""
+
+    @property
+    def folder(self) -> Path:
+        """Its read-only files."""
+
+    @property
+    def ships(self) -> tuple[str, ...]:
+        """Which of them go with the artifact, its own tokenizer aside."""
+
+    @property
+    def own_tokenizer(self) -> str | None:
+        """The path of its own tokenizer, None for the data's or bytes."""
+
+
+def freeze(output_folder: Path, submission: Shipped, shelf: Path, policy: Policy) -> Shipment:
     """Freeze what training left in `output_folder`; call it only when its box is dead.
 
     The tar and its extraction go to `shelf`/<digest>. Its layout: artifact/… is the
-    output folder, code/… the submission's Python files, verify.yaml and its own tokenizer (as it
-    is if the policy lists its digest as free, else re-serialised from its pieces).
+    output folder, code/… what the submission ships and its own tokenizer (as it is if the policy
+    lists its digest as free, else re-serialised from its pieces).
 
     Raises StorageFault when the store cannot be written. What the output holds is never a reason
     to raise.
@@ -98,12 +113,12 @@ def freeze(output_folder: Path, submission: Submission, shelf: Path, policy: Pol
     )
 
 
-def shipped_tokenizer(submission: Submission, policy: Policy) -> bytes | None:
+def shipped_tokenizer(submission: Shipped, policy: Policy) -> bytes | None:
     """The submission's own tokenizer as it ships, None where it has none.
 
     As it is if the policy lists its digest as free, else re-serialised from its pieces.
     """
-    own = submission.manifest.own_tokenizer
+    own = submission.own_tokenizer
     if own is None:
         return None
     content = (submission.folder / own).read_bytes()
@@ -219,11 +234,11 @@ def _add_found(writing: _Writing, output_folder: Path, entry: Entry, objections:
         writing.add_file(ARTIFACT, entry.path, entry.size, content)
 
 
-def _add_code(writing: _Writing, submission: Submission, policy: Policy) -> Item | None:
-    own = submission.manifest.own_tokenizer
+def _add_code(writing: _Writing, submission: Shipped, policy: Policy) -> Item | None:
+    own = submission.own_tokenizer
     own_content = shipped_tokenizer(submission, policy)
     tokenizer = None
-    shipped = {MANIFEST_NAME, *submission.code} | ({own} if own else set())
+    shipped = {*submission.ships} | ({own} if own else set())
     for path in _with_folders(shipped):
         if path not in shipped:
             writing.add_folder(CODE, path)

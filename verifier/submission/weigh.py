@@ -11,12 +11,12 @@ from __future__ import annotations
 from verifier.policy import SizeRule
 from verifier.records import Weighing
 from verifier.source.packing import packed_bytes
-from verifier.submission.manifest import MANIFEST_NAME, Submission
+from verifier.submission.manifest import MANIFEST_NAME
 from verifier.submission.shipment import Shipment
 
 
-def weigh(shipment: Shipment, submission: Submission, rule: SizeRule, *, seed: int) -> Weighing:
-    """Weigh one frozen shipment of `submission`, trained with `seed`. All sizes in bytes."""
+def weigh(shipment: Shipment, rule: SizeRule, *, seed: int) -> Weighing:
+    """Weigh one frozen shipment, trained with `seed`. All sizes in bytes."""
     sources = [(shipment.folder / "code" / item.path).read_bytes() for item in shipment.code]
     own = shipment.tokenizer
     return Weighing(

@@ -32,11 +32,12 @@ def open_data(data_folder: Path, sealed: Path) -> None:
         if source.is_dir():
             target.mkdir(exist_ok=True)
         else:
-            _put(source, target)
+            put(source, target)
     (sealed / READY).touch()
 
 
-def _put(source: Path, target: Path) -> None:
+def put(source: Path, target: Path) -> None:
+    """One file under another name, by hard link where that works, else copied."""
     try:
         os.link(source, target, follow_symlinks=True)
     except OSError as fault:

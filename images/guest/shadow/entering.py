@@ -23,7 +23,10 @@ def enter(spec: dict[str, Any]) -> None:
         os.chdir(INSIDE)
         shutil.copytree(folder, ".", symlinks=True, dirs_exist_ok=True)
     _link(world, "data")
-    os.makedirs(spec["notes"], exist_ok=True)
+    if notes := spec.get("notes"):
+        os.makedirs(notes, exist_ok=True)
+    if spec.get("device", "cpu") != "cpu":
+        return
     programs = Path(__file__).resolve().parent / "bin"
     os.environ["PATH"] = os.pathsep.join([str(programs), os.environ.get("PATH", "")])
 

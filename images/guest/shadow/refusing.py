@@ -42,7 +42,7 @@ def install(refused: list[str]) -> None:
         host = _host(event, given)
         if host is not None and host not in _HERE and host not in _own():
             refuse(f"connection to {host}")
-            raise Refused(f"a shadow run has no network: {host}")
+            raise Refused(f"there is no network here: {host}")
 
     sys.addaudithook(heard)
     begin = subprocess.Popen.__init__
@@ -77,7 +77,7 @@ def _answer(command: str, refuse: Callable[[str], None]) -> Sequence[str] | None
     if _installed(command):
         return ["true"]
     refuse(command)
-    return ["sh", "-c", "echo 'a shadow run has no network' >&2; exit 1"]
+    return ["sh", "-c", "echo 'there is no network here' >&2; exit 1"]
 
 
 def _installed(command: str) -> bool:

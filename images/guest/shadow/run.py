@@ -1,12 +1,16 @@
-"""Runs an unmodified script on the CPU, as if it had its GPU, and notes what it does.
+"""Runs an unmodified script, on the CPU as if it had its GPU, and may note what it does.
 
 Usage: run.py SPEC.json SCRIPT [ARGUMENT …]
 
-SPEC: {"heldout": the held-out stream (.npy, uint16), "train": training tokens (.npy), "notes": the
-folder for rank{R}.npz and rank{R}.json, "ranks": 1, "threads": 1, "reading": seconds a look at the
-clock costs, "step": seconds an optimiser's step costs, "seed": 0}. It may name "constants", numbers
-of the script that are taken for others ([[line, before, after]]), and other folders than /world,
-the working folder and the newer/ beside this file ("world", "out", "newer").
+SPEC: {"ranks": 1, "threads": 1, "seed": 0}. It may name "submission", a folder that is copied into
+the working one; "constants", numbers of the script that are taken for others ([[line, before,
+after]]); other folders than /world, the working folder and the newer/ beside this file ("world",
+"out", "newer"); and "device": "cuda", where the GPU is there and nothing stands in for it.
+
+With "notes", the folder for rank{R}.npz and rank{R}.json, it notes what the script does, on a clock
+that the run itself moves: then "heldout" is the held-out stream (.npy, uint16), "train" training
+tokens (.npy), "reading" the seconds that a look at the clock costs, "step" those of an optimiser's
+steps.
 """
 
 from __future__ import annotations
@@ -29,41 +33,50 @@ PACKAGE = "shadow_guest"
 def main() -> None:
     """Put everything in place, then become the script.
 
-    1. read the spec   2. randomness and clock   3. the CPU in CUDA's place
-    4. what notes   5. what refuses   6. the script
+    1. read the spec, and enter   2. the CPU in CUDA's place, and who notes what is done there
+    3. what refuses   4. the script
     """
     spec = json.loads(Path(sys.argv[1]).read_text())
     sys.argv = sys.argv[2:]
-    import numpy as np
-    import torch
-
-    guest = {name: _module(name) for name in _MODULES}
-    guest["entering"].enter(spec)
-    torch.set_num_threads(int(spec["threads"]))
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    ranks = int(spec["ranks"])
-    guest["seeding"].install(int(spec.get("seed", 0)) + int(os.environ.get("RANK", "0")))
-    clock = guest["ticking"].Clock(float(spec["reading"]), spec["step"])
-    streams = np.load(spec["heldout"]), np.load(spec["train"])
-    notes = guest["recorder"].Notes(*streams, Path(spec["notes"]), clock)
-    guest["surface"].install(ranks)
-    guest["kernels"].install()
-    guest["standins"].install(notes.refused)
-    guest["reading"].install(_newer(spec), notes.newer, spec.get("constants", ()))
-    guest["looking"].watch_steps(notes)
-    guest["surface"].everywhere(lambda: guest["looking"].Looking(notes))
-    guest["watching"].install(notes, Path(spec.get("world", "/world")), Path(spec.get("out", ".")))
-    guest["refusing"].install(notes.refused)
-    _at_the_end(notes)
-    clock.install()
+    _module("entering").enter(spec)
+    refused = _on_the_cpu(spec) if spec.get("device", "cpu") == "cpu" else []
+    _module("refusing").install(refused)
     sys.path[0] = os.path.dirname(os.path.abspath(sys.argv[0]))
     runpy.run_path(sys.argv[0], run_name="__main__")
 
 
-_MODULES = (
-    "entering", "seeding", "ticking", "recorder", "surface", "kernels", "standins", "reading",
-    "looking", "watching", "refusing",
-)  # fmt: skip
+def _on_the_cpu(spec: dict[str, Any]) -> list[str]:
+    """Let the script take the CPU for its GPU. Returns the list that refusals are noted in."""
+    import torch
+
+    torch.set_num_threads(int(spec["threads"]))
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    _module("seeding").install(int(spec.get("seed", 0)) + int(os.environ.get("RANK", "0")))
+    notes = _notes(spec) if "notes" in spec else None
+    refused, newer = (notes.refused, notes.newer) if notes else ([], [])
+    surface = _module("surface")
+    surface.install(int(spec["ranks"]))
+    _module("kernels").install()
+    _module("standins").install(refused)
+    _module("reading").install(_newer(spec), newer, spec.get("constants", ()))
+    if notes:
+        looking = _module("looking")
+        looking.watch_steps(notes)
+        surface.everywhere(lambda: looking.Looking(notes))
+        places = Path(spec.get("world", "/world")), Path(spec.get("out", "."))
+        _module("watching").install(notes, *places)
+        _at_the_end(notes)
+        notes.clock.install()
+    return refused
+
+
+def _notes(spec: dict[str, Any]) -> Any:
+    """The recorder, on a clock of its own."""
+    import numpy as np
+
+    clock = _module("ticking").Clock(float(spec["reading"]), spec["step"])
+    streams = np.load(spec["heldout"]), np.load(spec["train"])
+    return _module("recorder").Notes(*streams, Path(spec["notes"]), clock)
 
 
 def _module(name: str) -> Any:

@@ -105,7 +105,7 @@ def _hub(refused: list[str]) -> dict[str, types.ModuleType]:
     def download(*args: Any, **keywords: Any) -> Any:
         told = ", ".join(map(repr, [*args, *keywords.values()]))
         refused.append(f"huggingface_hub: {told}"[:300])
-        raise Refused("a shadow run has no network: huggingface_hub")
+        raise Refused("there is no network here: huggingface_hub")
 
     made = types.ModuleType("huggingface_hub")
     made.__path__ = []

@@ -118,21 +118,6 @@ def test_nothing_that_a_submission_wrote_is_obeyed() -> None:
         assert not any(line.lstrip().startswith("::") for line in said.split("\n"))
 
 
-def test_what_this_version_cannot_run_is_said_above_the_queue() -> None:
-    """Before anybody hands it to `verify --from`."""
-    queue = Queue(
-        repository="r", main="m", policy="p", row="best", row_bpb=1.2,
-        entries=(ENTRY, ENTRY, replace(ENTRY, contract="scorer/1")),
-    )  # fmt: skip
-    console = Console(file=io.StringIO(), width=200, highlight=False, emoji=False)
-    render_queue(queue, console, runnable=("scorer/1",))
-    assert isinstance(console.file, io.StringIO)
-    said = console.file.getvalue()
-    note = "! 2 of contract script/1: this version cannot run them yet"
-    assert said.index(note) < said.index("#9")
-    assert "scorer/1:" not in said
-
-
 def test_what_the_clone_lacks_is_said_below_the_leaderboard() -> None:
     """A row at another place is no silent one; the remedy stands at the end, and is not cut."""
     said = printed(replace(board(STANDING), notes=(f"2 rows lack{' x' * 500}: git fetch",)))

@@ -5,7 +5,6 @@ Must never round a number away that decides: margins have their sign, p three fi
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -45,19 +44,10 @@ def render_leaderboard(board: Leaderboard, console: Console) -> None:
         paragraph(console, f"! {note}", INDENT, hanging=INDENT, style="yellow", at_most=NOTE_SHOWN)
 
 
-def render_queue(
-    queue: Queue, console: Console, most: int = 10, runnable: Sequence[str] = ()
-) -> None:
-    """What deserves a GPU, the first `most` of it, and why the rest is not there.
-
-    `runnable` are the contracts that this version can run.
-    """
+def render_queue(queue: Queue, console: Console, most: int = 10) -> None:
+    """What deserves a GPU, the first `most` of it, and why the rest is not there."""
     row = "no row" if queue.row_bpb is None else f"{queue.row} at {queue.row_bpb:.5f}"
     heading(console, f"{counted(len(queue.entries), 'submission')} that would beat {clipped(row)}")
-    cannot = Counter(each.contract for each in queue.entries if each.contract not in runnable)
-    for contract, count in cannot.items() if runnable else ():
-        said = f"! {count:,} of contract {clipped(contract)}: this version cannot run them yet"
-        paragraph(console, said, INDENT, style="yellow")
     for entry in queue.entries[:most]:
         cut(console, written(_entry(entry), console))
     if queue.entries:

@@ -1,0 +1,129 @@
+"""Did a script train and score in time, seen from outside? (R2, DESIGN §6)
+
+Nothing outside tells when a script stops training, but what is in its artifact was trained before
+the artifact was last written, and that the host's file system dates. So training lasts until then
+at the most, and scoring from then on at the least. Must never read the script's own clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from verifier.audits.audit import (
+    Audit,
+    Reading,
+    broken,
+    each_seed,
+    kept,
+    last_line,
+    not_run,
+    unproven,
+)
+from verifier.audits.fairness import other_hardware
+from verifier.policy import Policy
+from verifier.records import EndedBy, Evidence, ScriptRun, SeedEvidence
+
+FINISH_EARLIER = "take fewer steps, or watch the time: what is not the script's own counts too"
+NOTHING_LEFT = "it left no artifact that it reads back, so training cannot be told from scoring"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One limit of a run: `seconds` are allowed, between `low` and `high` were taken, for `what`.
+
+    `high` None: no artifact tells; then `low` is what was taken in any case.
+    """
+
+    seconds: float
+    low: float
+    high: float | None
+    what: str
+
+
+def train(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
+    """Until the artifact was last written: within the limit, packing included."""
+    run, allowed = seed.script, policy.train.limit_seconds + policy.train.pack_seconds
+    if run is None:
+        return _not_run(evidence, policy)
+    if run.artifact_seconds is None:
+        stopped = run.ended_by is EndedBy.WALL_CLOCK
+        low, high = run.wall_seconds[0] if stopped else 0.0, None
+    else:
+        low, high = run.artifact_seconds
+    what = "its artifact was complete after"
+    return _within(Limit(allowed, low, high, what), run, evidence, policy)
+
+
+def score(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
+    """From the artifact's last change to the end of the run."""
+    run, allowed = seed.script, policy.score.limit_seconds
+    if run is None:
+        return _not_run(evidence, policy)
+    low, high = 0.0, None
+    if run.artifact_seconds is not None:
+        low = run.wall_seconds[0] - run.artifact_seconds[1]
+        high = run.wall_seconds[1] - run.artifact_seconds[0]
+    what = "from its artifact's last change to its end it took"
+    return _within(Limit(allowed, low, high, what), run, evidence, policy)
+
+
+def _within(limit: Limit, run: ScriptRun, evidence: Evidence, policy: Policy) -> Reading:
+    """Broken where the least is beyond the limit, kept where the most is within it."""
+    shown = _shown(run, limit.seconds)
+    unfit = other_hardware(evidence, policy)
+    if run.unfair:
+        return unproven(f"the machine was unfair: {run.unfair}", **shown)
+    if limit.low > limit.seconds:
+        reason = f"{limit.what} {limit.low:.1f} s at least, {limit.seconds:g} s are allowed"
+        if unfit:
+            return unproven(f"{reason}; {unfit}", FINISH_EARLIER, **shown)
+        return broken(reason, FINISH_EARLIER, **shown)
+    if run.ended_by is not EndedBy.ITSELF or run.exit_code != 0:
+        return unproven(_ending(run), "the end of its log is in report.html", **shown)
+    if limit.high is None:
+        return unproven(NOTHING_LEFT, **shown)
+    if not limit.high <= limit.seconds:
+        reason = f"{limit.what} {limit.low:.1f} to {limit.high:.1f} s: too near the limit"
+        return unproven(reason, **shown)
+    if unfit and not policy.rehearsal:
+        return unproven(unfit, **shown)
+    return kept(f"{limit.what} {limit.high:.1f} of {limit.seconds:g} s", **shown)
+
+
+def _not_run(evidence: Evidence, policy: Policy) -> Reading:
+    return not_run(other_hardware(evidence, policy) or "the script was not run")
+
+
+def _ending(run: ScriptRun) -> str:
+    """How a run that was not good ended, and the last thing it said."""
+    how = f"was ended by the {run.ended_by.value.removeprefix('the ')}"
+    if run.ended_by is EndedBy.ITSELF:
+        how = f"ended with exit code {run.exit_code}"
+    return f"the script {how}{last_line(run.log)}"
+
+
+def _shown(run: ScriptRun, limit: float) -> dict[str, Any]:
+    low, high = (None, None) if run.artifact_seconds is None else run.artifact_seconds
+    return {
+        "artifact_seconds_at_least": low,
+        "artifact_seconds_at_most": high,
+        "seconds_at_most": run.wall_seconds[1],
+        "limit_seconds": limit,
+        "ended_by": run.ended_by.value,
+        "exit_code": run.exit_code,
+    }
+
+
+TRAIN = Audit(
+    "train-budget",
+    "The artifact is complete within the limit on the host's clock.",
+    "R2, DESIGN §6",
+    each_seed(train),
+)
+SCORE = Audit(
+    "score-budget",
+    "The run ends within the limit after its artifact is complete.",
+    "R2, DESIGN §6",
+    each_seed(score),
+)

@@ -1,0 +1,376 @@
+"""In what order is an unmodified script verified? Read, shadowed, run in full, decided.
+
+1. prepare: the script, the image with what it requires, data, sandbox, attempt, ledger
+2. screen it: shown, never deciding
+3. shadow it
+4. run it in full for every seed, freeze and weigh what it left, look for held-out text in it;
+   where the policy's hardware is missing, not at all
+5. open the nonce, decide, sign, report
+
+Each step is an event in the ledger, and a re-run resumes after the last one. Must never call a
+script's own number verified.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from verifier import heldout, image, store
+from verifier import submission as submissions
+from verifier.audits.fairness import lacking_hardware
+from verifier.heldout import HeldOut, Tokens
+from verifier.ledger import Ledger
+from verifier.pipeline import grounds, scripted, secrecy
+from verifier.pipeline.evidence import conclude
+from verifier.pipeline.grounds import Ground
+from verifier.pipeline.harness import Harness, lay_out_shadow
+from verifier.pipeline.machine import hardware
+from verifier.pipeline.opening import (
+    Trial,
+    note_new_key,
+    opening,
+    run_folder,
+    set_aside_unfair,
+    trial,
+)
+from verifier.pipeline.request import Report, Request
+from verifier.pipeline.shadowing import (
+    RECIPE,
+    ShadowRequest,
+    mounting_sandbox,
+    program_of,
+    shadowed_tree,
+    stage_of,
+)
+from verifier.policy import Policy
+from verifier.records import (
+    Adaptation,
+    Behaviour,
+    Claim,
+    EnvironmentFault,
+    HeldOutFacts,
+    NonceOpened,
+    Opening,
+    Screened,
+    ScriptRun,
+    ScriptTerms,
+    SubmissionFacts,
+    Verdict,
+    WallHits,
+    Weighing,
+)
+from verifier.screening import Confidence, Remark
+from verifier.screening.screen import screen
+from verifier.screening.screened import Screening
+from verifier.shadow.claimed import claimed_label
+from verifier.shadow.reads import read_values
+from verifier.shadow.toy import find_toy
+from verifier.source import Program, Tree
+from verifier.submission import Script
+from verifier.submission.submitted import on_disk
+from verifier.watch import Watch
+
+REQUIREMENTS = "requirements.txt"
+REMARKS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What reading a script told: its texts, the program that its command starts, its screening."""
+
+    tree: Tree
+    program: Program
+    screening: Screening
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preparation:
+    """Everything one verification of a script stands on. `data` None: it was not opened."""
+
+    request: Request
+    watch: Watch
+    store: Path
+    folder: Path
+    ledger: Ledger
+    script: Script
+    reading: Reading
+    data: tuple[HeldOut, Tokens] | None
+    ground: Ground
+    guest: Harness
+    trial: Trial
+    seeds: tuple[int, ...]
+
+    @property
+    def policy(self) -> Policy:
+        """The rules of this verification."""
+        return self.request.policy.policy
+
+
+@dataclass(frozen=True, slots=True)
+class Shipping:
+    """What of a script ships with its artifact: what it executes and reads."""
+
+    folder: Path
+    ships: tuple[str, ...]
+    own_tokenizer: None = None
+
+
+def reproduce(request: Request, script: Script, watch: Watch) -> Report:
+    """Verify one unmodified script under one policy. Raises as `verify` does."""
+    # 1. prepare
+    with _prepare(request, script, watch) as preparation:
+        ledger = preparation.ledger
+        if not ledger.find(Verdict):
+            # 2. screen
+            _screen(preparation)
+            # 3. shadow
+            _shadow(preparation)
+            # 4. run in full, weigh, look for held-out text
+            if preparation.data is not None:
+                for seed in preparation.seeds:
+                    _run_seed(preparation, seed, preparation.data)
+            # 5. open the nonce; decide
+            if not ledger.find(EnvironmentFault) and not ledger.find(NonceOpened):
+                ledger.append(preparation.trial.opened())
+        return conclude(ledger, preparation.trial.key, request, watch)
+
+
+@contextlib.contextmanager
+def _prepare(request: Request, script: Script, watch: Watch) -> Iterator[Preparation]:
+    place, policy = store.root(), request.policy.policy
+    reading = _read(script, policy)
+    ground, data = _grounds(request, script, place, watch)
+    guest = lay_out_shadow(place)
+    note_new_key(request, watch)
+    facts = _facts(script, reading, request.reference)
+    made = trial(request, author=facts.author, digest=script.digest, ground=ground, place=place)
+    seeds = grounds.chosen_seeds(policy, facts.claim.seeds, made.nonce, request.seeds)
+    identity = (
+        script.digest,
+        "" if data is None else data[0].manifest_digest,
+        ground.root.digest,
+        ground.sandbox.name,
+        guest.digest,
+        made.key.public_hex,
+        str(made.attempt),
+        str(len(seeds)),
+    )
+    folder = run_folder(request, facts.name, identity)
+    set_aside_unfair(folder / "ledger", watch)
+    with Ledger.resume_or_create(folder / "ledger") as ledger:
+        if not ledger.find(Opening):
+            ledger.write_policy(request.policy.text)
+            ledger.append(opening(request, facts, made, ground, guest, seeds))
+        if not ledger.find(HeldOutFacts):
+            if request.previous is not None:
+                ledger.append(request.previous)
+            counted = heldout.unopened(policy.data.name) if data is None else data[0].facts(data[1])
+            ledger.append(counted)
+        yield Preparation(
+            request=request,
+            watch=watch,
+            store=place,
+            folder=folder,
+            ledger=ledger,
+            script=script,
+            reading=reading,
+            data=data,
+            ground=ground,
+            guest=guest,
+            trial=made,
+            seeds=seeds,
+        )
+
+
+def _read(script: Script, policy: Policy) -> Reading:
+    tree = on_disk(script.folder).tree
+    program = program_of(tree, script.folder.name)
+    screening = screen(tree, folder="", digest=script.digest, policy=policy)
+    return Reading(tree=tree, program=program, screening=screening)
+
+
+def _grounds(
+    request: Request, script: Script, place: Path, watch: Watch
+) -> tuple[Ground, tuple[HeldOut, Tokens] | None]:
+    """Where it runs, and on which data; without the policy's hardware nothing runs in full."""
+    policy = request.policy.policy
+    sandbox = mounting_sandbox(request.backend, watch)
+    lacking = lacking_hardware(hardware(), policy)
+    data = None
+    if lacking:
+        watch.note(f"the script is not run in full: {lacking}")
+        root, facts = image.build(RECIPE, place, locked=False, watch=watch)
+    else:
+        held_out = grounds.open_held_out(request, place, watch)
+        data = held_out, held_out.tokens("data")
+        required = script.folder / REQUIREMENTS
+        root, facts = image.build_with(
+            "cuda" if policy.hardware.gpus else RECIPE,
+            required.read_bytes() if REQUIREMENTS in script.files else b"",
+            script.packages,
+            place,
+            watch=watch,
+        )
+    with watch.phase(f"prepare the {sandbox.name} box", None):
+        sandbox.prepare(root)
+    return Ground(sandbox, root, facts), data
+
+
+def _facts(script: Script, reading: Reading, reference: str) -> SubmissionFacts:
+    """What goes into the ledger: its claims as they were read, its command as it was found."""
+    claimed, launch = reading.screening.claimed, reading.program.launch
+    return SubmissionFacts(
+        name=(claimed.name if claimed else "") or reference.rstrip("/").rpartition("/")[2],
+        author=(claimed.author if claimed else "") or "nobody named",
+        digest=script.digest,
+        contract="script/1",
+        claim=Claim(
+            val_bpb=claimed.val_bpb if claimed else None, seeds=claimed.seeds if claimed else ()
+        ),
+        script=ScriptTerms(
+            entry=launch.script,
+            command=launch.command,
+            told_by=launch.told_by,
+            seeded=scripted.SEED in read_values(reading.program),
+        ),
+    )
+
+
+# ---------------------------------------------------------------- read, and at toy scale
+
+
+def _screen(preparation: Preparation) -> None:
+    if preparation.ledger.find(Screened):
+        return
+    screening = preparation.reading.screening
+    weighty = [each for each in screening.remarks if each.confidence is not Confidence.NOTE]
+    preparation.ledger.append(
+        Screened(
+            answer=screening.answer.value,
+            remarks=tuple(_said(remark) for remark in weighty[:REMARKS]),
+        )
+    )
+
+
+def _said(remark: Remark) -> str:
+    first = next(iter(remark.locations), None)
+    where = f" ({first.path}:{first.line})" if first and first.line else ""
+    return f"{remark.rule}: {remark.said}{where}"
+
+
+def _shadow(preparation: Preparation) -> None:
+    """The shadow runs, on the ground's own root where that is a CPU's."""
+    ledger, policy, watch = preparation.ledger, preparation.policy, preparation.watch
+    if ledger.find(Behaviour):
+        return
+    request = ShadowRequest(reference=preparation.request.reference)
+    ground = preparation.ground
+    root = ground.root
+    if policy.hardware.gpus and preparation.data is not None:
+        root, _ = image.build(RECIPE, preparation.store, locked=False, watch=watch)
+        ground.sandbox.prepare(root)
+    answer = shadowed_tree(
+        preparation.reading.tree,
+        preparation.reading.program,
+        stage_of(ground.sandbox, root, request),
+        request,
+        watch,
+        resets=Adaptation.STREAM not in policy.score.adaptation,
+    )
+    ledger.append(
+        Behaviour(
+            answer=answer.answer.value,
+            conditions=answer.conditions,
+            artifact=answer.artifact,
+            notes=answer.notes,
+            drawn_with=answer.seed,
+            runs=len(answer.runs),
+            seconds=answer.seconds,
+        )
+    )
+
+
+# ---------------------------------------------------------------- in full
+
+
+def _run_seed(preparation: Preparation, seed: int, data: tuple[HeldOut, Tokens]) -> None:
+    """Run, freeze, weigh, and look for held-out text, each where the ledger does not have it."""
+    ledger = preparation.ledger
+    if not ledger.find(Weighing, seed=seed):
+        _run_and_weigh(preparation, seed, data)
+    (weighing,) = ledger.find(Weighing, seed=seed)
+    shelf = preparation.store / "shipments"
+    secrecy.scan(
+        ledger,
+        seed,
+        [preparation.script.folder, submissions.extracted(shelf, weighing.shipment_digest)],
+        preparation.ground.root,
+        data[0],
+        request=preparation.request,
+        store=preparation.store,
+        watch=preparation.watch,
+    )
+
+
+def _run_and_weigh(preparation: Preparation, seed: int, data: tuple[HeldOut, Tokens]) -> None:
+    ledger, policy, watch = preparation.ledger, preparation.policy, preparation.watch
+    most = scripted.seconds_at_most(policy)
+    with (
+        tempfile.TemporaryDirectory(prefix="data-", dir=preparation.folder) as given,
+        watch.phase(f"run the script in full, seed {seed}", most) as progress,
+    ):
+        full = _full(preparation, data, Path(given))
+        ran = scripted.run_in_full(full, seed, preparation.folder / f"seed-{seed}", progress)
+        if ran.facts.exit_code != 0:
+            how = ran.facts.ended_by.value
+            progress.stopped(f"exit code {ran.facts.exit_code}, {how}")
+    ledger.append(ran.box)
+    if not ledger.find(ScriptRun, seed=seed):
+        ledger.append(ran.facts)
+    if ran.facts.unfair:
+        ledger.append(EnvironmentFault(seed=seed, phase="script", reason=ran.facts.unfair))
+    if ran.facts.attempts:
+        ledger.append(WallHits(seed=seed, phase="script", attempts=ran.facts.attempts))
+    with watch.phase("freeze and weigh the artifact", None):
+        shipment = submissions.freeze(
+            ran.artifact,
+            Shipping(preparation.script.folder, _ships(preparation)),
+            preparation.store / "shipments",
+            policy,
+        )
+        ledger.append(submissions.weigh(shipment, policy.size, seed=seed))
+
+
+def _full(preparation: Preparation, data: tuple[HeldOut, Tokens], given: Path) -> scripted.Full:
+    """All that the run needs; the data set is laid out below `given` for as long as it runs."""
+    tree, program = preparation.reading.tree, preparation.reading.program
+    ground, place = preparation.ground, preparation.store
+    toy = find_toy(program)
+    (behaviour,) = preparation.ledger.find(Behaviour)
+    given.chmod(0o755)
+    folder = given / "data"
+    return scripted.Full(
+        folder=preparation.script.folder,
+        program=program,
+        toy=toy,
+        data=folder,
+        world=scripted.lay_out_data(folder, *data, toy),
+        ground=ground,
+        guest=preparation.guest.folder,
+        bytecode=image.bytecode(ground.root, ground.sandbox, place),
+        policy=preparation.policy,
+        label=claimed_label(tree, (unit.text for unit in program.units)),
+        artifact=behaviour.artifact,
+    )
+
+
+def _ships(preparation: Preparation) -> tuple[str, ...]:
+    """What the script executes and reads: that is code, wherever the claim counts it."""
+    weights = preparation.reading.screening.weights
+    paths = {unit.path for unit in preparation.reading.program.units}
+    counted = paths | set(weights.counted if weights else ())
+    return tuple(sorted(counted & set(preparation.script.files)))

@@ -1,0 +1,271 @@
+"""How does one unmodified script run in full? One box under the policy's clock, seen from outside.
+
+The box gets the submission, the data where scripts look for it, and what lets a CPU stand in for a
+GPU where the policy's hardware is a CPU. Must never read the script's own clock; what it printed is
+kept as its claim.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from verifier import shadow, training
+from verifier.errors import StorageFault
+from verifier.heldout import HeldOut, Tokens
+from verifier.pipeline.grounds import Ground
+from verifier.policy import Policy
+from verifier.records import BoxEnd, BoxFacts, BoxSpec, Limits, Mount, ScriptRun
+from verifier.sandbox.clock import Stopwatch
+from verifier.sandbox.interface import Box
+from verifier.shadow import left
+from verifier.shadow.claimed import counted
+from verifier.shadow.runs import places
+from verifier.shadow.toy import Toy
+from verifier.source import Program
+from verifier.source.logs import read_log
+from verifier.watch import Progress
+
+GUEST, WORLD, OUT, SUBMISSION = "/shadow", "/world", "/out", "/submission"
+BYTECODE = "/bytecode"
+PIDS = 1024
+LOG_BYTES = 64_000_000
+TEMPORARY_BYTES = 4_000_000_000
+LOG_CHARACTERS = 64 * 1024
+PROGRESS_SECONDS = 0.5
+STEP_SECONDS = 1.0
+"""By which the wall clock may drift from the steady one in a run."""
+SEED = "SEED"
+_NUMBERS = re.compile(r"\d+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Full:
+    """What every run in full of one script needs.
+
+    `folder` is the frozen submission, `data` the data set laid out for it under the names that
+    `world` gives it, `label` that of the score it claims; `artifact` are the names of the files
+    that it reads back at toy scale.
+    """
+
+    folder: Path
+    program: Program
+    toy: Toy
+    data: Path
+    world: shadow.World
+    ground: Ground
+    guest: Path
+    bytecode: Path | None
+    policy: Policy
+    label: str
+    artifact: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """One run: what is recorded of it, its box, and the folder that holds its artifact alone."""
+
+    facts: ScriptRun
+    box: BoxFacts
+    artifact: Path
+
+
+def lay_out_data(folder: Path, held_out: HeldOut, tokens: Tokens, toy: Toy) -> shadow.World:
+    """The data set in `folder`, which is made, as the competition lays it out.
+
+    Training shards are linked, held-out tokens written as one shard. Raises StorageFault.
+    """
+    try:
+        folder.mkdir()
+        world = shadow.world_of(folder.with_name("tokenizer"), held_out.tokenizer_path)
+        ids = np.concatenate(([tokens.end], tokens.ids))[:-1]
+        place = shadow.furnish_held_out(world, folder, ids, names=toy.names, sidecar=toy.sidecar)
+        for shard in sorted(held_out.training_folder.glob("fineweb_train_*.bin")):
+            training.put(shard, place / shard.name)
+    except OSError as fault:
+        raise StorageFault(f"{folder}: cannot be written: {fault.strerror}") from fault
+    return world
+
+
+def run_in_full(full: Full, seed: int, at: Path, progress: Progress) -> Ran:
+    """Run the script once with `seed`; `at` is made anew for what it leaves.
+
+    A run that fails is a fact. Raises StorageFault, and what `sandbox.start` raises.
+    """
+    out, given = at / "out", at / "given"
+    try:
+        shutil.rmtree(at, ignore_errors=True)
+        out.mkdir(parents=True)
+        given.mkdir()
+        (given / "spec.json").write_text(json.dumps(_spec(full.policy)), encoding="utf-8")
+    except OSError as fault:
+        raise StorageFault(f"{at}: cannot be made anew: {fault.strerror}") from fault
+    fairness, dates = Stopwatch(), _Dates()
+    with full.ground.sandbox.start(_box(full, seed, given, out)) as box:
+        dates.box_started()
+        end = _ended(box, progress)
+        facts = box.facts
+    artifact = _artifact(full.artifact, out)
+    unfair = fairness.unfair() or dates.unfair()
+    score, is_claimed = counted(read_log(end.log.encode()), full.label)
+    return Ran(
+        facts=ScriptRun(
+            seed=seed,
+            wall_seconds=end.wall_seconds,
+            artifact_seconds=dates.since([path for _, path in artifact]),
+            artifact=tuple(name for name, _ in artifact),
+            printed=score.quote.text if score else "",
+            bpb=score.bpb if score else None,
+            is_claimed=is_claimed and score is not None,
+            ended_by=end.ended_by,
+            exit_code=end.exit_code,
+            cpu_seconds=end.cpu_seconds,
+            memory_peak_bytes=end.memory_peak_bytes,
+            unfair=unfair,
+            log=end.log[-LOG_CHARACTERS:],
+            attempts=end.attempts,
+        ),
+        box=facts,
+        artifact=_alone(artifact, at / "artifact"),
+    )
+
+
+class _Dates:
+    """When files were last changed, in seconds after the start of a box that has ended.
+
+    File systems date by the wall clock, which may be set: then this machine's word is worthless.
+    """
+
+    def __init__(self) -> None:
+        self._before = self._started = self._wall()
+        self._monotonic = time.monotonic()
+
+    def box_started(self) -> None:
+        """The box has been started by now."""
+        self._started = self._wall()
+
+    def since(self, files: Sequence[Path]) -> tuple[float, float] | None:
+        """[lo, hi] of the last change of any file; the sandbox dated them as the kernel does."""
+        if not files:
+            return None
+        changed = max(path.lstat().st_mtime for path in files)
+        return max(0.0, changed - self._started), max(0.0, changed - self._before)
+
+    def unfair(self) -> str:
+        """Why dates are not to be trusted, or ""."""
+        passed = self._wall() - self._before
+        apart = passed - (time.monotonic() - self._monotonic)
+        return f"its clock was set by {apart:+.1f} s meanwhile" if abs(apart) > STEP_SECONDS else ""
+
+    @staticmethod
+    def _wall() -> float:
+        return time.clock_gettime(time.CLOCK_REALTIME)
+
+
+def _artifact(known: Iterable[str], out: Path) -> list[tuple[str, Path]]:
+    """The files left that are its artifact: those it reads back, else all that are no logs.
+
+    Numbers in a name may be others at toy scale: of steps, layers, seeds.
+    """
+    left_over = {name: path for name, path in left.files(out) if left.is_artifact(name)}
+    plain = {_NUMBERS.sub("#", name) for name in known}
+    chosen = {name for name in left_over if _NUMBERS.sub("#", name) in plain}
+    return [(name, left_over[name]) for name in sorted(chosen or left_over)]
+
+
+def _alone(artifact: list[tuple[str, Path]], folder: Path) -> Path:
+    """A folder that holds nothing but the artifact."""
+    try:
+        folder.mkdir()
+        for name, path in artifact:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, folder / name, follow_symlinks=False)
+    except OSError as fault:
+        raise StorageFault(f"{folder}: cannot be written: {fault.strerror}") from fault
+    return folder
+
+
+def _ended(box: Box, progress: Progress) -> BoxEnd:
+    """Wait for the box to end; it keeps its own limit."""
+    last = time.monotonic()
+    while (end := box.wait(PROGRESS_SECONDS)) is None:
+        now = time.monotonic()
+        progress.advance(now - last)
+        last = now
+    return end
+
+
+def seconds_at_most(policy: Policy) -> float:
+    """How long a run may take in all, before it is ended."""
+    train, score = policy.train, policy.score
+    limits = train.limit_seconds + train.pack_seconds + score.limit_seconds
+    return limits + score.start_seconds
+
+
+def _spec(policy: Policy) -> Mapping[str, object]:
+    return {
+        "submission": SUBMISSION,
+        "world": WORLD,
+        "newer": f"{GUEST}/newer",
+        "ranks": 1,
+        "threads": policy.hardware.threads,
+        "device": "cuda" if policy.hardware.gpus else "cpu",
+        "seed": 0,
+    }
+
+
+def _box(full: Full, seed: int, given: Path, out: Path) -> BoxSpec:
+    policy, launch = full.policy, full.program.launch
+    inputs = [
+        Mount(source=full.guest, target=GUEST),
+        Mount(source=full.data, target=WORLD),
+        Mount(source=given, target="/given"),
+        Mount(source=full.folder, target=SUBMISSION),
+    ]
+    compiled = {}
+    if full.bytecode is not None:
+        inputs.append(Mount(source=full.bytecode, target=BYTECODE))
+        compiled["PYTHONPYCACHEPREFIX"] = BYTECODE
+    threads, gpus = str(policy.hardware.threads), policy.hardware.gpus
+    ranks = ("-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={gpus}")
+    start = ("python3", *(ranks if gpus > 1 else ()))
+    return BoxSpec(
+        label="script",
+        root=full.ground.root,
+        argv=(*start, f"{GUEST}/run.py", "/given/spec.json", launch.script, *launch.arguments),
+        environment={
+            "PYTHONHASHSEED": "0",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "OMP_NUM_THREADS": threads,
+            "MKL_NUM_THREADS": threads,
+            # A spinning thread beside a busy neighbour cost twenty times the time.
+            "OMP_WAIT_POLICY": "passive",
+            **({} if gpus else {"TRITON_INTERPRET": "1"}),
+            **compiled,
+            **launch.environment,
+            **places(full.world, full.toy),
+            SEED: str(seed),
+        },
+        inputs=tuple(inputs),
+        output=Mount(source=out, target=OUT),
+        channel=None,
+        working_folder=OUT,
+        limits=Limits(
+            wall_seconds=seconds_at_most(policy),
+            memory_bytes=policy.hardware.memory_bytes,
+            pids=PIDS,
+            threads=policy.hardware.threads,
+            temporary_bytes=min(TEMPORARY_BYTES, policy.hardware.memory_bytes),
+            output_bytes=policy.train.artifact_bytes,
+            output_files=policy.train.artifact_files,
+            log_bytes=LOG_BYTES,
+        ),
+        gpus=tuple(str(index) for index in range(gpus)),
+    )
