@@ -323,3 +323,42 @@ def test_what_does_not_go_is_left_without_end(
     monkeypatch.setattr(os, "unlink", unlink)
     hostile.empty(source)
     assert sorted(path.name for path in source.rglob("*")) == ["file", "stuck"]
+
+
+LONG_AGO = 1_000_000_000
+
+
+def test_a_box_cannot_date_what_it_leaves(source: Path, target: Path) -> None:
+    """A copy is as old as the last change of its file, whatever time the box set."""
+    (source / "weights").write_bytes(b"w")
+    os.utime(source / "weights", (LONG_AGO, LONG_AGO))
+    changed = (source / "weights").stat().st_ctime_ns
+    assert copied(source, target) == ()
+    assert (target / "weights").stat().st_mtime_ns == changed
+
+
+def test_what_is_not_copied_is_dated_in_its_place(source: Path) -> None:
+    """The same times, links and pipes left alone, and no depth overflows a stack."""
+    (source / "a").mkdir()
+    (source / "a" / "weights").write_bytes(b"w")
+    os.utime(source / "a" / "weights", (LONG_AGO, LONG_AGO))
+    changed = (source / "a" / "weights").stat().st_ctime_ns
+    (source / "link").symlink_to("a/weights")
+    os.mkfifo(source / "pipe")
+    assert hostile.dated(source) == ()
+    assert (source / "a" / "weights").stat().st_mtime_ns == changed
+    deep(source, 2_000)
+    (said,) = hostile.dated(source)
+    assert "deeper than" in said
+
+
+def test_what_cannot_be_dated_is_named(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its time may be the box's word."""
+    (source / "weights").write_bytes(b"w")
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "no")
+
+    monkeypatch.setattr(os, "utime", refused)
+    (said,) = hostile.dated(source)
+    assert said.endswith("no")

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 from typing import Any
 
@@ -128,3 +129,36 @@ def test_a_download_fails_with_a_clear_word(tmp_path: Path) -> None:
     done, told = ran(tmp_path, script)
     assert done.stdout.count("no:") == 3
     assert len(told["refused"]) == 4
+
+
+PLAIN = """
+import time
+import torch
+
+model = torch.compile(torch.nn.Linear(8, 4).cuda())
+torch.nn.functional.cross_entropy(model(torch.ones(2, 8, device="cuda")), torch.tensor([0, 1]))
+print(f"{torch.cuda.is_available()} {time.time():.0f}", open("data/shard.bin").read())
+"""
+
+
+def test_a_run_in_full_is_noted_by_nobody_and_has_the_machines_clock(tmp_path: Path) -> None:
+    """Promise: the same stand-ins, no recorder, real time; the submission is a copy."""
+    folders = submission, world, out = [tmp_path / each for each in ("given", "world", "out")]
+    for folder in folders:
+        folder.mkdir()
+    (world / "shard.bin").write_text("the data")
+    (submission / "train_gpt.py").write_text(PLAIN)
+    spec = {"ranks": 1, "threads": 1, "submission": str(submission), "world": str(world)}
+    (tmp_path / "spec.json").write_text(json.dumps(spec))
+    before = time.time()
+    done = subprocess.run(
+        [sys.executable, str(FOLDER / "run.py"), str(tmp_path / "spec.json"), "train_gpt.py"],
+        cwd=out, capture_output=True, text=True, check=False,
+        env={"PATH": os.environ["PATH"], "PYTHONHASHSEED": "0"},
+    )  # fmt: skip
+    assert done.stderr == ""
+    available, seconds, data = done.stdout.strip().split(" ", 2)
+    assert (available, data) == ("True", "the data")
+    assert before - 2 <= float(seconds) <= time.time() + 2
+    assert not list(out.rglob("rank0*"))
+    assert (out / "repository/records/track/submission/train_gpt.py").exists()

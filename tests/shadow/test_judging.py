@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from tests.shadow.noting import Costs, Recording, result
+from verifier.records import Outcome
 from verifier.shadow import judging, streams
 from verifier.shadow.explained import Rule
 from verifier.shadow.judging import Evidence
@@ -41,6 +42,9 @@ def evidence(script: Script, **more: object) -> Evidence:
     random = np.random.default_rng(7)
     base = streams.uniform(TOKENS, WORLD.alphabet, random)
     future = streams.another_future(base, CUT, WORLD.alphabet, random)
+    if more.get("resets"):
+        past = streams.another_past(base, CUT, WORLD.alphabet, random)
+        more = {"past": played(script, past), **more}
     runs = {
         "base": played(script, base),
         "future": played(script, future),
@@ -308,3 +312,68 @@ def test_an_unexplained_number_leaves_the_order_untested() -> None:
     assert families(found) == []
     untested = [each.id for each in judging.asked(found.resets) if not each.testable(found)]
     assert untested == ["future", "choice", "coverage"]
+
+
+# ---------------------------------------------------------------- resets
+
+
+def resetting(stream: Stream, costs: Costs) -> Recording:
+    """Each document is learned from as it is scored, and forgotten with its end."""
+    made, paid = Recording(), costs.copy()
+    for document in range(8):
+        begin = document * DOCUMENT + 1
+        for start in range(begin, begin + DOCUMENT, 256):
+            chunk = range(start, min(start + 256, begin + DOCUMENT, TOKENS))
+            paid[list(chunk)] -= 0.00001 * (int(stream.ids[begin:start].sum()) % 97)
+            made.score(paid, chunk)
+            made.score(paid, chunk, learning=True)
+    made.say(said(float(paid[1:].mean()), stream))
+    return made
+
+
+@pytest.mark.parametrize("script", [roundtrip, sliding, resetting])
+def test_what_ends_with_its_document_keeps_resets(script: Script) -> None:
+    found = evidence(script, resets=True)
+    assert families(found) == []
+    assert "past" in [each.id for each in judging.asked(True) if each.testable(found)]
+
+
+def carrying(stream: Stream, costs: Costs) -> Recording:
+    """What was learned from a chunk stays for all that come after it."""
+    made, paid = Recording(), costs.copy()
+    for start in range(1, TOKENS, 512):
+        chunk = range(start, min(start + 512, TOKENS))
+        paid[list(chunk)] -= 0.01 * (int(stream.ids[1:start].sum()) % 97) / 97
+        made.score(paid, chunk)
+        made.score(paid, chunk, learning=True)
+    made.say(said(float(paid[1:].mean()), stream))
+    return made
+
+
+def test_what_goes_on_beyond_its_document_breaks_resets_where_they_are_asked() -> None:
+    (one,) = judging.from_earlier_documents(evidence(carrying, resets=True))
+    assert (one.family, one.clause) == (Family.CARRIED, "R5")
+    assert one.evidence["document"] == CUT // DOCUMENT + 1
+    assert families(evidence(carrying)) == []
+
+
+def test_what_only_its_window_sees_of_another_document_is_no_learning() -> None:
+    """Windows run over the ends of documents."""
+
+    def overlapping(stream: Stream, costs: Costs) -> Recording:
+        paid = costs.copy()
+        for start in range(1, TOKENS, WINDOW):
+            paid[start : start + WINDOW] -= 0.01 * (int(stream.ids[start - 1]) % 7)
+        return roundtrip(stream, paid)
+
+    assert families(evidence(overlapping, resets=True)) == []
+
+
+def test_each_condition_says_whether_it_was_kept_broken_or_not_tested() -> None:
+    """As an audit reads it."""
+    kept = {each.id: each.test(evidence(roundtrip)).outcome for each in judging.asked(False)}
+    assert set(kept.values()) == {Outcome.KEPT}
+    assert judging.PAST.test(evidence(roundtrip)).outcome is Outcome.UNPROVEN
+    broken = judging.PAST.test(evidence(carrying, resets=True))
+    assert (broken.outcome, broken.clause) == (Outcome.BROKEN, "R5")
+    assert broken.evidence["moved"] > 0

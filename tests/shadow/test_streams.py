@@ -59,3 +59,12 @@ def test_only_a_uniform_stream_has_another_future() -> None:
     stream = streams.tempting(TOKENS, ALPHABET, random)
     with pytest.raises(ValueError, match="uniform"):
         streams.another_future(stream, DOCUMENT, ALPHABET, random)
+
+
+def test_another_past_differs_before_the_cut_alone() -> None:
+    """Documents end where they did."""
+    base = streams.uniform(TOKENS, ALPHABET, np.random.default_rng(1))
+    past = streams.another_past(base, 700, ALPHABET, np.random.default_rng(2))
+    assert (past.ids[700:] == base.ids[700:]).all()
+    assert (past.ids[:700] != base.ids[:700]).mean() > 0.9
+    assert (past.ids[::DOCUMENT] == base.ids[::DOCUMENT]).all()

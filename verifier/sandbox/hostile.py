@@ -176,18 +176,26 @@ def _filled(file: int, size: int) -> Iterator[tuple[int, int]]:
 
 
 def dated(folder: Path) -> tuple[str, ...]:
-    """Give each file below `folder` the time that a copy would have; says where that failed."""
+    """Give each file below `folder` the time that a copy would have; says where that failed.
+
+    What lies deeper than a copy goes is no part of an artifact, and is named.
+    """
     left_out = []
-    for place, _, names, opened in os.fwalk(folder, follow_symlinks=False):
-        for name in names:
-            path = os.path.relpath(os.path.join(place, name), folder)
-            try:
-                found = os.stat(name, dir_fd=opened, follow_symlinks=False)
-                if stat.S_ISREG(found.st_mode):
+    waiting = [(str(folder), 0)]
+    while waiting:
+        place, depth = waiting.pop()
+        try:
+            for entry in list(os.scandir(place)):
+                found = entry.stat(follow_symlinks=False)
+                if stat.S_ISDIR(found.st_mode) and depth < DEEPEST:
+                    waiting.append((entry.path, depth + 1))
+                elif stat.S_ISDIR(found.st_mode):
+                    left_out.append(f"{entry.path[-SHOWN:]!r}: deeper than {DEEPEST} folders")
+                elif stat.S_ISREG(found.st_mode):
                     times = (found.st_ctime_ns, found.st_ctime_ns)
-                    os.utime(name, ns=times, dir_fd=opened, follow_symlinks=False)
-            except OSError as fault:
-                left_out.append(f"{path[-SHOWN:]!r}: {fault.strerror}")
+                    os.utime(entry.path, ns=times, follow_symlinks=False)
+        except OSError as fault:
+            left_out.append(f"{place[-SHOWN:]!r}: {fault.strerror}")
     return tuple(left_out)
 
 
