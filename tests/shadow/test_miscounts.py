@@ -11,6 +11,7 @@ import pytest
 from tests.shadow.noting import Costs, Recording
 from tests.shadow.playing import CUT, TOKENS, WORLD, Script, evidence, roundtrip
 from verifier.shadow import judging, miscounts, streams
+from verifier.shadow.explained import Printed, explanations
 from verifier.shadow.miscounts import WAYS, Way
 from verifier.shadow.record import Family
 from verifier.shadow.saved import below_the_source
@@ -67,6 +68,21 @@ def test_bytes_that_are_counted_otherwise_are_all_that_is_told(way: Way, words: 
     (one,) = [one for each in judging.CONDITIONS for one in each.find(found)]
     assert (one.family, one.clause) == (Family.BYTES, "R8")
     assert words in one.said
+
+
+def test_what_counts_rightly_explains_a_number_first() -> None:
+    """A part of the tokens in the right way, all of them in a wrong one."""
+    made, middle = Recording(), TOKENS // 2
+    costs = np.where(np.arange(TOKENS) < middle, 1.0, 3.0)
+    made.score(costs, range(middle, 2 * middle))
+    made.say("scored a part, loss:3.0")
+    made.score(costs, range(1, middle))
+    made.say("loss:1.0")
+    units = np.array([[1.0, 2.0]] * TOKENS)
+    units[0] = 0.0
+    found = explanations(made.notes(), Printed(text="loss:1.0", value=1.0, decimals=3, units=units))
+    assert [(each.way, each.tokens) for each in found[:2]] == [(0, middle - 1)] * 2
+    assert {each.way for each in found} == {0, 1}
 
 
 def test_what_is_in_a_way_that_changes_little_is_no_violation() -> None:

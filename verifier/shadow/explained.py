@@ -151,28 +151,26 @@ class Learning:
     least: Costs
 
 
-def learning(notes: Notes, text: str, length: int) -> Learning | None:
-    """The visits behind the line `text`, where most tokens have none but those learned from.
+def learning(notes: Notes, text: str, length: int) -> Iterator[Learning]:
+    """The visits of each stretch behind the line `text` that most tokens are scored in.
 
-    None where most have plain ones: nobody need count what was learned from there.
+    Those aside in which most have plain scores: nobody need count what was learned from there.
     """
     held_out = ~notes.training[notes.block] & (notes.position >= 0)
     still = ~notes.gradient[notes.block]
     for begin, end in _stretches(notes, text):
         inside = held_out & (notes.block >= begin) & (notes.block < end)
         seen = len(np.unique(notes.position[inside]))
-        if seen < length // 2:
+        plain = len(np.unique(notes.position[inside & still]))
+        if seen < length // 2 or plain > seen // 2:
             continue
-        if len(np.unique(notes.position[inside & still])) > seen // 2:
-            return None
         cost = notes.cost[inside]
         picks = dict(_picks(notes.position[inside], cost, length))
         first, least = (
             np.where(picks[rule] >= 0, cost[picks[rule]], np.nan)
             for rule in (Rule.FIRST, Rule.LEAST)
         )
-        return Learning(first, least)
-    return None
+        yield Learning(first, least)
 
 
 def _stretches(notes: Notes, text: str) -> Iterator[tuple[int, int]]:

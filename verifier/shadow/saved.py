@@ -27,7 +27,7 @@ def below_the_source(evidence: Evidence) -> Iterator[Conclusion]:
         saving = _saving(evidence, result)
         if saving is None or not saving.proven:
             continue
-        why = _learned(evidence, result, saving)
+        why = _learned(evidence, result)
         unit = "nats a token" if result.score.loss is not None else "bits a byte"
         yield Conclusion(
             variant=f"known source ({result.stream.source.value})",
@@ -72,7 +72,7 @@ def _counted(explained: Explained | None) -> npt.NDArray[np.bool_] | None:
     return explained.counted
 
 
-def _learned(evidence: Evidence, result: Result, saving: canary.Saving) -> str | None:
+def _learned(evidence: Evidence, result: Result) -> str | None:
     """What says that it had learned the tokens, a sentence or ""; None where nothing does."""
     score, notes = result.score, result.notes
     if result is not evidence.base or score is None or notes is None:
@@ -81,14 +81,13 @@ def _learned(evidence: Evidence, result: Result, saving: canary.Saving) -> str |
         return ""
     if score.loss is None:
         return None
-    visits = learning(notes, score.quote.text, len(result.stream))
-    if visits is None:
-        return None
-    first, least = float(np.nanmean(visits.first)), float(np.nanmean(visits.least))
-    at_first = canary.of_loss(result.stream, first, decimals(score), ~np.isnan(visits.first))
-    if at_first.proven or least > score.loss:
-        return None
-    return (
-        f" Its own first scores of the tokens cost {first:.4f}, and only those that it made after "
-        f"it had learned from the same tokens reach so low: the cheapest cost {least:.4f}."
-    )
+    for visits in learning(notes, score.quote.text, len(result.stream)):
+        first, least = float(np.nanmean(visits.first)), float(np.nanmean(visits.least))
+        at_first = canary.of_loss(result.stream, first, decimals(score), ~np.isnan(visits.first))
+        if not at_first.proven and least <= score.loss:
+            return (
+                f" Its own first scores of the tokens cost {first:.4f}, and only those that it "
+                "made after it had learned from the same tokens reach so low: the cheapest cost "
+                f"{least:.4f}."
+            )
+    return None
