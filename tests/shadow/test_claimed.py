@@ -49,6 +49,17 @@ def test_a_claim_that_no_log_prints_names_none(claim: object) -> None:
     assert claimed_label(tree(claim, 1.1798), [TEXT]) == ""
 
 
+def test_several_results_of_one_line_are_told_apart_by_their_own_names() -> None:
+    said = "integrated_exact model_bpb:1.16{seed}00000 ngram_bpb:0.32{seed}00000\n"
+    logs = {f"{seed}.log": said.format(seed=seed).encode() for seed in (1, 3)}
+    claim = {"submission.json": json.dumps({"val_bpb": 0.322}).encode()}
+    text = 'print(f"integrated_exact model_bpb:{model:.8f} ngram_bpb:{ngram:.8f}")'
+    label = claimed_label(Tree(files={**logs, **claim}), [text])
+    found, is_claimed = counted(read_log(said.format(seed=5).encode()), label)
+    assert found is not None
+    assert (found.bpb, is_claimed) == (0.325, True)
+
+
 def test_a_run_is_judged_by_that_line_else_by_its_last() -> None:
     run = read_log(log(2.5, 2.6))
     mixed, last = counted(run, "mixer"), counted(run, "")

@@ -6,64 +6,29 @@ families of real scripts.
 
 from __future__ import annotations
 
-import math
-import tempfile
-from collections.abc import Callable
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from tests.shadow.noting import Costs, Recording, result
+from tests.shadow.playing import (
+    CUT,
+    TOKENS,
+    WINDOW,
+    WORLD,
+    Script,
+    evidence,
+    played,
+    roundtrip,
+    said,
+)
 from verifier.records import Outcome
-from verifier.shadow import judging, streams
+from verifier.shadow import judging
+from verifier.shadow.evidence import Evidence
 from verifier.shadow.explained import Rule
-from verifier.shadow.judging import Evidence
 from verifier.shadow.notes import Opened
 from verifier.shadow.record import Family
 from verifier.shadow.running import Result
 from verifier.shadow.streams import DOCUMENT, Stream
-from verifier.shadow.world import lay_out
-
-TOKENS = 8 * DOCUMENT + 1
-CUT = 4 * DOCUMENT + 100
-WINDOW = 64
-Script = Callable[[Stream, Costs], Recording]
-with tempfile.TemporaryDirectory() as _folder:
-    WORLD = lay_out(Path(_folder), 1024)
-
-
-def honest_costs(stream: Stream) -> Costs:
-    """A little more than the source's own, and a function of the tokens up to each position."""
-    return np.asarray(stream.costs + 0.05 + 0.1 * (stream.ids % 7) / 7)
-
-
-def evidence(script: Script, **more: object) -> Evidence:
-    random = np.random.default_rng(7)
-    base = streams.uniform(TOKENS, WORLD.alphabet, random)
-    future = streams.another_future(base, CUT, WORLD.alphabet, random)
-    if more.get("resets"):
-        past = streams.another_past(base, CUT, WORLD.alphabet, random)
-        more = {"past": played(script, past), **more}
-    runs = {
-        "base": played(script, base),
-        "future": played(script, future),
-        "tempting": played(script, streams.tempting(TOKENS, WORLD.alphabet, random)),
-    }
-    told = {**runs, "cut": CUT, "window": WINDOW, "world": WORLD, **more}
-    return Evidence(**told)  # type: ignore[arg-type]
-
-
-def played(script: Script, stream: Stream) -> Result:
-    recording = script(stream, honest_costs(stream))
-    return result(stream, recording.lines[-1].text, recording.notes())
-
-
-def said(loss: float, stream: Stream, factor: float = 1.0) -> str:
-    """A final line whose bytes are the table's times `factor`."""
-    table = float(WORLD.target_bytes(stream.ids).sum()) * factor
-    bpb = loss / math.log(2) * (len(stream) - 1) / table
-    return f"final_int8_zlib_roundtrip_exact val_loss:{loss:.8f} val_bpb:{bpb:.8f}"
 
 
 def families(found: Evidence) -> list[Family]:
@@ -73,15 +38,6 @@ def families(found: Evidence) -> list[Family]:
 
 
 # ---------------------------------------------------------------- honest scripts
-
-
-def roundtrip(stream: Stream, costs: Costs) -> Recording:
-    """Windows without overlap, scored once."""
-    made = Recording()
-    for start in range(1, TOKENS, WINDOW):
-        made.score(costs, range(start, min(start + WINDOW, TOKENS)))
-    made.say(said(float(costs[1:].mean()), stream))
-    return made
 
 
 def sliding(stream: Stream, costs: Costs) -> Recording:
@@ -227,28 +183,6 @@ def test_a_file_that_is_only_written_is_no_artifact() -> None:
     one, other, again = runs
     judged = Evidence(world=WORLD, base=one, future=other, repeated=again, cut=CUT, window=WINDOW)
     assert not any(judging.from_held_out_data(judged))
-
-
-def test_less_than_the_source_is_a_proof_whatever_the_recorder_says() -> None:
-    def mixed(stream: Stream, costs: Costs) -> Recording:
-        made = roundtrip(stream, costs)
-        made.say(said(float(stream.costs[1:].mean()) - 0.5, stream))
-        return made
-
-    (one,) = judging.below_the_source(evidence(mixed))
-    assert one.family is Family.NO_DISTRIBUTION
-    assert one.evidence["source"] == "uniform"
-
-
-def test_a_mild_memory_shows_on_the_tempting_source_alone() -> None:
-    def cached(stream: Stream, costs: Costs) -> Recording:
-        made = roundtrip(stream, costs)
-        tempting = stream.source is streams.Source.TEMPTING
-        made.say(said(float(stream.costs[1:].mean()) + (-0.3 if tempting else 0.1), stream))
-        return made
-
-    (one,) = judging.below_the_source(evidence(cached))
-    assert one.evidence["source"] == "tempting"
 
 
 @pytest.mark.parametrize(("factor", "seen"), [(1.17, True), (1.04, True), (1.0, False)])

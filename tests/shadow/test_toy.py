@@ -194,6 +194,24 @@ def test_a_schedule_of_lengths_keeps_its_parts() -> None:
     assert toy(text).environment["TRAIN_SEQ_SCHEDULE"] == "32@0.1,128@1.0"
 
 
+def test_a_chunk_in_the_text_leaves_several_of_them() -> None:
+    """What a script learns from a chunk shows in the next one alone."""
+    text = (
+        "class Hyperparameters:\n"
+        "    chunk_size = 65536\n"
+        "def scored(stride=64, ttt_chunk_tokens=131_072, chunk_size=256):\n"
+        "    return scored(ttt_chunk_tokens=32768)\n"
+    )
+    made = toy(text)
+    assert sorted((each.line, size) for each, size in made.constants) == [
+        (2, 1024),
+        (3, 1024),
+        (4, 1024),
+    ]
+    assert "chunk_size" not in made.unset
+    assert toy("import os\nCHUNK_SIZE = int(os.environ.get('CHUNK_SIZE', 65536))\n").constants == ()
+
+
 def test_a_mask_stays_a_mask() -> None:
     """Promise: one less than a power of two becomes one less than a power of two."""
     ((_, size),) = toy("mask = 0x3FFFFF\n").constants

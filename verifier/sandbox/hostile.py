@@ -185,7 +185,9 @@ def dated(folder: Path) -> tuple[str, ...]:
     while waiting:
         place, depth = waiting.pop()
         try:
-            for entry in list(os.scandir(place)):
+            with os.scandir(place) as inside:
+                entries = list(inside)
+            for entry in entries:
                 found = entry.stat(follow_symlinks=False)
                 if stat.S_ISDIR(found.st_mode) and depth < DEEPEST:
                     waiting.append((entry.path, depth + 1))

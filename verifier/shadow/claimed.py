@@ -1,7 +1,8 @@
-"""Which of the lines that a script prints is its claim?
+"""Which of the results that a script prints is its claim?
 
-Scripts print several results: of the plain model, of windows, of a mixture. The one whose label has
-the claimed number in the submission's own logs is the one that counts; without logs it is the last.
+Scripts print several results: of the plain model, of windows, of a mixture, some on one line. The
+one whose label has the claimed number in the submission's own logs is the one that counts; without
+logs it is the last. A label ends in the number's own name, which tells those of a line apart.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def claimed_label(tree: Tree, texts: Iterable[str]) -> str:
     """The label of the score that the submission claims, "" where its logs do not tell.
 
     A claim is often the mean of several seeds: the label whose results are, on average, nearest. Of
-    labels that stand in the script's `texts` only: a log may be another version's.
+    labels whose words stand in the script's `texts` only: a log may be another version's.
     """
     known = "\n".join(texts)
     claim = _claim(tree)
@@ -42,7 +43,7 @@ def claimed_label(tree: Tree, texts: Iterable[str]) -> str:
     apart = {
         label: abs(sum(each) / len(each) - claim)
         for label, each in results.items()
-        if label and label in known
+        if label and all(word in known for word in label.split())
     }
     nearest = min(apart, key=lambda label: apart[label], default="")
     return nearest if nearest and apart[nearest] < _APART else ""

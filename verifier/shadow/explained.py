@@ -2,15 +2,16 @@
 
 A script visits one position many times: in windows, strides, epochs, several evaluations; some
 visits count. Rules are tried on the stretches of scoring that end at the printed line: an
-explanation is a rule and a stretch whose mean is the printed loss. Models at toy scale pay much the
-same everywhere, so that a part of the text may have the mean of the whole by chance: of several
-explanations the one with the most tokens holds, then the latest stretch and the plainest rule; and
-what is concluded from one must hold in another run too (`alike`).
+explanation is a rule and a stretch whose costs, divided by their tokens or bytes, are the printed
+number. Models at toy scale pay much the same everywhere, so that a part of the text may have the
+mean of the whole by chance: of several explanations one that counts rightly holds, then the one
+with the most tokens, then the latest stretch and the plainest rule; and what is concluded from one
+must hold in another run too (`alike`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -41,14 +42,34 @@ class Rule(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Printed:
+    """A number, with so many decimals, that the line `text` says.
+
+    `units` [length, ways]: what each position adds to what the costs are divided by, in each way
+    that scripts count it; the first is right.
+    """
+
+    text: str
+    value: float
+    decimals: int
+    units: npt.NDArray[np.float64]
+
+    @property
+    def tolerance(self) -> float:
+        """What rounding may move it by, and sums in float32."""
+        return 0.5001 * 10.0**-self.decimals + _RELATIVE * abs(self.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
     """`costs` [length] in nats of what is counted, NaN where a position is not.
 
-    `begin` and `end` are the blocks of the stretch; `when` [length] is the block of the visit that
-    is counted (of several the first), −1 for none.
+    `way` is that of `Printed.units`; `begin` and `end` are the blocks of the stretch; `when`
+    [length] is the block of the visit that is counted (of several the first), −1 for none.
     """
 
     rule: Rule
+    way: int
     begin: int
     end: int
     costs: Costs
@@ -61,8 +82,8 @@ class Explained:
 
     def alike(self, other: Explained) -> bool:
         """Whether another run's number is made up in the same way."""
-        mine = self.rule, self.begin, self.end, self.tokens
-        return mine == (other.rule, other.begin, other.end, other.tokens)
+        mine = self.rule, self.way, self.begin, self.end, self.tokens
+        return mine == (other.rule, other.way, other.begin, other.end, other.tokens)
 
     @property
     def counted(self) -> npt.NDArray[np.bool_]:
@@ -70,49 +91,86 @@ class Explained:
         return ~np.isnan(self.costs)
 
 
-def explanations(
-    notes: Notes, text: str, loss: float, digits: int, length: int
-) -> tuple[Explained, ...]:
-    """Everything that the printed `loss` (nats a token, so many decimals) may be the mean of.
+def explanations(notes: Notes, printed: Printed) -> tuple[Explained, ...]:
+    """Everything that the printed number may be the mean of.
 
-    `text` is its line. Those of the most tokens first, then the latest stretch, then the plainest
-    rule; () where nothing explains it, or the line was never noted.
+    What counts rightly first, then those of the most tokens, then the latest stretch, then the
+    plainest rule; () where nothing explains it, or the line was never noted.
     """
-    tolerance = 0.5001 * 10.0**-digits + _RELATIVE * abs(loss)
+    length = len(printed.units)
     found: list[Explained] = []
-    for begin, end, chosen in _visits(notes, text):
+    for begin, end, chosen in _visits(notes, printed.text):
         position, cost, block = notes.position[chosen], notes.cost[chosen], notes.block[chosen]
         for rule, picked in _picks(position, cost, length):
-            costs = np.where(picked >= 0, cost[picked], np.nan)
             if int((picked >= 0).sum()) < _FEWEST:
                 continue
-            if min(abs(mean - loss) for mean in _means(rule, position, cost, costs)) <= tolerance:
+            for way in _ways(printed, _sums(rule, position, cost, picked)):
+                costs = np.where(picked >= 0, cost[picked], np.nan)
                 when = np.where(picked >= 0, block[picked], -1)
-                found.append(Explained(rule=rule, begin=begin, end=end, costs=costs, when=when))
-    return tuple(sorted(found, key=lambda each: -each.tokens))
+                found.append(
+                    Explained(rule=rule, way=way, begin=begin, end=end, costs=costs, when=when)
+                )
+    return tuple(sorted(found, key=lambda each: (each.way > 0, -each.tokens)))
 
 
-def _means(
-    rule: Rule, position: npt.NDArray[np.int64], cost: Costs, costs: Costs
-) -> Iterator[float]:
-    """What a script that counts by `rule` may have printed."""
-    yield float(np.mean(cost) if rule is Rule.EVERY else np.nanmean(costs))
-    if rule is Rule.FIRST:
-        yield from _with_a_tail(position, cost, costs)
+def _ways(printed: Printed, sums: Iterable[tuple[float, npt.NDArray[np.int64]]]) -> list[int]:
+    """In which ways of counting one of `sums` is the printed number."""
+    fits = np.zeros(printed.units.shape[1], bool)
+    for nats, times in sums:
+        divisor = times @ printed.units
+        fits |= np.abs(nats - printed.value * divisor) <= printed.tolerance * divisor
+    return [int(way) for way in np.flatnonzero(fits)]
 
 
-def _with_a_tail(position: npt.NDArray[np.int64], cost: Costs, costs: Costs) -> list[float]:
-    """Means in which every visit of the last few positions counts.
-
-    Windows with a stride get shorter at the end, and count their last tokens all the same.
-    """
+def _sums(
+    rule: Rule, position: npt.NDArray[np.int64], cost: Costs, picked: npt.NDArray[np.int64]
+) -> Iterator[tuple[float, npt.NDArray[np.int64]]]:
+    """(nats in all, how often each position counts [length]) of a script that counts by `rule`."""
+    length = len(picked)
+    if rule is Rule.EVERY:
+        yield float(cost.sum()), np.bincount(position, minlength=length)
+        return
+    once = picked >= 0
+    yield float(cost[picked[once]].sum()), once.astype(np.int64)
+    if rule is not Rule.FIRST:
+        return
+    # Windows with a stride get shorter at the end, and count their last tokens all the same.
     end = int(position.max()) + 1
-    means: list[float] = []
     for tail in _TAILS:
-        late, early = position >= end - tail, costs[: max(0, end - tail)]
-        counted = int(late.sum()) + int((~np.isnan(early)).sum())
-        means.append((float(np.nansum(early)) + float(cost[late].sum())) / counted)
-    return means
+        late = position >= end - tail
+        early = once & (np.arange(length) < end - tail)
+        nats = float(cost[picked[early]].sum()) + float(cost[late].sum())
+        yield nats, early + np.bincount(position[late], minlength=length)
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """Nats of each position [length] at its first visit, and at its cheapest; NaN where none is."""
+
+    first: Costs
+    least: Costs
+
+
+def learning(notes: Notes, text: str, length: int) -> Iterator[Learning]:
+    """The visits of each stretch behind the line `text` that most tokens are scored in.
+
+    Those aside in which most have plain scores: nobody need count what was learned from there.
+    """
+    held_out = ~notes.training[notes.block] & (notes.position >= 0)
+    still = ~notes.gradient[notes.block]
+    for begin, end in _stretches(notes, text):
+        inside = held_out & (notes.block >= begin) & (notes.block < end)
+        seen = len(np.unique(notes.position[inside]))
+        plain = len(np.unique(notes.position[inside & still]))
+        if seen < length // 2 or plain > seen // 2:
+            continue
+        cost = notes.cost[inside]
+        picks = dict(_picks(notes.position[inside], cost, length))
+        first, least = (
+            np.where(picks[rule] >= 0, cost[picks[rule]], np.nan)
+            for rule in (Rule.FIRST, Rule.LEAST)
+        )
+        yield Learning(first, least)
 
 
 def _stretches(notes: Notes, text: str) -> Iterator[tuple[int, int]]:

@@ -10,18 +10,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from verifier.records import Outcome, Tested
-from verifier.shadow import canary
-from verifier.shadow.explained import Costs, Explained, Rule, explanations
+from verifier.shadow import miscounts
+from verifier.shadow.evidence import Evidence
+from verifier.shadow.explained import Costs, Explained, Rule
 from verifier.shadow.record import Conclusion, Family
 from verifier.shadow.running import Result, decimals
+from verifier.shadow.saved import below_the_source
 from verifier.shadow.streams import DOCUMENT
-from verifier.shadow.world import World
 
 MOVED = 1e-3
 """Nats by which a score must move to have moved; runs that are alike differ by less than 1e-6."""
@@ -33,53 +33,6 @@ _BYTES_TOLERANCE = 0.004
 _UNCOUNTED = 0.07
 """Of all targets: what windows and batches may drop at the end of so short a stream."""
 LIMIT_SECONDS = 600.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evidence:
-    """What the conditions look at. `window` is the longest text a score may see, in tokens.
-
-    `repeated` is a second run on the first's stream, `timed` one that meets its limit of time,
-    `ranks` one of several processes, `past` one whose documents before the cut are others; each
-    where one was needed. `resets`: whether what was learned must end with its document.
-    """
-
-    world: World
-    base: Result
-    future: Result | None = None
-    tempting: Result | None = None
-    repeated: Result | None = None
-    timed: Result | None = None
-    ranks: Result | None = None
-    past: Result | None = None
-    resets: bool = False
-    cut: int
-    window: int
-
-    def explained(self, result: Result | None) -> Explained | None:
-        """Which visits make up what `result` printed, if other runs' numbers are made up alike."""
-        common = self._common
-        if common is None or result is None:
-            return None
-        return next((each for each in _explanations(result) if each.alike(common)), None)
-
-    @cached_property
-    def _common(self) -> Explained | None:
-        """What explains the numbers of base and future alike."""
-        if self.future is None:
-            return None
-        others = _explanations(self.future)
-        found = (one for one in _explanations(self.base) if any(map(one.alike, others)))
-        return next(found, None)
-
-
-@lru_cache(maxsize=8)
-def _explanations(result: Result) -> tuple[Explained, ...]:
-    score = result.score
-    if result.notes is None or score is None or score.loss is None:
-        return ()
-    line, length = score.quote.text, len(result.stream)
-    return explanations(result.notes, line, score.loss, decimals(score), length)
 
 
 def from_other_tokens(evidence: Evidence) -> Iterator[Conclusion]:
@@ -233,77 +186,63 @@ def from_held_out_data(evidence: Evidence) -> Iterator[Conclusion]:
         return
 
 
-def below_the_source(evidence: Evidence) -> Iterator[Conclusion]:
-    """C2, C3: the printed total is no less than what its documents hold."""
-    for result in (evidence.base, evidence.tempting, evidence.ranks):
-        if result is None or result.score is None:
-            continue
-        saving = _saving(evidence, result)
-        if saving is None or not saving.proven:
-            continue
-        learned = result is evidence.base and evidence.explained(result) is not None
-        family = Family.LEARNED if learned else Family.NO_DISTRIBUTION
-        unit = "nats a token" if result.score.loss is not None else "bits a byte"
-        yield Conclusion(
-            variant=f"known source ({result.stream.source.value})",
-            family=family,
-            clause="C2" if family is Family.NO_DISTRIBUTION else "C3",
-            said=(
-                f"It printed {saving.printed:.4f} {unit} on documents that hold "
-                f"{saving.floor:.4f}: {saving.saved:,.0f} nats saved, where more than "
-                f"{saving.threshold:.0f} happens to no predictor but once in "
-                f"{1 / canary.ALPHA:.0e} runs."
-            ),
-            evidence={
-                "printed": saving.printed,
-                "floor": round(saving.floor, 6),
-                "saved_nats": round(saving.saved, 2),
-                "threshold_nats": round(saving.threshold, 2),
-                "tokens": saving.tokens,
-                "source": result.stream.source.value,
-            },
-        )
-        return
-
-
-def _saving(evidence: Evidence, result: Result) -> canary.Saving | None:
-    score = result.score
-    if score is None:
-        return None
-    if score.loss is None:
-        return canary.of_bpb(
-            result.stream, score.bpb, score.digits, evidence.world.target_bytes(result.stream.ids)
-        )
-    explained = evidence.explained(result)
-    counted = explained.counted if explained and explained.rule is not Rule.EVERY else None
-    return canary.of_loss(result.stream, score.loss, decimals(score), counted)
-
-
 def miscounted_bytes(evidence: Evidence) -> Iterator[Conclusion]:
-    """R8: loss and bits per byte stand to each other as tokens and bytes do."""
-    score = evidence.base.score
-    if score is None or score.loss is None or score.bpb <= 0 or score.loss <= 0:
-        return
-    implied = score.loss / math.log(2) / score.bpb
-    counts = evidence.world.target_bytes(evidence.base.stream.ids)
-    explained = evidence.explained(evidence.base)
-    if explained is not None:
-        true = float(counts[explained.counted].mean())
-    else:
-        true = float(counts[1:].mean())
-    rounding = 0.5 * 10.0**-score.digits / score.bpb + 0.5 * 10.0 ** -decimals(score) / score.loss
-    tolerance = _BYTES_TOLERANCE + rounding
-    if abs(implied / true - 1) <= tolerance:
+    """R8: what it divides by is the bytes of its tokens.
+
+    By loss and bits a byte, where it prints both; else by the costs that explain its bits a byte.
+    """
+    told = _bytes_of_its_loss(evidence) or _bytes_of_its_costs(evidence)
+    if told is None or abs(told.implied / told.true - 1) <= _BYTES_TOLERANCE + told.rounding:
         return
     yield Conclusion(
         variant="bytes",
         family=Family.BYTES,
         clause="R8",
         said=(
-            f"Its loss of {score.loss} and {score.bpb} bits per byte say {implied:.4f} bytes a "
-            f"token; the tokens that it scored have {true:.4f}: {implied / true - 1:+.1%}."
+            f"{told.by} say {told.implied:.4f} bytes a token; the tokens that it scored have "
+            f"{told.true:.4f}: {told.implied / told.true - 1:+.1%}{told.how}."
         ),
-        evidence={"bytes_a_token": round(implied, 6), "true": round(true, 6)},
+        evidence={"bytes_a_token": round(told.implied, 6), "true": round(told.true, 6)},
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """Bytes a token: those that figures, `by` name, imply, `how` they come out, and the true."""
+
+    by: str
+    implied: float
+    true: float
+    rounding: float = 0.0
+    how: str = ""
+
+
+def _bytes_of_its_loss(evidence: Evidence) -> _Told | None:
+    score = evidence.base.score
+    if score is None or score.loss is None or score.bpb <= 0 or score.loss <= 0:
+        return None
+    counts = evidence.world.target_bytes(evidence.base.stream.ids)
+    explained = evidence.explained(evidence.base)
+    counted = counts[1:] if explained is None else counts[explained.counted]
+    return _Told(
+        by=f"Its loss of {score.loss} and {score.bpb} bits per byte",
+        implied=score.loss / math.log(2) / score.bpb,
+        true=float(counted.mean()),
+        rounding=0.5 * 10.0**-score.digits / score.bpb
+        + 0.5 * 10.0 ** -decimals(score) / score.loss,
+    )
+
+
+def _bytes_of_its_costs(evidence: Evidence) -> _Told | None:
+    score, explained = evidence.base.score, evidence.explained(evidence.base)
+    if score is None or score.loss is not None or explained is None:
+        return None
+    ways = miscounts.counts(evidence.world, evidence.base.stream.ids)[explained.counted]
+    return _Told(
+        by=f"{float(np.nanmean(explained.costs)):.4f} nats a token and {score.bpb} bits per byte",
+        implied=float(ways[:, explained.way].mean()),
+        true=float(ways[:, 0].mean()),
+        how=f", as comes of {miscounts.WAYS[explained.way].said}",
     )
 
 
@@ -399,8 +338,10 @@ def _is_explained(evidence: Evidence) -> bool:
     return evidence.explained(evidence.base) is not None
 
 
-def _has_loss(evidence: Evidence) -> bool:
-    return evidence.base.score is not None and evidence.base.score.loss is not None
+def _has_bytes(evidence: Evidence) -> bool:
+    """Whether its bytes follow from its loss, or from the costs that explain its number."""
+    score = evidence.base.score
+    return score is not None and (score.loss is not None or _is_explained(evidence))
 
 
 def _is_timed(evidence: Evidence) -> bool:
@@ -449,7 +390,7 @@ CONDITIONS: tuple[Condition, ...] = (
         id="bytes",
         holds="Its bytes are those of the competition's table (R8).",
         find=miscounted_bytes,
-        testable=_has_loss,
+        testable=_has_bytes,
     ),
     Condition(
         id="coverage",

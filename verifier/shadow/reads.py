@@ -1,8 +1,9 @@
 """Which sizes does a program read from outside, and which are written into its text?
 
 Settings are what classes and command lines hold; a function may ask the environment too. A size of
-a hashed table, of the text that calibration makes up, or of the average of weights that nothing
-sets from outside is a constant that only a copy of the text can scale.
+a hashed table, of a chunk that is scored before anything learns from it, of the text that
+calibration makes up, or of the average of weights that nothing sets from outside is a constant that
+only a copy of the text can scale.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ _WORD = re.compile(r"[\w.,:@+-]{1,80}")
 _TABLES = re.compile(r"bucket|mask|table|hash|slots", re.IGNORECASE)
 _LARGE = 1 << 18
 """A smaller table is filled by toy data all the same."""
+_CHUNKS = re.compile(r"(?:\w+_)?chunk_(?:tokens|size)", re.IGNORECASE)
+_LONGER = 1 << 12
+"""Tokens: toy data have several of a shorter chunk."""
 _CALIBRATING = re.compile(r"calib|hessian|gptq|autoregressive|generate|self_gen", re.IGNORECASE)
 _PARTS = re.compile(r"model_dim|(?:\w+_)?(?:num_(?:kv_)?heads|head_dim)|\w*gram_(?:dim|vocab_size)")
 _AVERAGE = re.compile(r"(?:\w+_)?ema_?decay", re.IGNORECASE)
@@ -35,6 +39,7 @@ class Counts(Enum):
     """What a constant is the size of."""
 
     TABLE = "a hashed table, or its mask"
+    CHUNK = "a chunk of the text that is scored"
     CALIBRATION = "text that calibration makes up"
     MODEL = "a part of a model that a dictionary describes"
     AVERAGE = "an average of weights over many steps"
@@ -104,7 +109,7 @@ def constants_of(program: Program) -> tuple[Constant, ...]:
     found: dict[tuple[str, str, int, int], Constant] = {}
     for unit in program.units:
         for name, node, value, counts in chain(
-            _tables(unit), _made_up(unit), _averages(unit), _models(unit)
+            _tables(unit), _chunks(unit), _made_up(unit), _averages(unit), _models(unit)
         ):
             if (unit.path, node.lineno) not in set_outside:
                 where = (unit.path, unit.layer, node.lineno, node.col_offset)
@@ -146,6 +151,13 @@ def _tables(unit: Unit) -> Iterator[Found]:
             if value is not None and isinstance(node, ast.expr):
                 yield name, node, value, Counts.TABLE
                 break
+
+
+def _chunks(unit: Unit) -> Iterator[Found]:
+    for name, node in _named(unit, _CHUNKS):
+        whole = isinstance(node, ast.Constant) and type(node.value) is int
+        if whole and _CHUNKS.fullmatch(name) and ast.literal_eval(node) >= _LONGER:
+            yield name, node, int(ast.literal_eval(node)), Counts.CHUNK
 
 
 def _made_up(unit: Unit) -> Iterator[Found]:

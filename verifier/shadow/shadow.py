@@ -20,16 +20,12 @@ from pathlib import Path
 
 from verifier.records import EndedBy, Outcome, Tested
 from verifier.shadow import retry
-from verifier.shadow.judging import (
-    Evidence,
-    artifacts_differ,
-    asked,
-    below_the_source,
-    moved,
-)
+from verifier.shadow.evidence import Evidence
+from verifier.shadow.judging import artifacts_differ, asked, moved
 from verifier.shadow.record import Behaviour, Conclusion, Shadowed
 from verifier.shadow.running import Result, Stage
 from verifier.shadow.runs import ITERATIONS, Runs, Subject
+from verifier.shadow.saved import below_the_source
 from verifier.shadow.toy import Toy, find_toy
 from verifier.source import Program
 from verifier.watch import Progress, Watch

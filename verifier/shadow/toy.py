@@ -75,10 +75,10 @@ class Toy:
     variable. `off`: those of adaptation, caches and mixtures that are off as documented; a run says
     nothing of what they turn on. `ranks`: processes, two where something is on only with several.
     `scaled`: every variable, argument and constant that changes. `constants`: sizes of tables, of
-    calibration and of averages that nothing sets from outside, to be scaled in the text. `unset`:
-    sizes that are constants and stay as they are. `sidecar`: it reads the bytes of tokens from
-    shards beside the held-out ones. `datasets` and `tokenizers`: folders and files that the texts
-    name, under which the data is expected beside its usual names. `shards`: variables of the
+    chunks, of calibration and of averages that nothing sets from outside, scaled in the text.
+    `unset`: sizes that are constants and stay as they are. `sidecar`: it reads the bytes of tokens
+    from shards beside the held-out ones. `datasets` and `tokenizers`: folders and files that the
+    texts name, under which the data is expected beside its usual names. `shards`: variables of the
     command that name shards, with the name or pattern alone; the folder in front is the toy's.
     """
 
@@ -143,7 +143,12 @@ def find_toy(program: Program, scale: Scale | None = None) -> Toy:
         ranks=2 if wants_ranks(program) else 1,
         scaled=scaled,
         constants=constants,
-        unset=tuple(sorted(_constants(program, replace(scale, layers=_LAYERS)))),
+        unset=tuple(
+            sorted(
+                {*_constants(program, replace(scale, layers=_LAYERS))}
+                - {each.name for each, _ in constants}
+            )
+        ),
         sidecar=any("fineweb_val_bytes" in unit.text for unit in program.units),
         datasets=_mentioned(program, _DATASET),
         tokenizers=_mentioned(program, _TOKENIZER),
@@ -299,7 +304,7 @@ def _scaled_constant(constant: Constant, scale: Scale) -> int | float:
     match constant.counts:
         case Counts.AVERAGE:
             return DECAY
-        case Counts.CALIBRATION | Counts.MODEL:
+        case Counts.CALIBRATION | Counts.CHUNK | Counts.MODEL:
             return resized(constant.name.upper(), int(constant.value), scale)
         case Counts.TABLE:
             mask = int(constant.value) & 1
