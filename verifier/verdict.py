@@ -16,7 +16,15 @@ from verifier.audits.isolation import attempts
 from verifier.audits.number import Mean, alpha_of_attempt, mean_of, scores
 from verifier.errors import BrokenInvariant
 from verifier.policy import AuditRule, Policy
-from verifier.records import Answer, EnvironmentFault, Evidence, Finding, Outcome, Verdict
+from verifier.records import (
+    Answer,
+    EnvironmentFault,
+    Evidence,
+    Finding,
+    Opening,
+    Outcome,
+    Verdict,
+)
 
 KEY_SHOWN = 8
 
@@ -157,8 +165,7 @@ def notes(
     said += script_notes(evidence)
     unchecked = [f.audit for f in findings if f.outcome is Outcome.NOT_RUN]
     said.append(f"not checked: {', '.join(unchecked)}")
-    alpha = alpha_of_attempt(policy.replay.alpha, opening.attempt)
-    said.append(f"attempt {opening.attempt} of this author, decided at α = {alpha:g}")
+    said.append(_attempt(opening, policy))
     if opening.self_run:
         said.append("self-run: the key is the user's own, so this is a claim to others")
     else:
@@ -171,6 +178,15 @@ def notes(
     said += [f"a wall was lacking: {wall}" for wall in lacking]
     said += [f"a wall stopped: {what}" for what in attempts(evidence)]
     return tuple(said)
+
+
+def _attempt(opening: Opening, policy: Policy) -> str:
+    """The how-manieth it was; of what was replayed, how sure the bound is then."""
+    said = f"attempt {opening.attempt} of this author"
+    if opening.submission.script is not None:
+        return said
+    alpha = alpha_of_attempt(policy.replay.alpha, opening.attempt)
+    return f"{said}, decided at α = {alpha:g}"
 
 
 def script_notes(evidence: Evidence) -> list[str]:

@@ -172,6 +172,7 @@ def test_an_honest_script_is_reproduced_and_never_verified() -> None:
     said = "\n".join(verdict.notes)
     assert "scored itself" in said and "shadow runs: Off" in said and "log-missing" in said
     assert "VERIFIED" not in verdict.line + said
+    assert "α" not in said
 
 
 def test_a_script_that_breaks_a_rule_is_refuted() -> None:
