@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.audits import evidence as make
@@ -70,6 +71,10 @@ def test_other_data_or_seeds_leave_coverage_open() -> None:
     made = scripted.evidence()
     other = replace(made, held_out=replace(make.held_out(), manifest_digest="0" * 64))
     assert judged("coverage", other).outcome is UNPROVEN
+    nothing = np.zeros(0, np.int32)
+    unopened = replace(make.held_out(), targets=0, target_counts=nothing, byte_counts=nothing)
+    found = judged("coverage", replace(made, held_out=unopened))
+    assert (found.outcome, found.reason) == (UNPROVEN, "the held-out data was not opened")
     chosen = replace(made, opening=replace(made.opening, seeds=(1,)))
     assert judged("coverage", chosen).outcome is UNPROVEN
 

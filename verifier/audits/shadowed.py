@@ -23,7 +23,7 @@ def condition(name: str) -> Judge:
             return not_run("no shadow run was made")
         found = next((each for each in behaviour.conditions if each.condition == name), None)
         if found is None:
-            return not_run("the shadow runs do not test this")
+            return not_run("the shadow runs were not asked this under this policy")
         broken = found.outcome is Outcome.BROKEN
         advice = SEE_IT.format(seed=behaviour.drawn_with) if broken else ""
         return Reading(found.outcome, found.said, advice, found.evidence)

@@ -208,7 +208,7 @@ def _notes(runs: Runs) -> tuple[str, ...]:
             said.append("The recorder left no notes.")
             continue
         if notes.newer:
-            said.append(f"{notes.newer} lines need Python 3.12; they were read as 3.12 reads them.")
+            said.append(f"Lines that need Python 3.12, read as 3.12 reads them: {notes.newer}.")
         said += [f"refused: {each}" for each in notes.refused[:5]]
         if notes.cut:
             said.append("More tokens were scored than the recorder keeps.")
