@@ -113,10 +113,11 @@ def test_other_data_than_the_policys_is_not_covered() -> None:
     assert answer("coverage", other, unpinned) is KEPT
     seven = make.changed(make.local(), data={"documents": 7})
     assert answer("coverage", make.evidence(), seven) is UNPROVEN
-    nothing = np.zeros(0, dtype=np.int32)
-    for counts in ({"targets": N + 1}, {"targets": 0, "target_counts": nothing}):
-        wrong = make.with_held_out(make.evidence(), **counts)
+    for targets in (N + 1, 0):
+        wrong = make.with_held_out(make.evidence(), targets=targets)
         assert "add up" in judge("coverage", wrong).reason
+    unopened = make.with_held_out(make.evidence(), target_counts=np.zeros(0, dtype=np.int32))
+    assert "not opened" in judge("coverage", unopened).reason
 
 
 def test_seeds_that_nobody_drew_are_not_covered() -> None:
