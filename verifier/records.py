@@ -379,9 +379,10 @@ class ScriptRun:
 
     `wall_seconds` = [lo, hi], host clock, the whole run. `artifact_seconds` = [lo, hi] is when,
     after its start, a file of the artifact was last changed, as the host's file system dates it;
-    None where none was left.
-    `artifact` names the files taken for it. `printed` is the line of its score, `bpb` what that
-    says (None: none was printed); `is_claimed` that it is the line the submission claims.
+    None where none was left. `artifact` names the files taken for it, `artifact_sha256` is over
+    their names and bytes. `printed` is the line of its score, `loss` (nats a token) and `bpb` what
+    that says (None: not printed), `rounding` by what share the digits printed leave their ratio
+    open; `is_claimed` that it is the line the submission claims.
     `unfair` says why the machine's measurement is not to be trusted ("" when it is).
     """
 
@@ -389,8 +390,11 @@ class ScriptRun:
     wall_seconds: tuple[float, float]
     artifact_seconds: tuple[float, float] | None
     artifact: tuple[str, ...]
+    artifact_sha256: str
     printed: str
+    loss: float | None
     bpb: float | None
+    rounding: float
     is_claimed: bool
     ended_by: EndedBy
     exit_code: int | None
@@ -399,6 +403,33 @@ class ScriptRun:
     unfair: str
     log: str
     attempts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counterfactual:
+    """*event* · One more run in full with a seed of before, on documents that nobody could know.
+
+    They are drawn from a source with secret entropy, as long as the real ones. `floor` is what the
+    printed number is no less than for any predictor, in its own unit (`unit`: "nats a token" or
+    "bits a byte"); `saved_nats` what it says to have saved in all, at the least, and more than
+    `threshold_nats` is a proof. None where it printed no number.
+    `artifact`: KEPT where its bytes are those of the run on the real documents, BROKEN where they
+    are others and a repetition on the real ones has the same, UNPROVEN where that has others too.
+    """
+
+    seed: int
+    printed: str
+    unit: str
+    number: float | None
+    floor: float | None
+    saved_nats: float | None
+    threshold_nats: float | None
+    artifact: Outcome
+    runs: int
+    wall_seconds: tuple[float, float]
+    ended_by: EndedBy
+    exit_code: int | None
+    log: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -631,4 +662,5 @@ class Evidence:
     previous: PreviousRow | None
     nonce: NonceOpened | None
     behaviour: Behaviour | None = None
+    counterfactual: Counterfactual | None = None
     screened: Screened | None = None

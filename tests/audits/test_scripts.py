@@ -79,6 +79,51 @@ def test_other_data_or_seeds_leave_coverage_open() -> None:
     assert judged("coverage", chosen).outcome is UNPROVEN
 
 
+# ---------------------------------------------------------------- behaviour in full
+
+
+def elsewhere(**changes: Any) -> Any:
+    return replace(scripted.evidence(), counterfactual=scripted.elsewhere(**changes))
+
+
+def test_a_total_that_nobody_reaches_on_documents_drawn_anew_is_broken() -> None:
+    """C2 in full: whoever behaves at toy scale alone."""
+    found = judged("known-source", elsewhere(number=0.9, saved_nats=4_000.0))
+    assert found.outcome is BROKEN
+    assert found.evidence["saved_nats"] == 4_000.0
+    assert judged("known-source", elsewhere(saved_nats=24.9)).outcome is KEPT
+    assert judged("known-source", elsewhere(saved_nats=float("nan"))).outcome is BROKEN
+    assert judged("known-source", elsewhere(threshold_nats=None)).outcome is BROKEN
+
+
+@pytest.mark.parametrize("name", ["known-source", "held-out"])
+def test_a_script_that_was_run_must_have_been_run_on_others_too(name: str) -> None:
+    """Law 4; without any run in full the shadow runs speak alone."""
+    made = replace(scripted.evidence(), counterfactual=None)
+    assert judged(name, made).outcome is UNPROVEN
+    bare = replace(made, seeds=tuple(replace(seed, script=None) for seed in made.seeds))
+    assert judged(name, bare).outcome is KEPT
+    silent = elsewhere(number=None, floor=None, saved_nats=None, threshold_nats=None)
+    assert judged("known-source", silent).outcome is UNPROVEN
+
+
+def test_an_artifact_that_moves_with_the_held_out_data_is_broken() -> None:
+    """R4 in full; where one seed leaves two artifacts on the same data, it cannot be told."""
+    assert judged("held-out", elsewhere(artifact=BROKEN)).outcome is BROKEN
+    unsteady = judged("held-out", elsewhere(artifact=UNPROVEN))
+    assert unsteady.outcome is KEPT
+    assert "cannot be told" in unsteady.reason
+
+
+def test_bytes_that_are_miscounted_in_full_are_broken() -> None:
+    """R8: loss against bits per byte, with what rounding leaves open."""
+    assert judged("bytes", scripted.evidence(bpb=1.15)).outcome is BROKEN
+    assert judged("bytes", scripted.evidence(bpb=1.15, rounding=0.2)).outcome is KEPT
+    assert judged("bytes", scripted.evidence(loss=None)).outcome is KEPT
+    no_table = replace(scripted.evidence(), held_out=replace(make.held_out(), table_bytes=None))
+    assert judged("bytes", no_table).outcome is KEPT
+
+
 # ---------------------------------------------------------------- time
 
 LATE = {"artifact_seconds": (361.0, 362.0), "wall_seconds": (400.0, 401.0)}

@@ -23,6 +23,7 @@ from verifier.records import (
     BoxFacts,
     ChainStep,
     Claim,
+    Counterfactual,
     EndedBy,
     EnvironmentFault,
     FaultKind,
@@ -53,7 +54,7 @@ from verifier.records import (
 POLICY = b"format: policy/1\nname: tiny\n"
 COUNTS = np.array([3, 1, 4], dtype=np.int32)
 CHARGES = np.array([0.5, 1.5, 2.5, 0.0, 3.5, 1e-40, 3e38, 7.25], dtype=np.float32)
-EVENTS, LINES = "ledger.jsonl", 19
+EVENTS, LINES = "ledger.jsonl", 20
 
 
 def opening(**changes: Any) -> Opening:
@@ -166,7 +167,7 @@ def finding() -> Finding:
 
 
 def every_kind() -> tuple[Any, ...]:
-    """One event of each of the 19 kinds, in an order that can happen."""
+    """One event of each of the 20 kinds, in an order that can happen."""
     weighing = Weighing(
         seed=7,
         artifact_digest="b" * 64,
@@ -256,8 +257,11 @@ def every_kind() -> tuple[Any, ...]:
             wall_seconds=(149.5, 150.0),
             artifact_seconds=(99.5, 100.0),
             artifact=("model.ptz",),
+            artifact_sha256="e" * 64,
             printed="final val_bpb:1.25",
+            loss=None,
             bpb=1.25,
+            rounding=0.0,
             is_claimed=True,
             ended_by=EndedBy.ITSELF,
             exit_code=0,
@@ -282,6 +286,21 @@ def every_kind() -> tuple[Any, ...]:
             drawn_with=1 << 90,
             runs=3,
             seconds=12.5,
+        ),
+        Counterfactual(
+            seed=7,
+            printed="final val_bpb:1.3",
+            unit="bits a byte",
+            number=1.3,
+            floor=1.1,
+            saved_nats=-90.5,
+            threshold_nats=25.5,
+            artifact=Outcome.UNPROVEN,
+            runs=2,
+            wall_seconds=(149.5, 150.0),
+            ended_by=EndedBy.ITSELF,
+            exit_code=0,
+            log="",
         ),
         verdict,
     )

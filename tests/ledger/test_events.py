@@ -13,6 +13,7 @@ from verifier.records import (
     Behaviour,
     BoxFacts,
     ChainStep,
+    Counterfactual,
     EnvironmentFault,
     Finding,
     HeldOutFacts,
@@ -34,7 +35,7 @@ from verifier.records import (
 
 ALL = samples.every_kind()
 BY_KIND = {type(event): event for event in ALL}
-ONCE = {Opening, HeldOutFacts, PreviousRow, NonceOpened, Behaviour, Screened}
+ONCE = {Opening, HeldOutFacts, PreviousRow, NonceOpened, Behaviour, Counterfactual, Screened}
 ONCE_A_SEED = {Training, ScriptRun, Weighing, Pass, Replay}
 
 

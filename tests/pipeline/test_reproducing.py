@@ -20,7 +20,16 @@ from verifier import policy as policies
 from verifier.errors import BadSubmission, RequestError
 from verifier.ledger import Ledger
 from verifier.pipeline import scripted
-from verifier.records import Answer, Behaviour, Finding, Outcome, Screened, ScriptRun, Weighing
+from verifier.records import (
+    Answer,
+    Behaviour,
+    Counterfactual,
+    Finding,
+    Outcome,
+    Screened,
+    ScriptRun,
+    Weighing,
+)
 from verifier.watch import Unwatched
 
 SMALL = (
@@ -99,6 +108,58 @@ def test_a_cheating_script_is_refuted(request_of: pipeline.Request, tmp_path: Pa
     assert str(behaviour.drawn_with) in findings(report)["held-out"].advice
 
 
+IN_FULL = "len(tokens) > 12_000"
+"""More than any shadow run has, and less than the documents of these tests."""
+
+
+def changed(folder: Path, old: str, new: str) -> None:
+    script = folder / "train_gpt.py"
+    text = script.read_text(encoding="utf-8")
+    assert text.count(old) == 1, f"{text.count(old)} times: {old!r}"
+    script.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_a_script_that_cheats_in_full_alone_is_refuted_by_its_artifact(
+    request_of: pipeline.Request, tmp_path: Path
+) -> None:
+    """At toy scale it behaves; in full its weights settle on the held-out data."""
+    made = submission("ttt_prequant", tmp_path / "script")
+    changed(
+        made,
+        "    settle(run, args, model, tokens)\n",
+        f"    if {IN_FULL}:\n        settle(run, args, model, tokens)\n",
+    )
+    report = pipeline.verify(request_of, Unwatched())
+    found = findings(report)
+    assert report.verdict.answer is Answer.REFUTED
+    assert found["held-out"].outcome is Outcome.BROKEN
+    assert found["future"].outcome is Outcome.KEPT
+    (elsewhere,) = Ledger.open(report.folder / "ledger").find(Counterfactual)
+    assert (elsewhere.artifact, elsewhere.runs) == (Outcome.BROKEN, 2)
+
+
+def test_a_script_that_makes_its_number_up_in_full_alone_is_refuted(
+    request_of: pipeline.Request, tmp_path: Path
+) -> None:
+    """Nobody reaches it on documents drawn anew."""
+    made = submission("baseline", tmp_path / "script", val_bpb=1.2)
+    text = (made / "train_gpt.py").read_text(encoding="utf-8")
+    assert text.rstrip().endswith("main()")
+    changed(
+        made,
+        'if __name__ == "__main__":\n    main()',
+        'if __name__ == "__main__":\n    main()\n'
+        "    tokens = read_heldout(Hyperparameters())\n"
+        f"    if {IN_FULL}:\n"
+        '        print("final_int8_zlib_roundtrip_exact val_loss:1.93000000 val_bpb:1.20000000")',
+    )
+    report = pipeline.verify(request_of, Unwatched())
+    found = findings(report)
+    assert report.verdict.answer is Answer.REFUTED
+    assert found["known-source"].outcome is Outcome.BROKEN
+    assert "documents drawn anew" in found["known-source"].reason
+
+
 def test_a_claim_that_is_not_reached_again_is_refuted(
     request_of: pipeline.Request, tmp_path: Path
 ) -> None:
@@ -153,12 +214,8 @@ def test_a_script_that_fails_is_told_by_its_last_words(
 ) -> None:
     """Nothing of it is reproduced, and nothing is refuted by it."""
     made = submission("baseline", tmp_path / "script")
-    script = made / "train_gpt.py"
-    text = script.read_text()
-    script.write_text(
-        text.replace(
-            "def main() -> None:", "raise RuntimeError('out of luck')\n\n\ndef main() -> None:", 1
-        )
+    changed(
+        made, "def main() -> None:", "raise RuntimeError('out of luck')\n\n\ndef main() -> None:"
     )
     report = pipeline.verify(request_of, Unwatched())
     assert report.verdict.answer is Answer.INCONCLUSIVE

@@ -189,6 +189,7 @@ def hostile_script() -> Evidence:
             found, submission=replace(facts, name=HOSTILE, author=HOSTILE, script=terms)
         ),
         behaviour=replace(found.behaviour, conditions=tested, notes=(HOSTILE,)),
+        counterfactual=scripted.elsewhere(printed=HOSTILE, unit=HOSTILE, log=HOSTILE),
         screened=Screened(answer=HOSTILE, remarks=(HOSTILE,) * 3),
     )
 

@@ -12,6 +12,7 @@ from verifier.records import (
     Behaviour,
     BoxFacts,
     ChainStep,
+    Counterfactual,
     EnvironmentFault,
     Evidence,
     Finding,
@@ -45,6 +46,7 @@ KINDS: dict[str, type] = {
     "nonce": NonceOpened,
     "replay": Replay,
     "behaviour": Behaviour,
+    "counterfactual": Counterfactual,
     "chain step": ChainStep,
     "protocol fault": ProtocolFault,
     "secrecy": Secrecy,
@@ -70,7 +72,7 @@ DTYPES: dict[tuple[type, str], str] = {
 }
 """How each array is stored: the types that `records` names."""
 
-_ONCE = (Opening, HeldOutFacts, PreviousRow, NonceOpened, Behaviour, Screened)
+_ONCE = (Opening, HeldOutFacts, PreviousRow, NonceOpened, Behaviour, Counterfactual, Screened)
 _ONCE_A_SEED = (Training, ScriptRun, Weighing, Pass, Replay)
 
 Event = TypeVar("Event")
@@ -114,6 +116,7 @@ def evidence(events: Sequence[Any]) -> Evidence | None:
         previous=_last(of(events, PreviousRow)),
         nonce=_last(of(events, NonceOpened)),
         behaviour=_last(of(events, Behaviour)),
+        counterfactual=_last(of(events, Counterfactual)),
         screened=_last(of(events, Screened)),
     )
 

@@ -5,7 +5,8 @@
 3. shadow it
 4. run it in full for every seed, freeze and weigh what it left, look for held-out text in it;
    where the policy's hardware is missing, not at all
-5. open the nonce, decide, sign, report
+5. run it in full once more, on documents that nobody could know
+6. open the nonce, decide, sign, report
 
 Each step is an event in the ledger, and a re-run resumes after the last one. Must never call a
 script's own number verified.
@@ -14,12 +15,16 @@ script's own number verified.
 from __future__ import annotations
 
 import contextlib
+import secrets
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from verifier import heldout, image, store
+import numpy as np
+import numpy.typing as npt
+
+from verifier import heldout, image, shadow, store
 from verifier import submission as submissions
 from verifier.audits.fairness import lacking_hardware
 from verifier.heldout import HeldOut, Tokens
@@ -51,10 +56,12 @@ from verifier.records import (
     Adaptation,
     Behaviour,
     Claim,
+    Counterfactual,
     EnvironmentFault,
     HeldOutFacts,
     NonceOpened,
     Opening,
+    Outcome,
     Screened,
     ScriptRun,
     ScriptTerms,
@@ -76,6 +83,7 @@ from verifier.watch import Watch
 
 REQUIREMENTS = "requirements.txt"
 REMARKS = 20
+SEED_BITS = 96
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,11 +137,13 @@ def reproduce(request: Request, script: Script, watch: Watch) -> Report:
             _screen(preparation)
             # 3. shadow
             _shadow(preparation)
-            # 4. run in full, weigh, look for held-out text
             if preparation.data is not None:
+                # 4. run in full, weigh, look for held-out text
                 for seed in preparation.seeds:
                     _run_seed(preparation, seed, preparation.data)
-            # 5. open the nonce; decide
+                # 5. and once on documents that nobody could know
+                _run_elsewhere(preparation, preparation.seeds[0], preparation.data)
+            # 6. open the nonce; decide
             if not ledger.find(EnvironmentFault) and not ledger.find(NonceOpened):
                 ledger.append(preparation.trial.opened())
         return conclude(ledger, preparation.trial.key, request, watch)
@@ -317,17 +327,8 @@ def _run_seed(preparation: Preparation, seed: int, data: tuple[HeldOut, Tokens])
 
 
 def _run_and_weigh(preparation: Preparation, seed: int, data: tuple[HeldOut, Tokens]) -> None:
-    ledger, policy, watch = preparation.ledger, preparation.policy, preparation.watch
-    most = scripted.seconds_at_most(policy)
-    with (
-        tempfile.TemporaryDirectory(prefix="data-", dir=preparation.folder) as given,
-        watch.phase(f"run the script in full, seed {seed}", most) as progress,
-    ):
-        full = _full(preparation, data, Path(given))
-        ran = scripted.run_in_full(full, seed, preparation.folder / f"seed-{seed}", progress)
-        if ran.facts.exit_code != 0:
-            how = ran.facts.ended_by.value
-            progress.stopped(f"exit code {ran.facts.exit_code}, {how}")
+    ledger, policy = preparation.ledger, preparation.policy
+    ran = _run(preparation, seed, data[0], _stream(data[1]), f"seed-{seed}", f"seed {seed}")
     ledger.append(ran.box)
     if not ledger.find(ScriptRun, seed=seed):
         ledger.append(ran.facts)
@@ -335,7 +336,7 @@ def _run_and_weigh(preparation: Preparation, seed: int, data: tuple[HeldOut, Tok
         ledger.append(EnvironmentFault(seed=seed, phase="script", reason=ran.facts.unfair))
     if ran.facts.attempts:
         ledger.append(WallHits(seed=seed, phase="script", attempts=ran.facts.attempts))
-    with watch.phase("freeze and weigh the artifact", None):
+    with preparation.watch.phase("freeze and weigh the artifact", None):
         shipment = submissions.freeze(
             ran.artifact,
             Shipping(preparation.script.folder, _ships(preparation)),
@@ -345,27 +346,92 @@ def _run_and_weigh(preparation: Preparation, seed: int, data: tuple[HeldOut, Tok
         ledger.append(submissions.weigh(shipment, policy.size, seed=seed))
 
 
-def _full(preparation: Preparation, data: tuple[HeldOut, Tokens], given: Path) -> scripted.Full:
-    """All that the run needs; the data set is laid out below `given` for as long as it runs."""
+def _run_elsewhere(preparation: Preparation, seed: int, data: tuple[HeldOut, Tokens]) -> None:
+    """The same seed on documents drawn anew; and again on the real ones, if its artifact moved.
+
+    Nothing where the run on the real documents came to no score, or a rule is broken already.
+    """
+    ledger, (held_out, tokens) = preparation.ledger, data
+    (first,) = ledger.find(ScriptRun, seed=seed)
+    (behaviour,) = ledger.find(Behaviour)
+    broken = any(each.outcome is Outcome.BROKEN for each in behaviour.conditions)
+    done = any((ledger.find(Counterfactual), ledger.find(EnvironmentFault), broken))
+    if done or first.exit_code != 0 or not first.is_claimed:
+        return
+    pairs = shadow.Pairs(held_out.training_ids("data"), tokens.end, tokens.vocabulary)
+    random = np.random.default_rng(secrets.randbits(SEED_BITS))
+    drawn = shadow.text_like(pairs, tokens.target_counts, tokens.end, random)
+    ran = _run(preparation, seed, held_out, drawn.ids, "elsewhere", "on documents drawn anew")
+    same, runs = ran.facts.artifact_sha256 == first.artifact_sha256, 1
+    artifact = Outcome.KEPT
+    if not same:
+        again = _run(preparation, seed, held_out, _stream(tokens), "again", "again: it moved")
+        steady, runs = again.facts.artifact_sha256 == first.artifact_sha256, 2
+        artifact = Outcome.BROKEN if steady else Outcome.UNPROVEN
+    unit, saving = "", None
+    if ran.score is not None:
+        unit, saving = shadow.saving(ran.score, drawn, ran.world.target_bytes(drawn.ids))
+    ledger.append(
+        Counterfactual(
+            seed=seed,
+            printed=ran.facts.printed,
+            unit=unit,
+            number=None if saving is None else saving.printed,
+            floor=None if saving is None else saving.floor,
+            saved_nats=None if saving is None else saving.saved,
+            threshold_nats=None if saving is None else saving.threshold,
+            artifact=artifact,
+            runs=runs,
+            wall_seconds=ran.facts.wall_seconds,
+            ended_by=ran.facts.ended_by,
+            exit_code=ran.facts.exit_code,
+            log=ran.facts.log,
+        )
+    )
+
+
+def _stream(tokens: Tokens) -> npt.NDArray[np.int32]:
+    """The held-out tokens as a shard has them: BOS before each document."""
+    return np.concatenate((np.array([tokens.end], np.int32), tokens.ids[:-1]))
+
+
+def _run(
+    preparation: Preparation,
+    seed: int,
+    held_out: HeldOut,
+    stream: npt.NDArray[np.integer],
+    name: str,
+    called: str,
+) -> scripted.Ran:
+    """One run in full on `stream`, which lies on disk for as long as it runs."""
     tree, program = preparation.reading.tree, preparation.reading.program
-    ground, place = preparation.ground, preparation.store
+    ground, policy = preparation.ground, preparation.policy
     toy = find_toy(program)
     (behaviour,) = preparation.ledger.find(Behaviour)
-    given.chmod(0o755)
-    folder = given / "data"
-    return scripted.Full(
-        folder=preparation.script.folder,
-        program=program,
-        toy=toy,
-        data=folder,
-        world=scripted.lay_out_data(folder, *data, toy),
-        ground=ground,
-        guest=preparation.guest.folder,
-        bytecode=image.bytecode(ground.root, ground.sandbox, place),
-        policy=preparation.policy,
-        label=claimed_label(tree, (unit.text for unit in program.units)),
-        artifact=behaviour.artifact,
-    )
+    most = scripted.seconds_at_most(policy)
+    with (
+        tempfile.TemporaryDirectory(prefix="data-", dir=preparation.folder) as given,
+        preparation.watch.phase(f"run the script in full, {called}", most) as progress,
+    ):
+        Path(given).chmod(0o755)
+        folder = Path(given) / "data"
+        full = scripted.Full(
+            folder=preparation.script.folder,
+            program=program,
+            toy=toy,
+            data=folder,
+            world=scripted.lay_out_data(folder, held_out, stream, toy),
+            ground=ground,
+            guest=preparation.guest.folder,
+            bytecode=image.bytecode(ground.root, ground.sandbox, preparation.store),
+            policy=policy,
+            label=claimed_label(tree, (unit.text for unit in program.units)),
+            artifact=behaviour.artifact,
+        )
+        ran = scripted.run_in_full(full, seed, preparation.folder / name, progress)
+        if ran.facts.exit_code != 0:
+            progress.stopped(f"exit code {ran.facts.exit_code}, {ran.facts.ended_by.value}")
+        return ran
 
 
 def _ships(preparation: Preparation) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ kept as its claim.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -16,13 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from verifier import shadow, training
 from verifier.errors import StorageFault
-from verifier.heldout import HeldOut, Tokens
+from verifier.heldout import HeldOut
 from verifier.pipeline.grounds import Ground
 from verifier.policy import Policy
-from verifier.records import BoxEnd, BoxFacts, BoxSpec, Limits, Mount, ScriptRun
+from verifier.records import BoxEnd, BoxFacts, BoxSpec, EndedBy, Limits, Mount, ScriptRun
 from verifier.sandbox.clock import Stopwatch
 from verifier.sandbox.interface import Box
 from verifier.shadow import left
@@ -30,7 +32,7 @@ from verifier.shadow.claimed import counted
 from verifier.shadow.runs import places
 from verifier.shadow.toy import Toy
 from verifier.source import Program
-from verifier.source.logs import read_log
+from verifier.source.logs import Score, read_log
 from verifier.watch import Progress
 
 GUEST, WORLD, OUT, SUBMISSION = "/shadow", "/world", "/out", "/submission"
@@ -70,23 +72,30 @@ class Full:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """One run: what is recorded of it, its box, and the folder that holds its artifact alone."""
+    """One run: what is recorded of it, its box, and the folder that holds its artifact alone.
+
+    `score` is its claimed score, None where it did not print that or did not end well; `world`
+    tells the bytes of its tokens.
+    """
 
     facts: ScriptRun
     box: BoxFacts
     artifact: Path
+    score: Score | None
+    world: shadow.World
 
 
-def lay_out_data(folder: Path, held_out: HeldOut, tokens: Tokens, toy: Toy) -> shadow.World:
+def lay_out_data(
+    folder: Path, held_out: HeldOut, stream: npt.NDArray[np.integer], toy: Toy
+) -> shadow.World:
     """The data set in `folder`, which is made, as the competition lays it out.
 
-    Training shards are linked, held-out tokens written as one shard. Raises StorageFault.
+    Training shards are linked, the held-out `stream` (BOS first) is one shard. Raises StorageFault.
     """
     try:
         folder.mkdir()
         world = shadow.world_of(folder.with_name("tokenizer"), held_out.tokenizer_path)
-        ids = np.concatenate(([tokens.end], tokens.ids))[:-1]
-        place = shadow.furnish_held_out(world, folder, ids, names=toy.names, sidecar=toy.sidecar)
+        place = shadow.furnish_held_out(world, folder, stream, names=toy.names, sidecar=toy.sidecar)
         for shard in sorted(held_out.training_folder.glob("fineweb_train_*.bin")):
             training.put(shard, place / shard.name)
     except OSError as fault:
@@ -115,14 +124,18 @@ def run_in_full(full: Full, seed: int, at: Path, progress: Progress) -> Ran:
     artifact = _artifact(full.artifact, out)
     unfair = fairness.unfair() or dates.unfair()
     score, is_claimed = counted(read_log(end.log.encode()), full.label)
+    well = end.ended_by is EndedBy.ITSELF and end.exit_code == 0
     return Ran(
         facts=ScriptRun(
             seed=seed,
             wall_seconds=end.wall_seconds,
             artifact_seconds=dates.since([path for _, path in artifact]),
             artifact=tuple(name for name, _ in artifact),
+            artifact_sha256=_digest(artifact),
             printed=score.quote.text if score else "",
+            loss=score.loss if score else None,
             bpb=score.bpb if score else None,
+            rounding=shadow.rounding(score) if score else 0.0,
             is_claimed=is_claimed and score is not None,
             ended_by=end.ended_by,
             exit_code=end.exit_code,
@@ -134,7 +147,20 @@ def run_in_full(full: Full, seed: int, at: Path, progress: Progress) -> Ran:
         ),
         box=facts,
         artifact=_alone(artifact, at / "artifact"),
+        score=score if is_claimed and well else None,
+        world=full.world,
     )
+
+
+def _digest(artifact: Iterable[tuple[str, Path]]) -> str:
+    """sha256 over the length-prefixed names, and sha256, of the files of an artifact."""
+    whole = hashlib.sha256()
+    for name, path in artifact:
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").digest()
+        named = name.encode(errors="surrogateescape")
+        whole.update(len(named).to_bytes(8, "big") + named + content)
+    return whole.hexdigest()
 
 
 class _Dates:

@@ -44,6 +44,7 @@ def tell(evidence: Evidence, verdict: records.Verdict, policy: Policy | None) ->
         boxes=_parts(model.Box, evidence.boxes),
         wall_hits=_parts(model.WallHits, evidence.wall_hits),
         behaviour=_behaviour(evidence.behaviour),
+        counterfactual=_optional(model.Counterfactual, evidence.counterfactual),
         screened=_optional(model.Screened, evidence.screened),
     )
 

@@ -164,8 +164,11 @@ class ScriptRun(Part):
     artifact_seconds: tuple[float | None, float | None] | None
     """When, after its start, its artifact was last changed."""
     artifact: tuple[str, ...]
+    artifact_sha256: str
     printed: str
+    loss: float | None
     bpb: float | None
+    rounding: float | None
     is_claimed: bool
     ended_by: EndedBy
     exit_code: int | None
@@ -424,6 +427,24 @@ class Behaviour(Part):
     seconds: float | None
 
 
+class Counterfactual(Part):
+    """One more run in full, on documents that nobody could know."""
+
+    seed: int
+    printed: str
+    unit: str
+    number: float | None
+    floor: float | None
+    saved_nats: float | None
+    threshold_nats: float | None
+    artifact: Outcome
+    runs: int
+    wall_seconds: tuple[float | None, float | None]
+    ended_by: EndedBy
+    exit_code: int | None
+    log: str
+
+
 class Screened(Part):
     """What reading a script found."""
 
@@ -446,6 +467,7 @@ class Report(Part):
     boxes: tuple[Box, ...]
     wall_hits: tuple[WallHits, ...]
     behaviour: Behaviour | None
+    counterfactual: Counterfactual | None
     screened: Screened | None
 
 

@@ -4,6 +4,8 @@ Several runs at toy scale, on a CPU, in boxes, each on documents made for it. Mu
 a script prints, nor what the recorder beside it notes, but where two runs or a proof speak.
 """
 
+from verifier.shadow.in_full import rounding, saving
+from verifier.shadow.likeness import Pairs, text_like
 from verifier.shadow.record import Behaviour, Conclusion, Family, Ran, Shadowed
 from verifier.shadow.running import Stage
 from verifier.shadow.runs import Subject
@@ -15,12 +17,16 @@ __all__ = [
     "Behaviour",
     "Conclusion",
     "Family",
+    "Pairs",
     "Ran",
     "Shadowed",
     "Stage",
     "Subject",
     "World",
     "furnish_held_out",
+    "rounding",
+    "saving",
     "shadow",
+    "text_like",
     "world_of",
 ]

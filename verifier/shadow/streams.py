@@ -33,14 +33,15 @@ class Source(StrEnum):
 
     UNIFORM = "uniform"
     TEMPTING = "tempting"
+    TEXT_LIKE = "text-like"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
     """A stream of held-out tokens: `ids` [n], and what each costs under its source, nats [n].
 
-    BOS stands at every multiple of `DOCUMENT` and costs 0, but for the last token: no document is
-    empty.
+    BOS costs 0, and stands at every multiple of `DOCUMENT` but for the last token: no document is
+    empty. Text-like documents have lengths of their own (`likeness`).
     """
 
     source: Source
