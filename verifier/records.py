@@ -451,14 +451,17 @@ class Behaviour:
     """*event* · What shadow runs of the script showed (DESIGN §7).
 
     `answer` is theirs (REFUTED, CLEAN, INCONCLUSIVE), `notes` what their reader should know;
-    `artifact` names the files that the script leaves and reads back, as it must before it scores
-    with them. `drawn_with` is the seed that draws the same documents again. `runs` counts them,
-    `seconds` are the host's.
+    `artifact` names the files that the script leaves, made after it had learned, and reads back, as
+    it must before it scores with them; `opened` those of its own files that it reads, `elsewhere`
+    the paths of files that it makes and reads and does not leave. `drawn_with` is the seed that
+    draws the same documents again. `runs` counts them, `seconds` are the host's.
     """
 
     answer: str
     conditions: tuple[Tested, ...]
     artifact: tuple[str, ...]
+    opened: tuple[str, ...]
+    elsewhere: tuple[str, ...]
     notes: tuple[str, ...]
     drawn_with: int
     runs: int

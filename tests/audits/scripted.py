@@ -83,6 +83,8 @@ def behaviour(**outcomes: Outcome) -> Behaviour:
             for name in CONDITIONS
         ),
         artifact=("model.ptz",),
+        opened=(),
+        elsewhere=(),
         notes=("Off, as documented: TTT_ENABLED.",),
         drawn_with=1 << 80,
         runs=4,

@@ -124,6 +124,23 @@ def test_bytes_that_are_miscounted_in_full_are_broken() -> None:
     assert judged("bytes", no_table).outcome is KEPT
 
 
+# ---------------------------------------------------------------- what was weighed
+
+
+@pytest.mark.parametrize(
+    "changes", [{"artifact": ()}, {"elsewhere": ("/tmp/weights.bin",)}], ids=["unread", "elsewhere"]
+)
+def test_what_it_scores_with_must_be_what_was_weighed(changes: dict[str, Any]) -> None:
+    """R1: in memory, or where nobody weighs, it may be anything."""
+    made = scripted.evidence()
+    assert judged("artifact-size", made).outcome is KEPT
+    told = replace(scripted.behaviour(), **changes)
+    assert judged("artifact-size", replace(made, behaviour=told)).outcome is UNPROVEN
+    assert judged("artifact-size", replace(made, behaviour=None)).outcome is UNPROVEN
+    heavy = make.with_part(replace(made, behaviour=told), "weighing", artifact_bytes=16_000_001)
+    assert judged("artifact-size", heavy).outcome is BROKEN
+
+
 # ---------------------------------------------------------------- time
 
 LATE = {"artifact_seconds": (361.0, 362.0), "wall_seconds": (400.0, 401.0)}

@@ -282,6 +282,8 @@ def every_kind() -> tuple[Any, ...]:
                 ),
             ),
             artifact=("model.ptz",),
+            opened=(),
+            elsewhere=(),
             notes=(),
             drawn_with=1 << 90,
             runs=3,

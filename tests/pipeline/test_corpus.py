@@ -76,6 +76,8 @@ class Boxes:
             missing=(),
             conditions=(),
             artifact=(),
+            opened=(),
+            elsewhere=(),
             notes=(),
             runs=(ran,),
             entry="train_gpt.py",

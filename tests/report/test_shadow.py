@@ -39,6 +39,8 @@ REFUTED = Shadowed(
     missing=(),
     conditions=(),
     artifact=(),
+    opened=(),
+    elsewhere=(),
     notes=("refused: pip install\x1b[2J x",),
     runs=(RAN, replace(RAN, variant="tempting", printed="", ended="wall clock limit")),
     entry="train_gpt.py",

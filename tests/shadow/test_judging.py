@@ -6,6 +6,8 @@ families of real scripts.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -22,7 +24,7 @@ from tests.shadow.playing import (
     said,
 )
 from verifier.records import Outcome
-from verifier.shadow import judging
+from verifier.shadow import judging, streams
 from verifier.shadow.evidence import Evidence
 from verifier.shadow.explained import Rule
 from verifier.shadow.notes import Opened
@@ -162,7 +164,7 @@ def leaving(model: str, stamp: str, note: str, *, reads: bool = True) -> Result:
     modes = ("wb", "rb") if reads else ("wb",)
     files = [("final_model.ptz", mode) for mode in modes]
     files += [("stamp.bin", "wb"), ("stamp.bin", "rb"), ("note.pt", "wb")]
-    opened = tuple(Opened(path=f"/out/x/{name}", mode=mode, step=0) for name, mode in files)
+    opened = tuple(Opened(path=f"/out/{name}", mode=mode, step=0) for name, mode in files)
     found = {"final_model.ptz": model, "stamp.bin": stamp, "note.pt": note}
     stream = evidence(roundtrip).base.stream
     return result(stream, notes=Recording().notes(files=opened), artifacts=found)
@@ -234,6 +236,91 @@ def test_training_data_after_the_limit(milliseconds: int, step: int, seen: bool)
     timed = result(found.base.stream, line, Recording().notes(late_training=4))
     judged = evidence(roundtrip, timed=timed)
     assert bool(list(judging.late_training(judged))) is seen
+
+
+MODEL = "/out/repository/records/track/submission/final_model.ptz"
+
+
+def trained(*done: tuple[str, str], given: frozenset[str] = frozenset()) -> Result:
+    """A run that learns from training tokens ("learn", "") and opens files (path, mode)."""
+    made, files, training = Recording(), [], []
+    stream = evidence(roundtrip).base.stream
+    for path, mode in done:
+        if path == "learn":
+            made.score(stream.costs, range(1, 9), learning=True)
+            training.append(True)
+        else:
+            files.append(Opened(path=path, mode=mode, step=0, block=len(training)))
+    notes = made.notes(files=tuple(files), training=np.array(training, bool))
+    names = frozenset({"final_model.ptz", "logs/run.txt"})
+    return replace(result(stream, notes=notes), names=names, given=given)
+
+
+LEARN, WRITE, READ = ("learn", ""), (MODEL, "wb"), (MODEL, "rb")
+LOG = "/out/repository/records/track/submission/logs/run.txt"
+
+
+@pytest.mark.parametrize(
+    ("done", "times"),
+    [
+        ([LEARN, LEARN, WRITE, READ], 0),
+        ([LEARN, WRITE, READ, LEARN, LEARN], 2),
+        ([LEARN, WRITE, LEARN, WRITE, READ], 0),
+        ([LEARN, WRITE, LEARN], 1),
+        ([LEARN, READ, LEARN], 1),
+        ([("/out/tables.npy", "wb"), ("/out/tables.npy", "rb"), LEARN, LEARN], 0),
+        ([LEARN, (LOG, "w"), LEARN, (LOG, "a"), LEARN], 0),
+        ([LEARN, ("/world/datasets/x.bin", "rb"), LEARN], 0),
+        ([LEARN, ("/tmp/x.bin", "wb"), ("/tmp/x.bin", "rb"), LEARN], 0),
+    ],
+    ids=[
+        "honest", "after its artifact", "checkpoints", "never read", "renamed", "a cache",
+        "a log", "data", "a temporary file",
+    ],
+)  # fmt: skip
+def test_learning_after_the_last_file_was_made(done: list[tuple[str, str]], times: int) -> None:
+    """R3: whatever the clock says; what was made before it had learned is no model."""
+    run = trained(*done)
+    found = list(judging.late_training(Evidence(world=WORLD, base=run, cut=CUT, window=WINDOW)))
+    assert [each.evidence["times"] for each in found] == ([times] if times else [])
+    assert all((each.family, each.clause) == (Family.LATE_TRAINING, "R3") for each in found)
+
+
+def test_what_it_scores_with_is_what_it_made_and_reads() -> None:
+    """A log with weights in it too; not what it wrote before it had learned, or never reads."""
+    assert trained(LEARN, WRITE, READ).artifact == ("final_model.ptz",)
+    assert trained(LEARN, READ).artifact == ("final_model.ptz",)
+    assert trained(LEARN, (LOG, "w"), (LOG, "r")).artifact == ("logs/run.txt",)
+    assert trained(WRITE, READ, LEARN).artifact == ()
+    assert trained(LEARN, WRITE).artifact == ()
+    assert trained(LEARN, READ, given=frozenset({"final_model.ptz"})).artifact == ()
+
+
+def test_what_was_handed_in_and_what_is_left_nowhere_are_told_apart() -> None:
+    """Both are read; the first ships, the second cannot be weighed."""
+    own = "/out/repository/records/track/submission/table.npy"
+    given = frozenset({"table.npy"})
+    run = trained(LEARN, (own, "rb"), ("/tmp/w.bin", "wb"), ("/tmp/w.bin", "rb"), given=given)
+    assert run.read_of_its_own == ("table.npy",)
+    assert run.read_elsewhere == ("/tmp/w.bin",)
+    assert trained(LEARN, (own, "wb"), (own, "rb"), given=given).read_of_its_own == ()
+    assert trained(LEARN, ("/tmp/w.bin", "rb")).read_elsewhere == ()
+
+
+def test_what_switches_itself_on_where_text_repeats_leaves_the_order_untested() -> None:
+    """Its number on uniform documents is its scores' mean, on tempting ones another."""
+
+    def switching(stream: Stream, costs: Costs) -> Recording:
+        made = roundtrip(stream, costs)
+        if stream.source is streams.Source.TEMPTING:
+            made.lines[-1:] = []
+            made.say(said(float(costs[1:].mean()) + 0.2, stream))
+        return made
+
+    found = evidence(switching)
+    assert families(found) == []
+    untested = [each.id for each in judging.asked(found.resets) if not each.testable(found)]
+    assert untested == ["future", "choice", "coverage"]
 
 
 def test_an_unexplained_number_leaves_the_order_untested() -> None:

@@ -22,7 +22,7 @@ ARRAYS: Mapping[str, object] = {
 }
 SAID: Mapping[str, object] = {
     "lines": [{"text": "val_loss:1.0 val_bpb:0.5", "block": 2, "step": 1}],
-    "files": [{"path": "/out/model.pt", "mode": "wb", "step": 1}],
+    "files": [{"path": "/out/model.pt", "mode": "wb", "step": 1, "block": 1}],
     "refused": ["pip install x"],
     "newer": [3],
     "steps": 1,

@@ -18,7 +18,7 @@ HIDING = ("extended attributes", "bytes goes beyond")
 SHOWN = 5
 
 
-def judge(_: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
+def judge(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
     """The policy's way of weighing against its cap, and nothing hidden beside it."""
     weighing, rule = seed.weighing, policy.size
     if weighing is None:
@@ -55,7 +55,21 @@ def judge(_: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
             "leave only regular files and folders with plain names in $OUT",
             **shown,
         )
+    if doubt := _unweighed(evidence):
+        return unproven(doubt, "score with what was packed, read from where it was left", **shown)
     return kept(f"{counted:,} of {rule.cap_bytes:,} bytes", **shown)
+
+
+def _unweighed(evidence: Evidence) -> str:
+    """Why what a script scores with may not be what was weighed, or "". A scorer gets no other."""
+    if evidence.opening.submission.script is None:
+        return ""
+    behaviour = evidence.behaviour
+    if behaviour is None or not behaviour.artifact:
+        return "at toy scale it reads no file that it leaves and that was made after it had learned"
+    if behaviour.elsewhere:
+        return f"it reads {behaviour.elsewhere[0]}, which it makes and does not leave"
+    return ""
 
 
 AUDIT = Audit(

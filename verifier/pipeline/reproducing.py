@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ import numpy.typing as npt
 from verifier import heldout, image, shadow, store
 from verifier import submission as submissions
 from verifier.audits.fairness import lacking_hardware
+from verifier.errors import StorageFault
 from verifier.heldout import HeldOut, Tokens
 from verifier.ledger import Ledger
 from verifier.pipeline import grounds, scripted, secrecy
@@ -83,6 +85,8 @@ from verifier.watch import Watch
 
 REQUIREMENTS = "requirements.txt"
 REMARKS = 20
+SOURCE = ".py"
+GIVEN = "handed-in"
 SEED_BITS = 96
 
 
@@ -296,6 +300,8 @@ def _shadow(preparation: Preparation) -> None:
             answer=answer.answer.value,
             conditions=answer.conditions,
             artifact=answer.artifact,
+            opened=answer.opened,
+            elsewhere=answer.elsewhere,
             notes=answer.notes,
             drawn_with=answer.seed,
             runs=len(answer.runs),
@@ -339,7 +345,7 @@ def _run_and_weigh(preparation: Preparation, seed: int, data: tuple[HeldOut, Tok
     with preparation.watch.phase("freeze and weigh the artifact", None):
         shipment = submissions.freeze(
             ran.artifact,
-            Shipping(preparation.script.folder, _ships(preparation)),
+            Shipping(preparation.script.folder, _ship_data(preparation, ran.artifact)),
             preparation.store / "shipments",
             policy,
         )
@@ -437,6 +443,21 @@ def _run(
 def _ships(preparation: Preparation) -> tuple[str, ...]:
     """What the script executes and reads: that is code, wherever the claim counts it."""
     weights = preparation.reading.screening.weights
+    (behaviour,) = preparation.ledger.find(Behaviour)
     paths = {unit.path for unit in preparation.reading.program.units}
-    counted = paths | set(weights.counted if weights else ())
+    counted = paths | set(weights.counted if weights else ()) | set(behaviour.opened)
     return tuple(sorted(counted & set(preparation.script.files)))
+
+
+def _ship_data(preparation: Preparation, artifact: Path) -> tuple[str, ...]:
+    """Put what ships and is no source beside the artifact; the names of the rest, its source."""
+    ships = _ships(preparation)
+    data = [name for name in ships if not name.endswith(SOURCE)]
+    try:
+        for name in data:
+            place = artifact / GIVEN / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(preparation.script.folder / name, place)
+    except OSError as fault:
+        raise StorageFault(f"{artifact}: cannot be written: {fault.strerror}") from fault
+    return tuple(name for name in ships if name not in data)

@@ -420,6 +420,8 @@ class Behaviour(Part):
     answer: str
     conditions: tuple[Tested, ...]
     artifact: tuple[str, ...]
+    opened: tuple[str, ...]
+    elsewhere: tuple[str, ...]
     notes: tuple[str, ...]
     drawn_with: str
     """Draws the same documents again; in decimal, as it is longer than JSON's numbers."""

@@ -285,7 +285,20 @@ def chosen_by_outcome(evidence: Evidence) -> Iterator[Conclusion]:
 
 
 def late_training(evidence: Evidence) -> Iterator[Conclusion]:
-    """R2: no training data are used once the time for training is over."""
+    """R2, R3: no training data are used once the artifact is made, or the time is over."""
+    times = evidence.base.trained_since_artifact
+    if times:
+        yield Conclusion(
+            variant="base",
+            family=Family.LATE_TRAINING,
+            clause="R3",
+            said=(
+                f"It learns from training tokens {times} times after it has made its last file: "
+                "what it scores with is in none of them."
+            ),
+            evidence={"times": times},
+        )
+        return
     timed = evidence.timed
     if timed is None or timed.notes is None or not timed.notes.late_training:
         return
@@ -338,6 +351,17 @@ def _is_explained(evidence: Evidence) -> bool:
     return evidence.explained(evidence.base) is not None
 
 
+def _is_explained_throughout(evidence: Evidence) -> bool:
+    """The same of every run on other documents: what switches itself on where text repeats, not.
+
+    A run that stopped before its score is told elsewhere.
+    """
+    tempting = evidence.tempting
+    if tempting is None or not tempting.finished:
+        return _is_explained(evidence)
+    return _is_explained(evidence) and evidence.explained(tempting) is not None
+
+
 def _has_bytes(evidence: Evidence) -> bool:
     """Whether its bytes follow from its loss, or from the costs that explain its number."""
     score = evidence.base.score
@@ -371,7 +395,7 @@ CONDITIONS: tuple[Condition, ...] = (
         id="future",
         holds="No counted score depends on what is scored after it (C1, C3).",
         find=from_other_tokens,
-        testable=lambda evidence: moved(evidence) is not None,
+        testable=lambda each: moved(each) is not None and _is_explained_throughout(each),
     ),
     PAST,
     Condition(
@@ -384,7 +408,7 @@ CONDITIONS: tuple[Condition, ...] = (
         id="choice",
         holds="Its number is no choice among several visits (C4).",
         find=chosen_by_outcome,
-        testable=_is_explained,
+        testable=_is_explained_throughout,
     ),
     Condition(
         id="bytes",
@@ -396,11 +420,11 @@ CONDITIONS: tuple[Condition, ...] = (
         id="coverage",
         holds="Every token is in its number, but for unfinished windows (R6).",
         find=uncounted,
-        testable=_is_explained,
+        testable=_is_explained_throughout,
     ),
     Condition(
         id="late-training",
-        holds="It uses no training data after the time for training (R2).",
+        holds="It uses no training data after its artifact is made, or its time over (R2, R3).",
         find=late_training,
         testable=_is_timed,
     ),

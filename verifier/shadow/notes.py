@@ -38,11 +38,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A file that was opened: its path in the box, the mode, and after how many steps."""
+    """A file that was opened: its path in the box, the mode, after how many steps and blocks."""
 
     path: str
     mode: str
     step: int
+    block: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +126,12 @@ def _checked(arrays: Mapping[str, npt.NDArray[Any]], said: Mapping[str, Any], le
             for each in said["lines"][:LINES]
         ),
         files=tuple(
-            Opened(path=str(each["path"])[:500], mode=str(each["mode"])[:8], step=int(each["step"]))
+            Opened(
+                path=str(each["path"])[:500],
+                mode=str(each["mode"])[:8],
+                step=int(each["step"]),
+                block=int(each["block"]),
+            )
             for each in said["files"][:FILES]
         ),
         refused=tuple(str(each)[:200] for each in said["refused"][:100]),

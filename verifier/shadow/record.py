@@ -73,8 +73,10 @@ class Shadowed:
 
     `tested` says in sentences what was tried and held; `missing` why the answer is not CLEAN where
     nothing was violated; `conditions` are the same, one by one; `artifact` are the files that it
-    leaves and reads back; `kept` are the switches left on, as documented, `scaled`
-    what was made small: variable → (from, to). `seed` draws the same documents again.
+    leaves and reads back, `opened` those that were handed in and that it reads, `elsewhere` the
+    paths of files that it makes and reads and does not leave; `kept` are the switches left on, as
+    documented, `scaled` what was made small: variable → (from, to). `seed` draws the same documents
+    again.
     """
 
     answer: Behaviour
@@ -83,6 +85,8 @@ class Shadowed:
     missing: tuple[str, ...]
     conditions: tuple[Tested, ...]
     artifact: tuple[str, ...]
+    opened: tuple[str, ...]
+    elsewhere: tuple[str, ...]
     notes: tuple[str, ...]
     runs: tuple[Ran, ...]
     entry: str

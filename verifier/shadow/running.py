@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -77,12 +78,13 @@ class Script:
     label: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Result:
     """One run: its stream, how it ended, its final score as printed, notes, files left.
 
     `is_claimed`: the score is of the line that the submission claims; `stop` is where its log says
-    that training ended; `artifacts` maps the files that are no logs to their sha256.
+    that training ended; `artifacts` maps the files that are no logs to their sha256, `names` are
+    those of all that it left, `given` those of the submission as it was handed in.
     """
 
     ran: Ran
@@ -93,6 +95,8 @@ class Result:
     stop: Stop | None
     notes: Notes | None
     artifacts: Mapping[str, str]
+    names: frozenset[str] = frozenset()
+    given: frozenset[str] = frozenset()
 
     @property
     def finished(self) -> bool:
@@ -106,14 +110,87 @@ class Result:
         return self.finished and self.is_claimed and well
 
     def read_back(self, name: str) -> bool:
-        """Whether the script opened one of its files to read it after it had written it."""
-        written = False
+        """Whether the script opened a file that it made to read it."""
+        return any(self._name(path) == name for path in self._read_back)
+
+    @property
+    def read_elsewhere(self) -> tuple[str, ...]:
+        """The paths of files that it made and read, and that it did not leave."""
+        return tuple(path for path in self._read_back if self._name(path) not in self.names)
+
+    @property
+    def read_of_its_own(self) -> tuple[str, ...]:
+        """The files of the submission, as it was handed in, that the script opened to read."""
+        opened = {self._name(path) for path in self._reads if path not in self._writes}
+        return tuple(sorted(opened & self.given))
+
+    @property
+    def artifact(self) -> tuple[str, ...]:
+        """The files that it left, made after it had learned, and opened to read: it scores with."""
+        found = {self._name(path) for path in self._read_back if self._holds_training(path)}
+        return tuple(sorted(found & self.names))
+
+    @property
+    def trained_since_artifact(self) -> int:
+        """How often it learned from training tokens after it made its last file.
+
+        Counted are the calls that scored them with a gradient; 0 where no file is made after any
+        of them. Logs are no files here.
+        """
+        paths = {*self._writes, *self._read_back}
+        files = [path for path in paths if self._holds_training(path) and left.is_artifact(path)]
+        return self._learnings(max(map(self._made, files), default=None), None)
+
+    def _made(self, path: str) -> int:
+        """The block before which a file was last written.
+
+        One that was made unseen, by a renaming or another process, was there when first read.
+        """
+        return self._writes.get(path, self._reads.get(path, 0))
+
+    def _holds_training(self, path: str) -> bool:
+        """Whether a file below the run's own folder was made after it had learned something."""
+        return path.startswith(f"{OUT}/") and self._learnings(0, self._made(path)) > 0
+
+    def _learnings(self, begin: int | None, end: int | None) -> int:
+        """Blocks of training tokens with a gradient from `begin` to `end`; 0 for no beginning."""
+        if self.notes is None or begin is None:
+            return 0
+        return int((self.notes.gradient & self.notes.training)[begin:end].sum())
+
+    @cached_property
+    def _writes(self) -> Mapping[str, int]:
+        """Path → the block before which it was last opened to be written."""
+        files = self.notes.files if self.notes else ()
+        return {each.path: each.block for each in files if _WRITES.intersection(each.mode)}
+
+    @cached_property
+    def _reads(self) -> Mapping[str, int]:
+        """Path → the block before which it was first opened to be read."""
+        files = reversed(self.notes.files if self.notes else ())
+        return {each.path: each.block for each in files if not _WRITES.intersection(each.mode)}
+
+    @cached_property
+    def _read_back(self) -> tuple[str, ...]:
+        """The paths of files that the script made, and then opened to be read."""
+        written: set[str] = set()
+        found: dict[str, None] = {}
         for opened in self.notes.files if self.notes else ():
-            if opened.path == name or opened.path.endswith(f"/{name}"):
-                if written and not _WRITES.intersection(opened.mode):
-                    return True
-                written = written or bool(_WRITES.intersection(opened.mode))
-        return False
+            if _WRITES.intersection(opened.mode):
+                written.add(opened.path)
+            elif opened.path in written or self._is_made(opened.path):
+                found[opened.path] = None
+        return tuple(found)
+
+    def _is_made(self, path: str) -> bool:
+        """Whether a path is below the one folder that is the run's, and was not handed in."""
+        return path.startswith(f"{OUT}/") and self._name(path) not in self.given
+
+    @staticmethod
+    def _name(path: str) -> str:
+        """The name, as `left` gives it, of a path in the box."""
+        inside = f"{OUT}/{left.INSIDE}/"
+        return path.removeprefix(inside if path.startswith(inside) else f"{OUT}/")
 
     @property
     def last_words(self) -> str:
@@ -176,6 +253,12 @@ def run(
         stop=log.stop,
         notes=read_notes(out / ".shadow", len(stream)),
         artifacts=left.artifacts(out),
+        names=frozenset(name for name, _ in left.files(out)),
+        given=frozenset(
+            path.relative_to(script.folder).as_posix()
+            for path in script.folder.rglob("*")
+            if path.is_file()
+        ),
     )
 
 

@@ -55,7 +55,9 @@ def shadow(
         tested=() if evidence is None else _tested(evidence),
         missing=missing,
         conditions=_conditions(runs, evidence, missing),
-        artifact=() if evidence is None else _artifact(evidence.base),
+        artifact=() if evidence is None else evidence.base.artifact,
+        opened=() if evidence is None else evidence.base.read_of_its_own,
+        elsewhere=() if evidence is None else evidence.base.read_elsewhere,
         notes=_notes(runs),
         runs=tuple(result.ran for result in runs.done),
         entry=subject.program.launch.script,
@@ -178,11 +180,6 @@ def _conditions(
         else each
         for each in tested
     )
-
-
-def _artifact(base: Result) -> tuple[str, ...]:
-    """The files that a script leaves and reads back: what it scores with."""
-    return tuple(name for name in base.artifacts if base.read_back(name))
 
 
 def _answer(conclusions: tuple[Conclusion, ...], missing: tuple[str, ...]) -> Behaviour:

@@ -14,6 +14,8 @@ from .recorder import Notes
 
 _TEXTS = (".txt", ".log", ".json", ".jsonl")
 """What a script writes beside its artifact."""
+_TEMPORARY = ("/tmp/", "/dev/shm/")
+"""Where files may be kept that are no part of what a script leaves."""
 _PLACES_ASKED = 100_000
 """Opens of one run that are looked at at all."""
 
@@ -48,7 +50,7 @@ class Said:
 
 
 class Opened:
-    """Notes opens below /world and the working folder; the notes themselves aside."""
+    """Notes opens below /world, the working folder and temporary ones; the notes' own aside."""
 
     def __init__(self, notes: Notes, world: Path, out: Path) -> None:
         self._notes = notes
@@ -84,7 +86,7 @@ class Opened:
     def _note(self, place: str, mode: str) -> None:
         inside = place.startswith(self._out) and not place.startswith(self._own)
         world = place.startswith(self._world)
-        if not inside and not world:
+        if not inside and not world and not place.startswith(_TEMPORARY):
             return
         writes = any(each in mode for each in "wax+")
         # Other ranks read what the first has written, each before it goes on to score.
