@@ -351,15 +351,16 @@ def _is_explained(evidence: Evidence) -> bool:
     return evidence.explained(evidence.base) is not None
 
 
-def _is_explained_throughout(evidence: Evidence) -> bool:
-    """The same of every run on other documents: what switches itself on where text repeats, not.
-
-    A run that stopped before its score is told elsewhere.
-    """
+def switched_on(evidence: Evidence) -> bool:
+    """Whether its number on tempting documents is not made up as on random ones."""
     tempting = evidence.tempting
-    if tempting is None or not tempting.finished:
-        return _is_explained(evidence)
-    return _is_explained(evidence) and evidence.explained(tempting) is not None
+    if tempting is None or not tempting.finished or not _is_explained(evidence):
+        return False
+    return evidence.explained(tempting) is None
+
+
+def _is_explained_throughout(evidence: Evidence) -> bool:
+    return _is_explained(evidence) and not switched_on(evidence)
 
 
 def _has_bytes(evidence: Evidence) -> bool:

@@ -21,7 +21,7 @@ from pathlib import Path
 from verifier.records import EndedBy, Outcome, Tested
 from verifier.shadow import retry
 from verifier.shadow.evidence import Evidence
-from verifier.shadow.judging import artifacts_differ, asked, moved
+from verifier.shadow.judging import artifacts_differ, asked, moved, switched_on
 from verifier.shadow.record import Behaviour, Conclusion, Shadowed
 from verifier.shadow.running import Result, Stage
 from verifier.shadow.runs import ITERATIONS, Runs, Subject
@@ -155,6 +155,10 @@ def _missing(runs: Runs, evidence: Evidence | None) -> tuple[str, ...]:
         if not condition.testable(evidence) and not any(condition.find(evidence))
     ]
     base = evidence.base
+    if switched_on(evidence):
+        untested.insert(
+            0, "what makes up its number on random documents does not where text repeats"
+        )
     if not base.is_claimed:
         untested.insert(0, f"what it claims ({runs.label}) was not printed {base.last_words}")
     elif not base.whole:
