@@ -413,8 +413,10 @@ class Counterfactual:
     printed number is no less than for any predictor, in its own unit (`unit`: "nats a token" or
     "bits a byte"); `saved_nats` what it says to have saved in all, at the least, and more than
     `threshold_nats` is a proof. None where it printed no number.
-    `artifact`: KEPT where its bytes are those of the run on the real documents, BROKEN where they
-    are others and a repetition on the real ones has the same, UNPROVEN where that has others too.
+    `counted` is how many tokens its number is the mean of, by what was noted beside it, None where
+    of none that it calculated; `noted` says whether anything was. `artifact`: KEPT where its bytes
+    are those of the run on the real documents, BROKEN where they are others and a repetition on the
+    real ones has the same, UNPROVEN where that has others too.
     """
 
     seed: int
@@ -424,6 +426,8 @@ class Counterfactual:
     floor: float | None
     saved_nats: float | None
     threshold_nats: float | None
+    noted: bool
+    counted: int | None
     artifact: Outcome
     runs: int
     wall_seconds: tuple[float, float]

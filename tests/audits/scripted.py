@@ -102,6 +102,8 @@ def elsewhere(**changes: Any) -> Counterfactual:
         floor=1.1,
         saved_nats=-90.0,
         threshold_nats=25.0,
+        noted=True,
+        counted=make.N,
         artifact=Outcome.KEPT,
         runs=1,
         wall_seconds=(149.0, 150.0),

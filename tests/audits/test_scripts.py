@@ -115,6 +115,15 @@ def test_an_artifact_that_moves_with_the_held_out_data_is_broken() -> None:
     assert "cannot be told" in unsteady.reason
 
 
+def test_a_number_that_no_costs_make_up_in_full_is_open() -> None:
+    """R6; where nothing was noted, as on GPUs, the shadow runs speak alone."""
+    assert judged("coverage").outcome is KEPT
+    assert judged("coverage", elsewhere(counted=None)).outcome is UNPROVEN
+    assert judged("coverage", elsewhere(counted=make.N // 2)).outcome is UNPROVEN
+    assert judged("coverage", elsewhere(counted=None, noted=False)).outcome is KEPT
+    assert judged("coverage", replace(scripted.evidence(), counterfactual=None)).outcome is KEPT
+
+
 def test_bytes_that_are_miscounted_in_full_are_broken() -> None:
     """R8: loss against bits per byte, with what rounding leaves open."""
     assert judged("bytes", scripted.evidence(bpb=1.15)).outcome is BROKEN

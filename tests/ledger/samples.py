@@ -297,6 +297,8 @@ def every_kind() -> tuple[Any, ...]:
             floor=1.1,
             saved_nats=-90.5,
             threshold_nats=25.5,
+            noted=True,
+            counted=None,
             artifact=Outcome.UNPROVEN,
             runs=2,
             wall_seconds=(149.5, 150.0),

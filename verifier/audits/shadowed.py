@@ -15,6 +15,8 @@ from verifier.policy import Policy
 from verifier.records import Counterfactual, Evidence, Outcome
 
 SEE_IT = "`verifier shadow REF --seed {seed}` shows it again; docs/shadow.md says how to read it"
+UNCOUNTED = 0.07
+"""Of all targets: what windows and batches may drop at the end of a stream."""
 BYTES_TOLERANCE = 0.004
 """Relative: totals of bytes and tokens may leave out an unfinished window."""
 
@@ -106,9 +108,23 @@ def _ran(evidence: Evidence) -> bool:
 
 
 def coverage(evidence: Evidence, policy: Policy) -> Reading:
-    """The data and the seeds are the policy's, and the script counts every token."""
+    """The data and the seeds are the policy's, and the script counts every token, in full too."""
     wrong = other_data_or_seeds(evidence, policy)
-    return condition("coverage")(evidence, policy) if wrong is None else wrong
+    toy, found = condition("coverage")(evidence, policy), evidence.counterfactual
+    if wrong is not None or toy.outcome is not Outcome.KEPT:
+        return wrong or toy
+    if found is None or not found.noted:
+        return toy
+    if found.counted is None:
+        return unproven(
+            "in full, its number is not made up of the costs that it was seen to calculate",
+            "print the mean of the scores, calculated as at toy scale",
+        )
+    targets = evidence.held_out.targets
+    left = targets - found.counted
+    if not left <= UNCOUNTED * targets:
+        return unproven(f"in full, {left:,} of {targets:,} tokens are not counted")
+    return kept(f"{toy.reason} In full it counts {found.counted:,} tokens.", counted=found.counted)
 
 
 FUTURE = Audit(

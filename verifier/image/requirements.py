@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -27,6 +28,7 @@ from verifier.watch import Watch
 
 FILE = "requirements.txt"
 LINES = 200
+_NOWHERE = re.compile(r"No matching distribution found for ([A-Za-z0-9][A-Za-z0-9._,<>=!~-]{0,80})")
 _INDEXES = ("--index-url", "--extra-index-url", "--find-links", "--trusted-host", "-i ", "-f ")
 """Where else to look: what is locked comes from the indexes of whoever verifies."""
 
@@ -155,11 +157,27 @@ def _resolved(base: Recipe, asked: str, store: Path) -> tuple[LockedWheel, ...]:
         command += [*options, f"--target={scratch}/target", f"--constraint={pins}"]
         command += [*(f"--find-links={each}" for each in found), f"--requirement={wanted}"]
         extra = os.environ.get(EXTRA_INDEX_VARIABLE)
-        pip([*command, *([f"--extra-index-url={extra}"] if extra else [])])
+        try:
+            pip([*command, *([f"--extra-index-url={extra}"] if extra else [])])
+        except ImageFault as fault:
+            raise _not_to_be_had(base, fault) from fault
         said = json.loads(report.read_text(encoding="utf-8"))
     own = {wheel.name for wheel in base.wheels}
     wheels = (_wheel(each) for each in said["install"])
     return tuple(sorted(wheel for wheel in wheels if wheel.name not in own))
+
+
+def _not_to_be_had(base: Recipe, fault: ImageFault) -> BadSubmission | ImageFault:
+    """The submission's mistake where pip found the indexes and nothing fitting there."""
+    names = list(dict.fromkeys(_NOWHERE.findall(str(fault))))
+    if not names and "ResolutionImpossible" not in str(fault):
+        return fault
+    what = ", ".join(names) or "all of it together"
+    return BadSubmission(
+        f"{what} cannot be had as wheels for Python {base.text.python} beside image {base.name}",
+        file=FILE,
+        remedy="require what is published as a wheel, in versions that fit each other",
+    )
 
 
 def _wheel(said: Mapping[str, Any]) -> LockedWheel:

@@ -367,16 +367,20 @@ def _run_elsewhere(preparation: Preparation, seed: int, data: tuple[HeldOut, Tok
     pairs = shadow.Pairs(held_out.training_ids("data"), tokens.end, tokens.vocabulary)
     random = np.random.default_rng(secrets.randbits(SEED_BITS))
     drawn = shadow.text_like(pairs, tokens.target_counts, tokens.end, random)
-    ran = _run(preparation, seed, held_out, drawn.ids, "elsewhere", "on documents drawn anew")
+    ran = _run(
+        preparation, seed, held_out, drawn.ids, "elsewhere", "on documents drawn anew", noted=True
+    )
     same, runs = ran.facts.artifact_sha256 == first.artifact_sha256, 1
     artifact = Outcome.KEPT
     if not same:
         again = _run(preparation, seed, held_out, _stream(tokens), "again", "again: it moved")
         steady, runs = again.facts.artifact_sha256 == first.artifact_sha256, 2
         artifact = Outcome.BROKEN if steady else Outcome.UNPROVEN
-    unit, saving = "", None
+    unit, saving, counted = "", None, None
     if ran.score is not None:
-        unit, saving = shadow.saving(ran.score, drawn, ran.world.target_bytes(drawn.ids))
+        sizes = ran.world.target_bytes(drawn.ids)
+        unit, saving = shadow.saving(ran.score, drawn, sizes)
+        counted = shadow.counted(ran.score, drawn, sizes, ran.notes)
     ledger.append(
         Counterfactual(
             seed=seed,
@@ -386,6 +390,8 @@ def _run_elsewhere(preparation: Preparation, seed: int, data: tuple[HeldOut, Tok
             floor=None if saving is None else saving.floor,
             saved_nats=None if saving is None else saving.saved,
             threshold_nats=None if saving is None else saving.threshold,
+            noted=not preparation.policy.hardware.gpus,
+            counted=counted,
             artifact=artifact,
             runs=runs,
             wall_seconds=ran.facts.wall_seconds,
@@ -408,6 +414,8 @@ def _run(
     stream: npt.NDArray[np.integer],
     name: str,
     called: str,
+    *,
+    noted: bool = False,
 ) -> scripted.Ran:
     """One run in full on `stream`, which lies on disk for as long as it runs."""
     tree, program = preparation.reading.tree, preparation.reading.program
@@ -434,7 +442,8 @@ def _run(
             label=claimed_label(tree, (unit.text for unit in program.units)),
             artifact=behaviour.artifact,
         )
-        ran = scripted.run_in_full(full, seed, preparation.folder / name, progress)
+        noting = stream if noted else None
+        ran = scripted.run_in_full(full, seed, preparation.folder / name, progress, noting)
         if ran.facts.exit_code != 0:
             progress.stopped(f"exit code {ran.facts.exit_code}, {ran.facts.ended_by.value}")
         return ran

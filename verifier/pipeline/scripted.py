@@ -12,7 +12,7 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ import numpy.typing as npt
 from verifier import shadow, training
 from verifier.errors import StorageFault
 from verifier.heldout import HeldOut
+from verifier.pipeline.dating import Dating
 from verifier.pipeline.grounds import Ground
 from verifier.policy import Policy
 from verifier.records import BoxEnd, BoxFacts, BoxSpec, EndedBy, Limits, Mount, ScriptRun
@@ -29,6 +30,7 @@ from verifier.sandbox.clock import Stopwatch
 from verifier.sandbox.interface import Box
 from verifier.shadow import left
 from verifier.shadow.claimed import counted
+from verifier.shadow.notes import Notes, read_notes
 from verifier.shadow.runs import places
 from verifier.shadow.toy import Toy
 from verifier.source import Program
@@ -36,14 +38,13 @@ from verifier.source.logs import Score, read_log
 from verifier.watch import Progress
 
 GUEST, WORLD, OUT, SUBMISSION = "/shadow", "/world", "/out", "/submission"
-BYTECODE = "/bytecode"
+BYTECODE, GIVEN = "/bytecode", "/given"
+NOTES = ".shadow"
 PIDS = 1024
 LOG_BYTES = 64_000_000
 TEMPORARY_BYTES = 4_000_000_000
 LOG_CHARACTERS = 64 * 1024
 PROGRESS_SECONDS = 0.5
-STEP_SECONDS = 1.0
-"""By which the wall clock may drift from the steady one in a run."""
 SEED = "SEED"
 _NUMBERS = re.compile(r"\d+")
 
@@ -75,7 +76,7 @@ class Ran:
     """One run: what is recorded of it, its box, and the folder that holds its artifact alone.
 
     `score` is its claimed score, None where it did not print that or did not end well; `world`
-    tells the bytes of its tokens.
+    tells the bytes of its tokens, `notes` is what was noted beside it, if it was to be.
     """
 
     facts: ScriptRun
@@ -83,6 +84,7 @@ class Ran:
     artifact: Path
     score: Score | None
     world: shadow.World
+    notes: Notes | None
 
 
 def lay_out_data(
@@ -103,23 +105,33 @@ def lay_out_data(
     return world
 
 
-def run_in_full(full: Full, seed: int, at: Path, progress: Progress) -> Ran:
+def run_in_full(
+    full: Full,
+    seed: int,
+    at: Path,
+    progress: Progress,
+    noting: npt.NDArray[np.integer] | None = None,
+) -> Ran:
     """Run the script once with `seed`; `at` is made anew for what it leaves.
 
-    A run that fails is a fact. Raises StorageFault, and what `sandbox.start` raises.
+    With the held-out stream as `noting` the recorder stands beside it, where nothing but a CPU
+    does the work. A run that fails is a fact. Raises StorageFault, and what `sandbox.start` raises.
     """
     out, given = at / "out", at / "given"
     try:
         shutil.rmtree(at, ignore_errors=True)
         out.mkdir(parents=True)
         given.mkdir()
-        (given / "spec.json").write_text(json.dumps(_spec(full.policy)), encoding="utf-8")
+        stream = None if full.policy.hardware.gpus else noting
+        noted = {} if stream is None else _noted(given, stream)
+        spec = {**_spec(full.policy), **noted}
+        (given / "spec.json").write_text(json.dumps(spec), encoding="utf-8")
     except OSError as fault:
         raise StorageFault(f"{at}: cannot be made anew: {fault.strerror}") from fault
-    fairness, dates = Stopwatch(), _Dates()
+    fairness, dates = Stopwatch(), Dating(out)
     with full.ground.sandbox.start(_box(full, seed, given, out)) as box:
         dates.box_started()
-        end = _ended(box, progress)
+        end = _ended(box, dates, progress)
         facts = box.facts
     artifact = _artifact(full.artifact, out)
     unfair = fairness.unfair() or dates.unfair()
@@ -129,7 +141,7 @@ def run_in_full(full: Full, seed: int, at: Path, progress: Progress) -> Ran:
         facts=ScriptRun(
             seed=seed,
             wall_seconds=end.wall_seconds,
-            artifact_seconds=dates.since([path for _, path in artifact]),
+            artifact_seconds=dates.since(artifact),
             artifact=tuple(name for name, _ in artifact),
             artifact_sha256=_digest(artifact),
             printed=score.quote.text if score else "",
@@ -149,6 +161,7 @@ def run_in_full(full: Full, seed: int, at: Path, progress: Progress) -> Ran:
         artifact=_alone(artifact, at / "artifact"),
         score=score if is_claimed and well else None,
         world=full.world,
+        notes=None if stream is None else read_notes(out / NOTES, len(stream)),
     )
 
 
@@ -163,47 +176,16 @@ def _digest(artifact: Iterable[tuple[str, Path]]) -> str:
     return whole.hexdigest()
 
 
-class _Dates:
-    """When files were last changed, in seconds after the start of a box that has ended.
-
-    File systems date by the wall clock, which may be set: then this machine's word is worthless.
-    """
-
-    def __init__(self) -> None:
-        self._before = self._started = self._wall()
-        self._monotonic = time.monotonic()
-
-    def box_started(self) -> None:
-        """The box has been started by now."""
-        self._started = self._wall()
-
-    def since(self, files: Sequence[Path]) -> tuple[float, float] | None:
-        """[lo, hi] of the last change of any file; the sandbox dated them as the kernel does."""
-        if not files:
-            return None
-        changed = max(path.lstat().st_mtime for path in files)
-        return max(0.0, changed - self._started), max(0.0, changed - self._before)
-
-    def unfair(self) -> str:
-        """Why dates are not to be trusted, or ""."""
-        passed = self._wall() - self._before
-        apart = passed - (time.monotonic() - self._monotonic)
-        return f"its clock was set by {apart:+.1f} s meanwhile" if abs(apart) > STEP_SECONDS else ""
-
-    @staticmethod
-    def _wall() -> float:
-        return time.clock_gettime(time.CLOCK_REALTIME)
-
-
 def _artifact(known: Iterable[str], out: Path) -> list[tuple[str, Path]]:
     """The files left that are its artifact: those it reads back, else all that are no logs.
 
     Numbers in a name may be others at toy scale: of steps, layers, seeds.
     """
-    left_over = {name: path for name, path in left.files(out) if left.is_artifact(name)}
+    left_over = dict(left.files(out))
     plain = {_NUMBERS.sub("#", name) for name in known}
     chosen = {name for name in left_over if _NUMBERS.sub("#", name) in plain}
-    return [(name, left_over[name]) for name in sorted(chosen or left_over)]
+    names = chosen or filter(left.is_artifact, left_over)
+    return [(name, left_over[name]) for name in sorted(names)]
 
 
 def _alone(artifact: list[tuple[str, Path]], folder: Path) -> Path:
@@ -218,10 +200,11 @@ def _alone(artifact: list[tuple[str, Path]], folder: Path) -> Path:
     return folder
 
 
-def _ended(box: Box, progress: Progress) -> BoxEnd:
-    """Wait for the box to end; it keeps its own limit."""
+def _ended(box: Box, dates: Dating, progress: Progress) -> BoxEnd:
+    """Wait for the box to end, and look at what it leaves meanwhile; it keeps its own limit."""
     last = time.monotonic()
     while (end := box.wait(PROGRESS_SECONDS)) is None:
+        dates.look()
         now = time.monotonic()
         progress.advance(now - last)
         last = now
@@ -247,12 +230,26 @@ def _spec(policy: Policy) -> Mapping[str, object]:
     }
 
 
+def _noted(given: Path, stream: npt.NDArray[np.integer]) -> Mapping[str, object]:
+    """What the recorder needs, of which the held-out stream is put into the folder `given`."""
+    np.save(given / "heldout.npy", stream.astype(np.uint16))
+    np.save(given / "train.npy", np.zeros(0, np.uint16))
+    return {
+        "heldout": f"{GIVEN}/heldout.npy",
+        "train": f"{GIVEN}/train.npy",
+        "notes": f"{OUT}/{NOTES}",
+        "clock": "real",
+        "reading": 0.0,
+        "step": [0.0],
+    }
+
+
 def _box(full: Full, seed: int, given: Path, out: Path) -> BoxSpec:
     policy, launch = full.policy, full.program.launch
     inputs = [
         Mount(source=full.guest, target=GUEST),
         Mount(source=full.data, target=WORLD),
-        Mount(source=given, target="/given"),
+        Mount(source=given, target=GIVEN),
         Mount(source=full.folder, target=SUBMISSION),
     ]
     compiled = {}
@@ -265,7 +262,7 @@ def _box(full: Full, seed: int, given: Path, out: Path) -> BoxSpec:
     return BoxSpec(
         label="script",
         root=full.ground.root,
-        argv=(*start, f"{GUEST}/run.py", "/given/spec.json", launch.script, *launch.arguments),
+        argv=(*start, f"{GUEST}/run.py", f"{GIVEN}/spec.json", launch.script, *launch.arguments),
         environment={
             "PYTHONHASHSEED": "0",
             "PYTHONDONTWRITEBYTECODE": "1",

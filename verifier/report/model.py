@@ -439,6 +439,8 @@ class Counterfactual(Part):
     floor: float | None
     saved_nats: float | None
     threshold_nats: float | None
+    noted: bool
+    counted: int | None
     artifact: Outcome
     runs: int
     wall_seconds: tuple[float | None, float | None]

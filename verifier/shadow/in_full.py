@@ -1,20 +1,29 @@
 """What does a score that was printed in full say, on documents whose source is known?
 
-The printed number alone is compared, in each unit that it was printed in. (PROTOCOL §9)
+Against the source the printed number alone is compared, in each unit that it was printed in
+(PROTOCOL §9). What it is the mean of is told by the recorder, as at toy scale, and by it alone: so
+that is no proof, and its silence a doubt.
 """
 
 from __future__ import annotations
+
+import math
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from verifier.shadow import canary
 from verifier.shadow.canary import Saving
+from verifier.shadow.explained import Printed, Rule, explanations
+from verifier.shadow.notes import Notes
 from verifier.shadow.running import decimals
 from verifier.shadow.streams import Stream
 from verifier.source.logs import Score
 
 TOKENS, BYTES = "nats a token", "bits a byte"
+TOLD_LAST = 50
+"""Lines at the end that are kept: the one that claims is among them, with what leads to it."""
 
 
 def saving(score: Score, stream: Stream, target_bytes: npt.NDArray[np.int64]) -> tuple[str, Saving]:
@@ -38,3 +47,40 @@ def rounding(score: Score) -> float:
         return 0.0
     of_loss = 0.5 * 10.0 ** -decimals(score) / score.loss
     return of_loss + 0.5 * 10.0**-score.digits / score.bpb
+
+
+def counted(
+    score: Score, stream: Stream, target_bytes: npt.NDArray[np.int64], notes: Notes | None
+) -> int | None:
+    """How many tokens its number is the mean of, the bytes counted rightly; None: of no visits.
+
+    A choice of the cheapest visits is no explanation here: a number of that kind is refuted at toy
+    scale, or switched on since.
+    """
+    if notes is None or notes.cut:
+        return None
+    if score.loss is not None:
+        units, value, digits = np.ones((len(stream), 1)), score.loss, decimals(score)
+    else:
+        units = (math.log(2) * target_bytes).astype(np.float64)[:, np.newaxis]
+        value, digits = score.bpb, score.digits
+    printed = Printed(text=score.quote.text, value=value, decimals=digits, units=units)
+    found = explanations(_thinned(notes), printed)
+    return next((each.tokens for each in found if each.rule is not Rule.LEAST), None)
+
+
+def _thinned(notes: Notes) -> Notes:
+    """The same with those lines alone that something of the held-out stream was scored after.
+
+    A run in full prints hundreds while it trains, and a stretch begins at every line.
+    """
+    scored = np.concatenate(([0], np.cumsum(~notes.training)))
+    ends = [line.block for line in notes.lines[1:]] + [len(notes.training)]
+    kept = [
+        line
+        for at, (line, end) in enumerate(zip(notes.lines, ends, strict=True))
+        if scored[end] > scored[line.block] or at + 1 == len(notes.lines)
+    ]
+    texts = {line.text for line in notes.lines[-TOLD_LAST:]}
+    last = [line for line in notes.lines if line.text in texts and line not in kept]
+    return replace(notes, lines=tuple(sorted([*kept, *last], key=lambda each: each.block)))
