@@ -125,3 +125,26 @@ def test_what_has_no_hash_cannot_be_locked(
     with pytest.raises(ImageFault, match="tells no sha256"):
         made("einops", tmp_path)
     assert not list(tmp_path.rglob("*.lock"))
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("ERROR: No matching distribution found for nowhere==1.0 · more", "nowhere==1.0 cannot be"),
+        ("ERROR: ResolutionImpossible: for help visit", "all of it together cannot be had"),
+    ],
+)
+def test_what_nobody_publishes_is_the_submissions_mistake(
+    said: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what the network or the index did is not."""
+
+    def fails(_: object) -> None:
+        raise ImageFault(f"pip cannot get it: {said}")
+
+    monkeypatch.setattr(requirements, "pip", fails)
+    with pytest.raises(BadSubmission, match=why):
+        made("nowhere==1.0", tmp_path)
+    said = "connection refused"
+    with pytest.raises(ImageFault, match="connection refused"):
+        made("nowhere==1.0", tmp_path)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from tests.shadow.noting import Recording
 from tests.shadow.playing import TOKENS, WORLD
 from verifier.shadow import in_full, streams
+from verifier.shadow.notes import Notes
 from verifier.source.logs import Score, read_log
 
 STREAM = streams.uniform(TOKENS, WORLD.alphabet, np.random.default_rng(1))
@@ -47,6 +50,43 @@ def test_an_honest_number_saves_nothing() -> None:
     _, saving = in_full.saving(score(loss, loss / math.log(2) / RATIO), STREAM, BYTES)
     assert not saving.proven
     assert saving.saved < 0
+
+
+def scored(loss: float, *lines: str, factor: float = 1.0) -> tuple[Score, Notes]:
+    """A run that prints `lines` while it trains, scores every target once, and prints a mean."""
+    made = Recording()
+    for line in lines:
+        made.say(line)
+    costs = np.asarray(STREAM.costs + loss - FLOOR)
+    for start in range(1, TOKENS, 64):
+        made.score(costs, range(start, min(start + 64, TOKENS)))
+    mean = float(costs[1:].mean()) * factor
+    told = score(mean, mean / math.log(2) / RATIO)
+    made.say(told.quote.text)
+    return told, made.notes()
+
+
+def test_what_its_number_is_the_mean_of_is_counted_in_full_too() -> None:
+    """However much it printed before; and nothing explains a number that was made up."""
+    told, notes = scored(FLOOR + 0.1, *(f"step:{step} train_loss:5.0" for step in range(300)))
+    assert in_full.counted(told, STREAM, BYTES, notes) == TOKENS - 1
+    told, notes = scored(FLOOR + 0.1, factor=0.9)
+    assert in_full.counted(told, STREAM, BYTES, notes) is None
+    assert in_full.counted(told, STREAM, BYTES, None) is None
+
+
+def test_notes_that_were_cut_explain_nothing() -> None:
+    told, notes = scored(FLOOR + 0.1)
+    assert in_full.counted(told, STREAM, BYTES, replace(notes, cut=True)) is None
+
+
+def test_bits_a_byte_alone_are_explained_by_the_right_bytes() -> None:
+    told, notes = scored(FLOOR + 0.1)
+    alone = score(None, told.bpb)
+    line = replace(notes.lines[-1], text=alone.quote.text)
+    bits = replace(notes, lines=(*notes.lines[:-1], line))
+    assert in_full.counted(alone, STREAM, BYTES, bits) == TOKENS - 1
+    assert in_full.counted(score(None, told.bpb * 0.9), STREAM, BYTES, bits) is None
 
 
 def test_rounding_is_that_of_the_digits_printed() -> None:
