@@ -29,6 +29,8 @@ QUICK = (
 )
 MISSED = ("ngram_target_gate", "ppm_c2")
 """Not refuted: docs/shadow.md says why under what it cannot see."""
+DOUBTED = ("hindsight_on_repeats",)
+"""Not refuted, and not CLEAN either: what it does on one source it does not on the other."""
 REQUEST = ShadowRequest(reference="the zoo")
 
 
@@ -48,6 +50,10 @@ def answer(name: str, stage: Stage, folder: Path) -> None:
     if name in MISSED:
         assert case.rule in (bundle.path("docs") / "shadow.md").read_text(encoding="utf-8")
         assert found.answer is not Behaviour.REFUTED, "no longer missed: take it off the list"
+        return
+    if name in DOUBTED:
+        assert found.answer is Behaviour.INCONCLUSIVE, said
+        assert "where text repeats" in said
         return
     assert found.answer.value == case.expected, said
     if found.conclusions:
