@@ -14,112 +14,47 @@ script's own number verified.
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from verifier import heldout, image, shadow, store
+from verifier import image, shadow
 from verifier import submission as submissions
-from verifier.audits.fairness import lacking_hardware
 from verifier.errors import StorageFault
 from verifier.heldout import HeldOut, Tokens
-from verifier.ledger import Ledger
-from verifier.pipeline import grounds, scripted, secrecy
+from verifier.pipeline import scripted, secrecy
 from verifier.pipeline.evidence import conclude
-from verifier.pipeline.grounds import Ground
-from verifier.pipeline.harness import Harness, lay_out_shadow
-from verifier.pipeline.machine import hardware
-from verifier.pipeline.opening import (
-    Trial,
-    note_new_key,
-    opening,
-    run_folder,
-    set_aside_unfair,
-    trial,
-)
 from verifier.pipeline.request import Report, Request
-from verifier.pipeline.shadowing import (
-    RECIPE,
-    ShadowRequest,
-    mounting_sandbox,
-    program_of,
-    shadowed_tree,
-    stage_of,
-)
-from verifier.policy import Policy
+from verifier.pipeline.script_preparation import ScriptPreparation, prepare
+from verifier.pipeline.shadowing import RECIPE, ShadowRequest, shadowed_tree, stage_of
 from verifier.records import (
     Adaptation,
     Behaviour,
-    Claim,
     Counterfactual,
     EnvironmentFault,
-    HeldOutFacts,
     NonceOpened,
-    Opening,
     Outcome,
     Screened,
     ScriptRun,
-    ScriptTerms,
-    SubmissionFacts,
     Verdict,
     WallHits,
     Weighing,
 )
 from verifier.screening import Confidence, Remark
-from verifier.screening.screen import screen
-from verifier.screening.screened import Screening
 from verifier.shadow.claimed import claimed_label
-from verifier.shadow.reads import read_values
 from verifier.shadow.toy import find_toy
-from verifier.source import Program, Tree
 from verifier.submission import Script
-from verifier.submission.submitted import on_disk
 from verifier.watch import Watch
 
-REQUIREMENTS = "requirements.txt"
 REMARKS = 20
 SOURCE = ".py"
 GIVEN = "handed-in"
 SEED_BITS = 96
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What reading a script told: its texts, the program that its command starts, its screening."""
-
-    tree: Tree
-    program: Program
-    screening: Screening
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preparation:
-    """Everything one verification of a script stands on. `data` None: it was not opened."""
-
-    request: Request
-    watch: Watch
-    store: Path
-    folder: Path
-    ledger: Ledger
-    script: Script
-    reading: Reading
-    data: tuple[HeldOut, Tokens] | None
-    ground: Ground
-    guest: Harness
-    trial: Trial
-    seeds: tuple[int, ...]
-
-    @property
-    def policy(self) -> Policy:
-        """The rules of this verification."""
-        return self.request.policy.policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +69,7 @@ class Shipping:
 def reproduce(request: Request, script: Script, watch: Watch) -> Report:
     """Verify one unmodified script under one policy. Raises as `verify` does."""
     # 1. prepare
-    with _prepare(request, script, watch) as preparation:
+    with prepare(request, script, watch) as preparation:
         ledger = preparation.ledger
         if not ledger.find(Verdict):
             # 2. screen
@@ -153,111 +88,10 @@ def reproduce(request: Request, script: Script, watch: Watch) -> Report:
         return conclude(ledger, preparation.trial.key, request, watch)
 
 
-@contextlib.contextmanager
-def _prepare(request: Request, script: Script, watch: Watch) -> Iterator[Preparation]:
-    place, policy = store.root(), request.policy.policy
-    reading = _read(script, policy)
-    ground, data = _grounds(request, script, place, watch)
-    guest = lay_out_shadow(place)
-    note_new_key(request, watch)
-    facts = _facts(script, reading, request.reference)
-    made = trial(request, author=facts.author, digest=script.digest, ground=ground, place=place)
-    seeds = grounds.chosen_seeds(policy, facts.claim.seeds, made.nonce, request.seeds)
-    identity = (
-        script.digest,
-        "" if data is None else data[0].manifest_digest,
-        ground.root.digest,
-        ground.sandbox.name,
-        guest.digest,
-        made.key.public_hex,
-        str(made.attempt),
-        str(len(seeds)),
-    )
-    folder = run_folder(request, facts.name, identity)
-    set_aside_unfair(folder / "ledger", watch)
-    with Ledger.resume_or_create(folder / "ledger") as ledger:
-        if not ledger.find(Opening):
-            ledger.write_policy(request.policy.text)
-            ledger.append(opening(request, facts, made, ground, guest, seeds))
-        if not ledger.find(HeldOutFacts):
-            if request.previous is not None:
-                ledger.append(request.previous)
-            counted = heldout.unopened(policy.data.name) if data is None else data[0].facts(data[1])
-            ledger.append(counted)
-        yield Preparation(
-            request=request,
-            watch=watch,
-            store=place,
-            folder=folder,
-            ledger=ledger,
-            script=script,
-            reading=reading,
-            data=data,
-            ground=ground,
-            guest=guest,
-            trial=made,
-            seeds=seeds,
-        )
-
-
-def _read(script: Script, policy: Policy) -> Reading:
-    tree = on_disk(script.folder).tree
-    program = program_of(tree, script.folder.name)
-    screening = screen(tree, folder="", digest=script.digest, policy=policy)
-    return Reading(tree=tree, program=program, screening=screening)
-
-
-def _grounds(
-    request: Request, script: Script, place: Path, watch: Watch
-) -> tuple[Ground, tuple[HeldOut, Tokens] | None]:
-    """Where it runs, and on which data; without the policy's hardware nothing runs in full."""
-    policy = request.policy.policy
-    sandbox = mounting_sandbox(request.backend, watch)
-    lacking = lacking_hardware(hardware(), policy)
-    data = None
-    if lacking:
-        watch.note(f"the script is not run in full: {lacking}")
-        root, facts = image.build(RECIPE, place, locked=False, watch=watch)
-    else:
-        held_out = grounds.open_held_out(request, place, watch)
-        data = held_out, held_out.tokens("data")
-        required = script.folder / REQUIREMENTS
-        root, facts = image.build_with(
-            "cuda" if policy.hardware.gpus else RECIPE,
-            required.read_bytes() if REQUIREMENTS in script.files else b"",
-            script.packages,
-            place,
-            watch=watch,
-        )
-    with watch.phase(f"prepare the {sandbox.name} box", None):
-        sandbox.prepare(root)
-    return Ground(sandbox, root, facts), data
-
-
-def _facts(script: Script, reading: Reading, reference: str) -> SubmissionFacts:
-    """What goes into the ledger: its claims as they were read, its command as it was found."""
-    claimed, launch = reading.screening.claimed, reading.program.launch
-    return SubmissionFacts(
-        name=(claimed.name if claimed else "") or reference.rstrip("/").rpartition("/")[2],
-        author=(claimed.author if claimed else "") or "nobody named",
-        digest=script.digest,
-        contract="script/1",
-        claim=Claim(
-            val_bpb=claimed.val_bpb if claimed else None, seeds=claimed.seeds if claimed else ()
-        ),
-        script=ScriptTerms(
-            entry=launch.script,
-            command=launch.command,
-            told_by=launch.told_by,
-            seeded=scripted.SEED in read_values(reading.program),
-        ),
-    )
-
-
 # ---------------------------------------------------------------- read, and at toy scale
 
 
-def _screen(preparation: Preparation) -> None:
+def _screen(preparation: ScriptPreparation) -> None:
     if preparation.ledger.find(Screened):
         return
     screening = preparation.reading.screening
@@ -276,7 +110,7 @@ def _said(remark: Remark) -> str:
     return f"{remark.rule}: {remark.said}{where}"
 
 
-def _shadow(preparation: Preparation) -> None:
+def _shadow(preparation: ScriptPreparation) -> None:
     """The shadow runs, on the ground's own root where that is a CPU's."""
     ledger, policy, watch = preparation.ledger, preparation.policy, preparation.watch
     if ledger.find(Behaviour):
@@ -313,7 +147,7 @@ def _shadow(preparation: Preparation) -> None:
 # ---------------------------------------------------------------- in full
 
 
-def _run_seed(preparation: Preparation, seed: int, data: tuple[HeldOut, Tokens]) -> None:
+def _run_seed(preparation: ScriptPreparation, seed: int, data: tuple[HeldOut, Tokens]) -> None:
     """Run, freeze, weigh, and look for held-out text, each where the ledger does not have it."""
     ledger = preparation.ledger
     if not ledger.find(Weighing, seed=seed):
@@ -332,7 +166,7 @@ def _run_seed(preparation: Preparation, seed: int, data: tuple[HeldOut, Tokens])
     )
 
 
-def _run_and_weigh(preparation: Preparation, seed: int, data: tuple[HeldOut, Tokens]) -> None:
+def _run_and_weigh(preparation: ScriptPreparation, seed: int, data: tuple[HeldOut, Tokens]) -> None:
     ledger, policy = preparation.ledger, preparation.policy
     ran = _run(preparation, seed, data[0], _stream(data[1]), f"seed-{seed}", f"seed {seed}")
     ledger.append(ran.box)
@@ -352,7 +186,7 @@ def _run_and_weigh(preparation: Preparation, seed: int, data: tuple[HeldOut, Tok
         ledger.append(submissions.weigh(shipment, policy.size, seed=seed))
 
 
-def _run_elsewhere(preparation: Preparation, seed: int, data: tuple[HeldOut, Tokens]) -> None:
+def _run_elsewhere(preparation: ScriptPreparation, seed: int, data: tuple[HeldOut, Tokens]) -> None:
     """The same seed on documents drawn anew; and again on the real ones, if its artifact moved.
 
     Nothing where the run on the real documents came to no score, or a rule is broken already.
@@ -408,7 +242,7 @@ def _stream(tokens: Tokens) -> npt.NDArray[np.int32]:
 
 
 def _run(
-    preparation: Preparation,
+    preparation: ScriptPreparation,
     seed: int,
     held_out: HeldOut,
     stream: npt.NDArray[np.integer],
@@ -449,7 +283,7 @@ def _run(
         return ran
 
 
-def _ships(preparation: Preparation) -> tuple[str, ...]:
+def _ships(preparation: ScriptPreparation) -> tuple[str, ...]:
     """What the script executes and reads: that is code, wherever the claim counts it."""
     weights = preparation.reading.screening.weights
     (behaviour,) = preparation.ledger.find(Behaviour)
@@ -458,7 +292,7 @@ def _ships(preparation: Preparation) -> tuple[str, ...]:
     return tuple(sorted(counted & set(preparation.script.files)))
 
 
-def _ship_data(preparation: Preparation, artifact: Path) -> tuple[str, ...]:
+def _ship_data(preparation: ScriptPreparation, artifact: Path) -> tuple[str, ...]:
     """Put what ships and is no source beside the artifact; the names of the rest, its source."""
     ships = _ships(preparation)
     data = [name for name in ships if not name.endswith(SOURCE)]
