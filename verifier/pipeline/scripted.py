@@ -13,7 +13,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ from verifier.heldout import HeldOut
 from verifier.pipeline.dating import Dating
 from verifier.pipeline.grounds import Ground
 from verifier.policy import Policy
-from verifier.records import BoxEnd, BoxFacts, BoxSpec, EndedBy, Limits, Mount, ScriptRun
+from verifier.records import BoxEnd, BoxFacts, BoxSpec, EndedBy, Mount, ScriptRun
 from verifier.sandbox.clock import Stopwatch
 from verifier.sandbox.interface import Box
 from verifier.shadow import left
@@ -41,8 +41,6 @@ GUEST, WORLD, OUT, SUBMISSION = "/shadow", "/world", "/out", "/submission"
 BYTECODE, GIVEN = "/bytecode", "/given"
 NOTES = ".shadow"
 PIDS = 1024
-LOG_BYTES = 64_000_000
-TEMPORARY_BYTES = 4_000_000_000
 LOG_CHARACTERS = 64 * 1024
 PROGRESS_SECONDS = 0.5
 SEED = "SEED"
@@ -280,15 +278,6 @@ def _box(full: Full, seed: int, given: Path, out: Path) -> BoxSpec:
         output=Mount(source=out, target=OUT),
         channel=None,
         working_folder=OUT,
-        limits=Limits(
-            wall_seconds=seconds_at_most(policy),
-            memory_bytes=policy.hardware.memory_bytes,
-            pids=PIDS,
-            threads=policy.hardware.threads,
-            temporary_bytes=min(TEMPORARY_BYTES, policy.hardware.memory_bytes),
-            output_bytes=policy.train.artifact_bytes,
-            output_files=policy.train.artifact_files,
-            log_bytes=LOG_BYTES,
-        ),
+        limits=replace(training.limits(policy, seconds_at_most(policy)), pids=PIDS),
         gpus=tuple(str(index) for index in range(gpus)),
     )

@@ -102,7 +102,7 @@ def seeded(command: tuple[str, ...], seed: int) -> tuple[str, ...]:
 
 
 def limits(policy: Policy, wall_seconds: float) -> Limits:
-    """What one box of training may use."""
+    """What one box of training may use; `policy` bounds what it leaves."""
     return Limits(
         wall_seconds=wall_seconds,
         memory_bytes=policy.hardware.memory_bytes,
