@@ -414,7 +414,8 @@ class Counterfactual:
     "bits a byte"); `saved_nats` what it says to have saved in all, at the least, and more than
     `threshold_nats` is a proof. None where it printed no number.
     `counted` is how many tokens its number is the mean of, by what was noted beside it, None where
-    of none that it calculated; `noted` says whether anything was. `artifact`: KEPT where its bytes
+    of none that it calculated, and `learned` of how many a step had learned before; `noted` says
+    whether anything was. `artifact`: KEPT where its bytes
     are those of the run on the real documents, BROKEN where they are others and a repetition on the
     real ones has the same, UNPROVEN where that has others too.
     """
@@ -428,6 +429,7 @@ class Counterfactual:
     threshold_nats: float | None
     noted: bool
     counted: int | None
+    learned: int
     artifact: Outcome
     runs: int
     wall_seconds: tuple[float, float]

@@ -104,6 +104,7 @@ def elsewhere(**changes: Any) -> Counterfactual:
         threshold_nats=25.0,
         noted=True,
         counted=make.N,
+        learned=0,
         artifact=Outcome.KEPT,
         runs=1,
         wall_seconds=(149.0, 150.0),

@@ -124,6 +124,15 @@ def test_a_number_that_no_costs_make_up_in_full_is_open() -> None:
     assert judged("coverage", replace(scripted.evidence(), counterfactual=None)).outcome is KEPT
 
 
+def test_what_learns_first_in_full_alone_is_open() -> None:
+    """C3: seen, and not proven; what toy scale proved stays."""
+    assert judged("future").outcome is KEPT
+    found = elsewhere(learned=900)
+    assert judged("future", found).outcome is UNPROVEN
+    red = replace(found, behaviour=scripted.behaviour(future=BROKEN))
+    assert judged("future", red).outcome is BROKEN
+
+
 def test_bytes_that_are_miscounted_in_full_are_broken() -> None:
     """R8: loss against bits per byte, with what rounding leaves open."""
     assert judged("bytes", scripted.evidence(bpb=1.15)).outcome is BROKEN

@@ -299,6 +299,7 @@ def every_kind() -> tuple[Any, ...]:
             threshold_nats=25.5,
             noted=True,
             counted=None,
+            learned=3,
             artifact=Outcome.UNPROVEN,
             runs=2,
             wall_seconds=(149.5, 150.0),

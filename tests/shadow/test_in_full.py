@@ -11,6 +11,7 @@ import pytest
 from tests.shadow.noting import Recording
 from tests.shadow.playing import TOKENS, WORLD
 from verifier.shadow import in_full, streams
+from verifier.shadow.in_full import Seen
 from verifier.shadow.notes import Notes
 from verifier.source.logs import Score, read_log
 
@@ -69,15 +70,15 @@ def scored(loss: float, *lines: str, factor: float = 1.0) -> tuple[Score, Notes]
 def test_what_its_number_is_the_mean_of_is_counted_in_full_too() -> None:
     """However much it printed before; and nothing explains a number that was made up."""
     told, notes = scored(FLOOR + 0.1, *(f"step:{step} train_loss:5.0" for step in range(300)))
-    assert in_full.counted(told, STREAM, BYTES, notes) == TOKENS - 1
+    assert in_full.seen(told, STREAM, BYTES, notes) == Seen(TOKENS - 1)
     told, notes = scored(FLOOR + 0.1, factor=0.9)
-    assert in_full.counted(told, STREAM, BYTES, notes) is None
-    assert in_full.counted(told, STREAM, BYTES, None) is None
+    assert in_full.seen(told, STREAM, BYTES, notes) == Seen()
+    assert in_full.seen(told, STREAM, BYTES, None) == Seen()
 
 
 def test_notes_that_were_cut_explain_nothing() -> None:
     told, notes = scored(FLOOR + 0.1)
-    assert in_full.counted(told, STREAM, BYTES, replace(notes, cut=True)) is None
+    assert in_full.seen(told, STREAM, BYTES, replace(notes, cut=True)) == Seen()
 
 
 def test_bits_a_byte_alone_are_explained_by_the_right_bytes() -> None:
@@ -85,11 +86,30 @@ def test_bits_a_byte_alone_are_explained_by_the_right_bytes() -> None:
     alone = score(None, told.bpb)
     line = replace(notes.lines[-1], text=alone.quote.text)
     bits = replace(notes, lines=(*notes.lines[:-1], line))
-    assert in_full.counted(alone, STREAM, BYTES, bits) == TOKENS - 1
-    assert in_full.counted(score(None, told.bpb * 0.9), STREAM, BYTES, bits) is None
+    assert in_full.seen(alone, STREAM, BYTES, bits) == Seen(TOKENS - 1)
+    assert in_full.seen(score(None, told.bpb * 0.9), STREAM, BYTES, bits) == Seen()
 
 
 def test_rounding_is_that_of_the_digits_printed() -> None:
     """Nothing without a loss."""
     assert in_full.rounding(score(None, 2.0)) == 0.0
     assert math.isclose(in_full.rounding(score(4.0, 2.0)), 5e-7 / 4 + 5e-7 / 2)
+
+
+def test_what_was_learned_before_it_was_scored_is_counted() -> None:
+    """A step between a lesson and the counted visit; who scores first has learned nothing."""
+    costs = np.asarray(STREAM.costs + 0.1)
+    mean = float(costs[1:].mean())
+    told = score(mean, mean / math.log(2) / RATIO)
+    early, late = range(1, 513), range(513, TOKENS)
+
+    def made(*done: tuple[range, bool]) -> Seen:
+        run = Recording()
+        for places, learning in done:
+            run.score(costs + 1.0 if learning else costs, places, learning=learning)
+        run.say(told.quote.text)
+        return in_full.seen(told, STREAM, BYTES, run.notes())
+
+    assert made((early, True), (early, False), (late, False)).learned == len(early)
+    assert made((early, False), (early, True), (late, False), (late, True)).learned == 0
+    assert made((early, False), (late, False)).learned == 0

@@ -38,6 +38,19 @@ def condition(name: str) -> Judge:
     return read
 
 
+def future(evidence: Evidence, policy: Policy) -> Reading:
+    """At toy scale; in full nothing may be seen to be learned before it is scored."""
+    toy, found = condition("future")(evidence, policy), evidence.counterfactual
+    if toy.outcome is not Outcome.KEPT or found is None or not found.learned:
+        return toy
+    return unproven(
+        f"in full it was seen to learn from {found.learned:,} tokens before it scored them, which"
+        " it does not at toy scale",
+        "score a token before anything learns from it",
+        learned=found.learned,
+    )
+
+
 def known_source(evidence: Evidence, policy: Policy) -> Reading:
     """At toy scale, and in full on text-like documents that nobody could know."""
     toy, found = condition("known-source")(evidence, policy), evidence.counterfactual
@@ -131,7 +144,7 @@ FUTURE = Audit(
     "future",
     "No score depends on tokens that come after it.",
     "C1, C3, C4, DESIGN §7",
-    condition("future"),
+    future,
 )
 PAST = Audit(
     "past",

@@ -210,11 +210,11 @@ def _run_elsewhere(preparation: ScriptPreparation, seed: int, data: tuple[HeldOu
         again = _run(preparation, seed, held_out, _stream(tokens), "again", "again: it moved")
         steady, runs = again.facts.artifact_sha256 == first.artifact_sha256, 2
         artifact = Outcome.BROKEN if steady else Outcome.UNPROVEN
-    unit, saving, counted = "", None, None
+    unit, saving, seen = "", None, shadow.Seen()
     if ran.score is not None:
         sizes = ran.world.target_bytes(drawn.ids)
         unit, saving = shadow.saving(ran.score, drawn, sizes)
-        counted = shadow.counted(ran.score, drawn, sizes, ran.notes)
+        seen = shadow.seen(ran.score, drawn, sizes, ran.notes)
     ledger.append(
         Counterfactual(
             seed=seed,
@@ -225,7 +225,8 @@ def _run_elsewhere(preparation: ScriptPreparation, seed: int, data: tuple[HeldOu
             saved_nats=None if saving is None else saving.saved,
             threshold_nats=None if saving is None else saving.threshold,
             noted=not preparation.policy.hardware.gpus,
-            counted=counted,
+            counted=seen.counted,
+            learned=seen.learned,
             artifact=artifact,
             runs=runs,
             wall_seconds=ran.facts.wall_seconds,

@@ -441,6 +441,7 @@ class Counterfactual(Part):
     threshold_nats: float | None
     noted: bool
     counted: int | None
+    learned: int
     artifact: Outcome
     runs: int
     wall_seconds: tuple[float | None, float | None]

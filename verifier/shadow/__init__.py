@@ -4,7 +4,7 @@ Several runs at toy scale, on a CPU, in boxes, each on documents made for it. Mu
 a script prints, nor what the recorder beside it notes, but where two runs or a proof speak.
 """
 
-from verifier.shadow.in_full import counted, rounding, saving
+from verifier.shadow.in_full import Seen, rounding, saving, seen
 from verifier.shadow.likeness import Pairs, text_like
 from verifier.shadow.record import Behaviour, Conclusion, Family, Ran, Shadowed
 from verifier.shadow.running import Stage
@@ -19,14 +19,15 @@ __all__ = [
     "Family",
     "Pairs",
     "Ran",
+    "Seen",
     "Shadowed",
     "Stage",
     "Subject",
     "World",
-    "counted",
     "furnish_held_out",
     "rounding",
     "saving",
+    "seen",
     "shadow",
     "text_like",
     "world_of",

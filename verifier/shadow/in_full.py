@@ -8,14 +8,14 @@ that is no proof, and its silence a doubt.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from verifier.shadow import canary
 from verifier.shadow.canary import Saving
-from verifier.shadow.explained import Printed, Rule, explanations
+from verifier.shadow.explained import Explained, Printed, Rule, explanations
 from verifier.shadow.notes import Notes
 from verifier.shadow.running import decimals
 from verifier.shadow.streams import Stream
@@ -49,16 +49,27 @@ def rounding(score: Score) -> float:
     return of_loss + 0.5 * 10.0**-score.digits / score.bpb
 
 
-def counted(
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How many tokens a number is the mean of, and of how many it had learned before.
+
+    `counted` None: it is the mean of no visits, or they were not all noted.
+    """
+
+    counted: int | None = None
+    learned: int = 0
+
+
+def seen(
     score: Score, stream: Stream, target_bytes: npt.NDArray[np.int64], notes: Notes | None
-) -> int | None:
-    """How many tokens its number is the mean of, the bytes counted rightly; None: of no visits.
+) -> Seen:
+    """What its number is the mean of, the bytes counted rightly, as the recorder saw it.
 
     A choice of the cheapest visits is no explanation here: a number of that kind is refuted at toy
     scale, or switched on since.
     """
     if notes is None or notes.cut:
-        return None
+        return Seen()
     if score.loss is not None:
         units, value, digits = np.ones((len(stream), 1)), score.loss, decimals(score)
     else:
@@ -66,7 +77,18 @@ def counted(
         value, digits = score.bpb, score.digits
     printed = Printed(text=score.quote.text, value=value, decimals=digits, units=units)
     found = explanations(_thinned(notes), printed)
-    return next((each.tokens for each in found if each.rule is not Rule.LEAST), None)
+    one = next((each for each in found if each.rule is not Rule.LEAST), None)
+    return Seen() if one is None else Seen(one.tokens, _learned(notes, one))
+
+
+def _learned(notes: Notes, explained: Explained) -> int:
+    """Positions that a step had learned from before the visit of them that is counted."""
+    never = len(notes.step)
+    taught = notes.gradient[notes.block] & ~notes.training[notes.block] & (notes.position >= 0)
+    first = np.full(len(explained.costs), never)
+    np.minimum.at(first, notes.position[taught], notes.block[taught])
+    both = explained.counted & (first < never)
+    return int((notes.step[explained.when[both]] > notes.step[first[both]]).sum())
 
 
 def _thinned(notes: Notes) -> Notes:
