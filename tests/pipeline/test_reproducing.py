@@ -138,6 +138,22 @@ def test_a_script_that_cheats_in_full_alone_is_refuted_by_its_artifact(
     assert (elsewhere.artifact, elsewhere.runs) == (Outcome.BROKEN, 2)
 
 
+def test_a_script_that_learns_first_in_full_alone_is_open(
+    request_of: pipeline.Request, tmp_path: Path
+) -> None:
+    """At toy scale it scores first; in full it was seen to learn from all of it before."""
+    made = submission("ttt_pretrain", tmp_path / "script")
+    loop = "    for epoch in range(1, args.epochs + 1):\n        adapt("
+    changed(made, loop, loop.replace("args.epochs", f"args.epochs * ({IN_FULL})"))
+    report = pipeline.verify(request_of, Unwatched())
+    found = findings(report)
+    assert report.verdict.answer is Answer.INCONCLUSIVE, [
+        f"{each.audit}: {each.outcome.value}, {each.reason}" for each in found.values()
+    ]
+    assert found["future"].outcome is Outcome.UNPROVEN
+    assert "in full it was seen to learn" in found["future"].reason
+
+
 def test_a_script_that_makes_its_number_up_in_full_alone_is_refuted(
     request_of: pipeline.Request, tmp_path: Path
 ) -> None:

@@ -55,6 +55,8 @@ REMARKS = 20
 SOURCE = ".py"
 GIVEN = "handed-in"
 SEED_BITS = 96
+NOTED_TOKENS = 20_000_000
+"""Of the training side: the recorder tells its tokens from held-out ones that are like them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,11 +200,19 @@ def _run_elsewhere(preparation: ScriptPreparation, seed: int, data: tuple[HeldOu
     done = any((ledger.find(Counterfactual), ledger.find(EnvironmentFault), broken))
     if done or first.exit_code != 0 or not first.is_claimed:
         return
-    pairs = shadow.Pairs(held_out.training_ids("data"), tokens.end, tokens.vocabulary)
+    training = held_out.training_ids("data")
+    pairs = shadow.Pairs(training, tokens.end, tokens.vocabulary)
     random = np.random.default_rng(secrets.randbits(SEED_BITS))
     drawn = shadow.text_like(pairs, tokens.target_counts, tokens.end, random)
+    noted = not preparation.policy.hardware.gpus and len(training) <= NOTED_TOKENS
     ran = _run(
-        preparation, seed, held_out, drawn.ids, "elsewhere", "on documents drawn anew", noted=True
+        preparation,
+        seed,
+        held_out,
+        drawn.ids,
+        "elsewhere",
+        "on documents drawn anew",
+        scripted.Noting(drawn.ids, training) if noted else None,
     )
     same, runs = ran.facts.artifact_sha256 == first.artifact_sha256, 1
     artifact = Outcome.KEPT
@@ -224,7 +234,7 @@ def _run_elsewhere(preparation: ScriptPreparation, seed: int, data: tuple[HeldOu
             floor=None if saving is None else saving.floor,
             saved_nats=None if saving is None else saving.saved,
             threshold_nats=None if saving is None else saving.threshold,
-            noted=not preparation.policy.hardware.gpus,
+            noted=noted,
             counted=seen.counted,
             learned=seen.learned,
             artifact=artifact,
@@ -249,8 +259,7 @@ def _run(
     stream: npt.NDArray[np.integer],
     name: str,
     called: str,
-    *,
-    noted: bool = False,
+    noting: scripted.Noting | None = None,
 ) -> scripted.Ran:
     """One run in full on `stream`, which lies on disk for as long as it runs."""
     tree, program = preparation.reading.tree, preparation.reading.program
@@ -277,7 +286,6 @@ def _run(
             label=claimed_label(tree, (unit.text for unit in program.units)),
             artifact=behaviour.artifact,
         )
-        noting = stream if noted else None
         ran = scripted.run_in_full(full, seed, preparation.folder / name, progress, noting)
         if ran.facts.exit_code != 0:
             progress.stopped(f"exit code {ran.facts.exit_code}, {ran.facts.ended_by.value}")

@@ -70,6 +70,14 @@ class Full:
 
 
 @dataclass(frozen=True, slots=True)
+class Noting:
+    """The streams by which the recorder tells what is scored: held-out and training tokens."""
+
+    held_out: npt.NDArray[np.integer]
+    training: npt.NDArray[np.integer]
+
+
+@dataclass(frozen=True, slots=True)
 class Ran:
     """One run: what is recorded of it, its box, and the folder that holds its artifact alone.
 
@@ -108,20 +116,19 @@ def run_in_full(
     seed: int,
     at: Path,
     progress: Progress,
-    noting: npt.NDArray[np.integer] | None = None,
+    noting: Noting | None = None,
 ) -> Ran:
     """Run the script once with `seed`; `at` is made anew for what it leaves.
 
-    With the held-out stream as `noting` the recorder stands beside it, where nothing but a CPU
-    does the work. A run that fails is a fact. Raises StorageFault, and what `sandbox.start` raises.
+    With `noting` the recorder stands beside it. A run that fails is a fact. Raises StorageFault,
+    and what `sandbox.start` raises.
     """
     out, given = at / "out", at / "given"
     try:
         shutil.rmtree(at, ignore_errors=True)
         out.mkdir(parents=True)
         given.mkdir()
-        stream = None if full.policy.hardware.gpus else noting
-        noted = {} if stream is None else _noted(given, stream)
+        noted = {} if noting is None else _noted(given, noting)
         spec = {**_spec(full.policy), **noted}
         (given / "spec.json").write_text(json.dumps(spec), encoding="utf-8")
     except OSError as fault:
@@ -159,7 +166,7 @@ def run_in_full(
         artifact=_alone(artifact, at / "artifact"),
         score=score if is_claimed and well else None,
         world=full.world,
-        notes=None if stream is None else read_notes(out / NOTES, len(stream)),
+        notes=None if noting is None else read_notes(out / NOTES, len(noting.held_out)),
     )
 
 
@@ -228,10 +235,10 @@ def _spec(policy: Policy) -> Mapping[str, object]:
     }
 
 
-def _noted(given: Path, stream: npt.NDArray[np.integer]) -> Mapping[str, object]:
-    """What the recorder needs, of which the held-out stream is put into the folder `given`."""
-    np.save(given / "heldout.npy", stream.astype(np.uint16))
-    np.save(given / "train.npy", np.zeros(0, np.uint16))
+def _noted(given: Path, noting: Noting) -> Mapping[str, object]:
+    """What the recorder needs, of which the streams are put into the folder `given`."""
+    np.save(given / "heldout.npy", noting.held_out.astype(np.uint16))
+    np.save(given / "train.npy", noting.training.astype(np.uint16))
     return {
         "heldout": f"{GIVEN}/heldout.npy",
         "train": f"{GIVEN}/train.npy",
