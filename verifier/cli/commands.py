@@ -174,6 +174,23 @@ def recheck(
 
 
 @app.command()
+def doctor(as_json: Annotated[bool, JSON] = False) -> int:
+    """Tell what this machine can promise, and what would mend what it cannot.
+
+    Exit code 0: nothing is missing, 2: something is, and verdicts that need it stay open.
+    """
+    from verifier.pipeline.doctor import examine
+    from verifier.report import doctor as told
+
+    found = examine()
+    if as_json:
+        print(told.as_json(found))
+    else:
+        told.render(found, Console(highlight=False, emoji=False))
+    return found.exit_code
+
+
+@app.command()
 def report(
     folders: Annotated[list[Path], typer.Argument(help="Folders of finished runs.")],
     out: Annotated[Path, typer.Option(help="Where the index page goes.")] = Path("out/index.html"),

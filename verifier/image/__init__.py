@@ -3,9 +3,20 @@
 Must never fall back to a tag or an unlocked wheel.
 """
 
+from verifier.image.base import why_none
 from verifier.image.build import build, build_with, extract, find, unrooted
 from verifier.image.bytecode import bytecode
 from verifier.image.environment import host_root
 from verifier.image.recipe import names
 
-__all__ = ["build", "build_with", "bytecode", "extract", "find", "host_root", "names", "unrooted"]
+__all__ = [
+    "build",
+    "build_with",
+    "bytecode",
+    "extract",
+    "find",
+    "host_root",
+    "names",
+    "unrooted",
+    "why_none",
+]

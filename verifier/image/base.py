@@ -56,6 +56,11 @@ def way() -> str | None:
     return "unshare" if _may_map_users() else None
 
 
+def why_none() -> MissingTool | None:
+    """What keeps this user from making root file systems; None where nothing does."""
+    return why_not() if way() is None else None
+
+
 def why_not() -> MissingTool:
     """What to install so that `way` finds one."""
     if shutil.which(PROGRAM) is None:
