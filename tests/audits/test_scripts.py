@@ -155,6 +155,7 @@ def test_what_it_scores_with_must_be_what_was_weighed(changes: dict[str, Any]) -
     told = replace(scripted.behaviour(), **changes)
     assert judged("artifact-size", replace(made, behaviour=told)).outcome is UNPROVEN
     assert judged("artifact-size", replace(made, behaviour=None)).outcome is UNPROVEN
+    assert judged("artifact-size", scripted.evidence(artifact=())).outcome is UNPROVEN
     heavy = make.with_part(replace(made, behaviour=told), "weighing", artifact_bytes=16_000_001)
     assert judged("artifact-size", heavy).outcome is BROKEN
 
@@ -182,6 +183,7 @@ STOPPED = {"ended_by": EndedBy.WALL_CLOCK, "exit_code": None, "wall_seconds": (7
         ("score-budget", {"artifact_seconds": None}, UNPROVEN),
         ("score-budget", STOPPED, BROKEN),
         ("score-budget", {"ended_by": EndedBy.MEMORY, "exit_code": None}, UNPROVEN),
+        ("score-budget", {"ended_by": EndedBy.OUTPUT, "exit_code": None}, UNPROVEN),
         ("score-budget", {"unfair": "it slept"} | SLOW, UNPROVEN),
     ],
 )

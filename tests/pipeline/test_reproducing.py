@@ -20,6 +20,7 @@ from verifier import policy as policies
 from verifier.errors import BadSubmission, RequestError
 from verifier.ledger import Ledger
 from verifier.pipeline import scripted
+from verifier.pipeline.shadowing import ShadowRequest, shadowed
 from verifier.records import (
     Answer,
     Behaviour,
@@ -245,6 +246,26 @@ def test_what_has_no_script_is_named(request_of: pipeline.Request, tmp_path: Pat
     (tmp_path / "script" / "README.md").write_text("hello\n")
     with pytest.raises(BadSubmission, match="no script to run"):
         pipeline.verify(request_of, Unwatched())
+
+
+@pytest.mark.parametrize(
+    ("manifest", "why"),
+    [
+        ("contract: script/1\ncommand: python3 trian_gpt.py\n", "starts no script"),
+        ("contract: script/1\ncomand: python3 train_gpt.py\n", "did you mean `command`"),
+        ("contract: skript/1\n", "did you mean script/1"),
+    ],
+)
+def test_a_manifest_that_is_wrong_is_named_by_both_commands(
+    manifest: str, why: str, request_of: pipeline.Request, tmp_path: Path
+) -> None:
+    """Nothing else is run in the place of what was pinned."""
+    made = submission("baseline", tmp_path / "script")
+    (made / "verify.yaml").write_text(manifest)
+    with pytest.raises(BadSubmission, match=why):
+        pipeline.verify(request_of, Unwatched())
+    with pytest.raises(BadSubmission, match=why):
+        shadowed(ShadowRequest(reference=str(made)), Unwatched())
 
 
 def test_a_box_that_mounts_nothing_cannot_run_a_script(

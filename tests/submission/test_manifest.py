@@ -28,7 +28,7 @@ from verifier.submission.manifest import ScriptManifest, read_manifest
         (("rows: 16", "rows: 16\nrows: 17"), "7", "stands twice"),
         (("adaptation: none", "adaptation: all"), "5", "adaptation"),
         (("scorer/1", "script/1"), "2", "unknown key 'train'"),
-        (("scorer/1", "scorer/2"), "1", "contract"),
+        (("scorer/1", "scorer/2"), "1", "did you mean scorer/1"),
         (('[python3, train.py, "{seed}"]', "python3 train.py"), "2", "list of strings"),
         (('[python3, train.py, "{seed}"]', "[python3, 3]"), "2", "list of strings"),
         (('[python3, train.py, "{seed}"]', "[]"), "2", "list of strings"),

@@ -55,16 +55,18 @@ def judge(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
             "leave only regular files and folders with plain names in $OUT",
             **shown,
         )
-    if doubt := _unweighed(evidence):
+    if doubt := _unweighed(evidence, seed):
         return unproven(doubt, "score with what was packed, read from where it was left", **shown)
     return kept(f"{counted:,} of {rule.cap_bytes:,} bytes", **shown)
 
 
-def _unweighed(evidence: Evidence) -> str:
+def _unweighed(evidence: Evidence, seed: SeedEvidence) -> str:
     """Why what a script scores with may not be what was weighed, or "". A scorer gets no other."""
     if evidence.opening.submission.script is None:
         return ""
     behaviour = evidence.behaviour
+    if seed.script is None or not seed.script.artifact:
+        return "it left no artifact"
     if behaviour is None or not behaviour.artifact:
         return "at toy scale it reads no file that it leaves and that was made after it had learned"
     if behaviour.elsewhere:

@@ -25,6 +25,7 @@ from verifier.policy import Policy
 from verifier.records import EndedBy, Evidence, ScriptRun, SeedEvidence
 
 FINISH_EARLIER = "take fewer steps, or watch the time: what is not the script's own counts too"
+SMALLER = "take smaller batches in its command; `verifier shadow` tests its behaviour without them"
 NOTHING_LEFT = "it left no artifact that it reads back, so training cannot be told from scoring"
 
 
@@ -51,7 +52,7 @@ def train(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
         low, high = run.wall_seconds[0] if stopped else 0.0, None
     else:
         low, high = run.artifact_seconds
-    what = "its artifact was complete after"
+    what = "trained and packed: its artifact was complete after"
     return _within(Limit(allowed, low, high, what), run, evidence, policy)
 
 
@@ -80,7 +81,7 @@ def _within(limit: Limit, run: ScriptRun, evidence: Evidence, policy: Policy) ->
             return unproven(f"{reason}; {unfit}", FINISH_EARLIER, **shown)
         return broken(reason, FINISH_EARLIER, **shown)
     if run.ended_by is not EndedBy.ITSELF or run.exit_code != 0:
-        return unproven(_ending(run), "the end of its log is in report.html", **shown)
+        return unproven(*_ending(run, policy), **shown)
     if limit.high is None:
         return unproven(NOTHING_LEFT, **shown)
     if not limit.high <= limit.seconds:
@@ -95,12 +96,15 @@ def _not_run(evidence: Evidence, policy: Policy) -> Reading:
     return not_run(other_hardware(evidence, policy) or "the script was not run")
 
 
-def _ending(run: ScriptRun) -> str:
-    """How a run that was not good ended, and the last thing it said."""
+def _ending(run: ScriptRun, policy: Policy) -> tuple[str, str]:
+    """How a run that was not good ended with the last thing it said, and what to do."""
+    if run.ended_by is EndedBy.MEMORY:
+        most = f"{policy.hardware.memory_bytes / (1 << 30):.1f} GiB"
+        return f"it needed more than the {most} of memory that the policy allows", SMALLER
     how = f"was ended by the {run.ended_by.value.removeprefix('the ')}"
     if run.ended_by is EndedBy.ITSELF:
         how = f"ended with exit code {run.exit_code}"
-    return f"the script {how}{last_line(run.log)}"
+    return f"the script {how}{last_line(run.log)}", "the end of its log is in report.html"
 
 
 def _shown(run: ScriptRun, limit: float) -> dict[str, Any]:

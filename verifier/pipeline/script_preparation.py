@@ -82,11 +82,15 @@ def prepare(request: Request, script: Script, watch: Watch) -> Iterator[ScriptPr
     Raises RequestError, BadInput, MachineFault or ImageFault.
     """
     place, policy = store.root(), request.policy.policy
-    reading = _read(script, policy)
+    reading = _read(script, request.reference, policy)
     ground, data = _grounds(request, script, place, watch)
     guest = lay_out_shadow(place)
     note_new_key(request, watch)
     facts = _facts(script, reading, request.reference)
+    if facts.claim.val_bpb is None:
+        watch.note(
+            "it claims no number that can be read (val_bpb in submission.json): none is held"
+        )
     made = trial(request, author=facts.author, digest=script.digest, ground=ground, place=place)
     seeds = grounds.chosen_seeds(policy, facts.claim.seeds, made.nonce, request.seeds)
     identity = (
@@ -126,9 +130,9 @@ def prepare(request: Request, script: Script, watch: Watch) -> Iterator[ScriptPr
         )
 
 
-def _read(script: Script, policy: Policy) -> Reading:
+def _read(script: Script, called: str, policy: Policy) -> Reading:
     tree = on_disk(script.folder).tree
-    program = program_of(tree, script.folder.name)
+    program = program_of(tree, called)
     screening = screen(tree, folder="", digest=script.digest, policy=policy)
     return Reading(tree=tree, program=program, screening=screening)
 

@@ -24,6 +24,7 @@ from verifier.sandbox.interface import Sandbox
 from verifier.shadow import Shadowed, Stage, Subject
 from verifier.shadow.claimed import claimed_label
 from verifier.source import Program, Tree, read_program, titles
+from verifier.submission.manifest import MANIFEST_NAME, ScriptManifest, read_manifest
 from verifier.submission.submitted import Candidate, candidates
 from verifier.watch import Watch
 
@@ -106,8 +107,16 @@ def shadowed_candidate(
 
 
 def program_of(tree: Tree, called: str) -> Program:
-    """The script that a submission's command starts. Raises BadSubmission where there is none."""
+    """The script that a submission's command starts.
+
+    Raises BadSubmission where there is none, and for a verify.yaml that is wrong, or whose command
+    starts no script of the submission.
+    """
+    manifest = tree.files.get(MANIFEST_NAME)
+    pinned = None if manifest is None else read_manifest(manifest)
     program = read_program(tree)
+    if isinstance(pinned, ScriptManifest) and pinned.command is not None:
+        _require_started(program, pinned.command)
     if program is None:
         raise BadSubmission(
             "there is no script to run",
@@ -116,6 +125,18 @@ def program_of(tree: Tree, called: str) -> Program:
             "a scorer (contract scorer/1) has a verify.yaml, see examples/baseline",
         )
     return program
+
+
+def _require_started(program: Program | None, command: str | tuple[str, ...]) -> None:
+    if program is not None and program.launch.told_by.startswith(MANIFEST_NAME):
+        return
+    said = command if isinstance(command, str) else " ".join(command)
+    raise BadSubmission(
+        f"its command starts no script of the submission: {said[:200]!r}",
+        file=MANIFEST_NAME,
+        place="command",
+        remedy="name a .py file by its path in the folder",
+    )
 
 
 def shadowed_tree(

@@ -15,6 +15,7 @@ Reads a tree in memory and returns records; nothing of it is executed, ever. Its
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from verifier.screening.weighing import Pack, weigh_code
 from verifier.source import Program, Tree, find_launch, read_closure, read_program
 
 MANIFEST, README = "verify.yaml", "README.md"
+_SCRIPT = re.compile(rb"(?m)^contract:[ \t]*[\"']?script/1\b")
 _SCRIPT_ONLY = frozenset(
     rule.id for rule in (*registry.RULES, *evidence_rules.RULES) if rule.script_only
 )
@@ -72,7 +74,7 @@ def read(
     evidence = read_evidence(  # 1, 2
         tree, folder=folder, policy=policy, program=program, refused=refused
     )
-    contract = "scorer/1" if MANIFEST in tree.files else "script/1"
+    contract = contract_of(tree)
     passed = _SCRIPT_ONLY if contract == "scorer/1" else frozenset()
     remarks = tuple(  # 6, 7
         remark
@@ -99,6 +101,12 @@ def read(
     if program:
         program.forget()
     return Read(screening, texts)
+
+
+def contract_of(tree: Tree) -> str:
+    """How it would be scored: as a script, unless its verify.yaml names another contract."""
+    manifest = tree.files.get(MANIFEST)
+    return "script/1" if manifest is None or _SCRIPT.search(manifest) else "scorer/1"
 
 
 def answer(remarks: Iterable[Remark]) -> Answer:

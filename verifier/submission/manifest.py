@@ -25,6 +25,7 @@ MANIFEST_NAME = "verify.yaml"
 MANIFEST_BYTES = 64 * 1024
 TOKENIZER_BYTES = 16_000_000
 ENVIRONMENT = "environment"
+CONTRACTS = ("scorer/1", "script/1")
 CODE_SUFFIX = ".py"
 _SCORER = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$"
 
@@ -194,7 +195,17 @@ def require_allowed(submission: Submission, rule: ScoreRule) -> None:
 def read_manifest(content: bytes) -> Manifest | ScriptManifest:
     """Read verify.yaml. Raises BadSubmission with the line of the first thing that is wrong."""
     values, lines = _flat_yaml(content)
-    kind = ScriptManifest if values.get("contract") == "script/1" else Manifest
+    contract = values.get("contract")
+    if contract is not None and contract not in CONTRACTS:
+        near = difflib.get_close_matches(str(contract), CONTRACTS, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise BadSubmission(
+            f"unknown contract {str(contract)[:80]!r}{hint}",
+            file=MANIFEST_NAME,
+            place=lines["contract"],
+            remedy=f"one of {', '.join(CONTRACTS)}",
+        )
+    kind = ScriptManifest if contract == "script/1" else Manifest
     try:
         return kind.model_validate(values)
     except ValidationError as wrong:

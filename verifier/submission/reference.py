@@ -110,6 +110,11 @@ def parse(reference: str) -> Reference:
             )
         if here.is_dir():
             return GivenFolder(here.resolve())
+        if here.is_file() and here.suffix == ".py":
+            raise RequestError(
+                f"{shown(reference)} is a script, and no submission",
+                remedy=f"name its folder: {shown(str(here.parent))}",
+            )
         if here.is_file():
             return GivenTarball(here.resolve())
     except OSError:

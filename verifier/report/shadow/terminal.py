@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from verifier.report.harmless import clipped
 from verifier.report.lettering import heading, paragraph, put, written
 from verifier.report.shadow import words
 from verifier.shadow import Behaviour, Ran, Shadowed
@@ -29,6 +30,7 @@ def render(answer: Shadowed, reference: str, console: Console) -> None:
     shown = written(line, console)
     shown.highlight_words([answer.answer.value], _STYLES[answer.answer])
     put(console, shown)
+    paragraph(console, f"script {answer.entry}, started as: {answer.command}", at_most=1_000)
     for found in answer.conclusions:
         console.print()
         paragraph(console, f"✗ {found.family.value} ({found.clause})", style="bold red")
@@ -46,8 +48,10 @@ def render(answer: Shadowed, reference: str, console: Console) -> None:
         paragraph(console, told, _INDENT, at_most=2_000)
     _listed(console, "Notes", answer.notes)
     console.print()
-    again = f"verifier shadow {reference} --seed {answer.seed}"
-    paragraph(console, f"see it again: {again}", at_most=1_000)
+    paragraph(console, "see it again:")
+    # One line, however long: it is there to be copied.
+    again = clipped(f"verifier shadow {reference} --seed {answer.seed}", 1_000)
+    put(console, written(f"  {again}", console))
 
 
 def _listed(console: Console, title: str, said: Sequence[str]) -> None:
