@@ -88,9 +88,7 @@ def prepare(request: Request, script: Script, watch: Watch) -> Iterator[ScriptPr
     note_new_key(request, watch)
     facts = _facts(script, reading, request.reference)
     if facts.claim.val_bpb is None:
-        watch.note(
-            "it claims no number that can be read (val_bpb in submission.json): none is held"
-        )
+        watch.note("no claim can be read: val_bpb in submission.json is what a number is held to")
     made = trial(request, author=facts.author, digest=script.digest, ground=ground, place=place)
     seeds = grounds.chosen_seeds(policy, facts.claim.seeds, made.nonce, request.seeds)
     identity = (
