@@ -133,9 +133,11 @@ def test_a_script_that_cheats_in_full_alone_is_refuted_by_its_artifact(
     report = pipeline.verify(request_of, Unwatched())
     found = findings(report)
     assert report.verdict.answer is Answer.REFUTED
-    assert found["held-out"].outcome is Outcome.BROKEN
-    assert found["future"].outcome is Outcome.KEPT
-    (elsewhere,) = Ledger.open(report.folder / "ledger").find(Counterfactual)
+    broken = [each.audit for each in found.values() if each.outcome is Outcome.BROKEN]
+    assert broken == ["held-out"]
+    ledger = Ledger.open(report.folder / "ledger")
+    assert ledger.find(Behaviour)[0].answer == "CLEAN"
+    (elsewhere,) = ledger.find(Counterfactual)
     assert (elsewhere.artifact, elsewhere.runs) == (Outcome.BROKEN, 2)
 
 

@@ -84,7 +84,9 @@ class Opened:
             self._busy.now = False
 
     def _note(self, place: str, mode: str) -> None:
-        inside = place.startswith(self._out) and not place.startswith(self._own)
+        if place.startswith(self._own):
+            return
+        inside = place.startswith(self._out)
         world = place.startswith(self._world)
         if not inside and not world and not place.startswith(_TEMPORARY):
             return
