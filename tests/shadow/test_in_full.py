@@ -113,3 +113,11 @@ def test_what_was_learned_before_it_was_scored_is_counted() -> None:
     assert made((early, True), (early, False), (late, False)).learned == len(early)
     assert made((early, False), (early, True), (late, False), (late, True)).learned == 0
     assert made((early, False), (late, False)).learned == 0
+
+
+@pytest.mark.parametrize("block", [-5, 10**9])
+def test_notes_that_lie_about_their_lines_explain_what_they_can(block: int) -> None:
+    """They were written beside a hostile script."""
+    told, notes = scored(FLOOR + 0.1, "step:1 train_loss:5.0")
+    forged = replace(notes, lines=(replace(notes.lines[0], block=block), *notes.lines[1:]))
+    assert in_full.seen(told, STREAM, BYTES, forged) in (Seen(), Seen(TOKENS - 1))

@@ -97,11 +97,12 @@ def _thinned(notes: Notes) -> Notes:
     A run in full prints hundreds while it trains, and a stretch begins at every line.
     """
     scored = np.concatenate(([0], np.cumsum(~notes.training)))
-    ends = [line.block for line in notes.lines[1:]] + [len(notes.training)]
+    blocks = [min(max(0, line.block), len(notes.training)) for line in notes.lines]
+    ends = [*blocks[1:], len(notes.training)]
     kept = [
         line
-        for at, (line, end) in enumerate(zip(notes.lines, ends, strict=True))
-        if scored[end] > scored[line.block] or at + 1 == len(notes.lines)
+        for line, block, end in zip(notes.lines, blocks, ends, strict=True)
+        if scored[end] > scored[block]
     ]
     texts = {line.text for line in notes.lines[-TOLD_LAST:]}
     last = [line for line in notes.lines if line.text in texts and line not in kept]
