@@ -106,6 +106,32 @@ def test_a_look_waits_for_nothing_and_follows_nothing(
     dates.look()
 
 
+def test_what_vanishes_between_listing_and_looking_hides_nothing_else(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A box may make and remove files as fast as it can."""
+    dates = Dating(out)
+    dates.box_started()
+    one = written(out, "z.bin", b"weights")
+    written(out, "a.bin", b"x")
+    look = Path.lstat
+
+    def vanishing(path: Path) -> os.stat_result:
+        if path.name == "a.bin":
+            raise FileNotFoundError(path)
+        return look(path)
+
+    monkeypatch.setattr(Path, "lstat", vanishing)
+    dates.look()
+    monkeypatch.undo()
+    time.sleep(0.1)
+    written(out, "z.bin", b"weights")
+    dated(one[1])
+    found = dates.since([one])
+    assert found is not None
+    assert found[1] < 0.09
+
+
 def test_a_clock_that_was_set_makes_the_machine_unfair(
     out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,6 @@
 """What did a run leave in its folder? Regular files only, found without following a link.
 
-The box has ended, so nothing moves any more; but every name in there is the script's choice.
+Every name in there is the script's choice; what a box still runs may move.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ def files(folder: Path) -> Iterator[tuple[str, Path]]:
         below[:] = sorted(name for name in below if name != ".shadow")
         for name in sorted(names):
             path = Path(place, name)
-            state = path.lstat()
+            try:
+                state = path.lstat()
+            except OSError:
+                continue  # it vanished, under whoever looks while the box still runs
             if not stat.S_ISREG(state.st_mode) or state.st_size > FILE_BYTES:
                 continue
             found += 1
