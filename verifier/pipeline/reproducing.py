@@ -307,7 +307,8 @@ def _ship_data(preparation: ScriptPreparation, artifact: Path) -> tuple[str, ...
     data = [name for name in ships if not name.endswith(SOURCE)]
     try:
         for name in data:
-            place = artifact / GIVEN / name
+            # Beside the artifact, under a name that a script does not have for a file of its own.
+            place = artifact / f"{GIVEN}-{preparation.script.digest[:16]}" / name
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(preparation.script.folder / name, place)
     except OSError as fault:
