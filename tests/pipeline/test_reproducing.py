@@ -205,6 +205,24 @@ def test_without_the_policys_gpus_all_but_the_run_is_shown(
     assert not Ledger.open(report.folder / "ledger").find(ScriptRun)
 
 
+def test_data_that_it_brings_along_ships(request_of: pipeline.Request, tmp_path: Path) -> None:
+    """R1: a binary of its own folder that it reads is no code, and is weighed."""
+    made = submission("baseline", tmp_path / "script")
+    (made / "table.bin").write_bytes(bytes(range(256)) * 100)
+    (made / "final_model.int8.ptz").write_bytes(b"an older one, to be written over")
+    (made / "logs").mkdir()
+    (made / "logs" / "old.log").write_text("a log\n")
+    main = "def main() -> None:"
+    changed(made, main, f"TABLE = Path(__file__).with_name('table.bin').read_bytes()\n\n\n{main}")
+    report = pipeline.verify(request_of, Unwatched())
+    assert report.verdict.answer is Answer.REPRODUCED
+    ledger = Ledger.open(report.folder / "ledger")
+    assert "table.bin" in ledger.find(Behaviour)[0].opened
+    (ran,), (weighing,) = ledger.find(ScriptRun), ledger.find(Weighing)
+    model = report.folder / f"seed-{ran.seed}" / "artifact" / "final_model.int8.ptz"
+    assert weighing.artifact_bytes == model.stat().st_size + 25_600
+
+
 def test_a_run_that_dies_is_resumed_where_it_was(
     request_of: pipeline.Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -129,6 +129,7 @@ def _shadow(preparation: ScriptPreparation) -> None:
         stage_of(ground.sandbox, root, request),
         request,
         watch,
+        whole=preparation.script.folder,
         resets=Adaptation.STREAM not in policy.score.adaptation,
     )
     ledger.append(

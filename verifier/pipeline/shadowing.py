@@ -146,15 +146,21 @@ def shadowed_tree(
     request: ShadowRequest,
     watch: Watch,
     *,
+    whole: Path | None = None,
     resets: bool = False,
 ) -> Shadowed:
-    """Shadow a program of `tree`; `resets`: what was learned must end with its document."""
+    """Shadow a program of `tree`; `resets`: what was learned must end with its document.
+
+    `whole` is the submission's folder with all its files, binaries among them; None: what of it is
+    in the tree.
+    """
     with tempfile.TemporaryDirectory(prefix="gv-shadow-") as name:
         scratch = Path(name)
         scratch.chmod(0o755)
-        folder, runs = scratch / "submission", scratch / "runs"
+        folder, runs = whole or scratch / "submission", scratch / "runs"
         runs.mkdir()
-        _write(tree, folder)
+        if whole is None:
+            _write(tree, folder)
         answer = shadow.shadow(
             Subject(
                 folder=folder,

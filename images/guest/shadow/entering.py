@@ -22,6 +22,7 @@ def enter(spec: dict[str, Any]) -> None:
         _link(world, "repository/data")
         os.chdir(INSIDE)
         shutil.copytree(folder, ".", symlinks=True, dirs_exist_ok=True)
+        _own(".")
     _link(world, "data")
     if notes := spec.get("notes"):
         os.makedirs(notes, exist_ok=True)
@@ -29,6 +30,16 @@ def enter(spec: dict[str, Any]) -> None:
         return
     programs = Path(__file__).resolve().parent / "bin"
     os.environ["PATH"] = os.pathsep.join([str(programs), os.environ.get("PATH", "")])
+
+
+def _own(folder: str) -> None:
+    """What was frozen is a copy here, and may be written over."""
+    for place, _, names in os.walk(folder):
+        os.chmod(place, 0o755)
+        for name in names:
+            path = os.path.join(place, name)
+            if not os.path.islink(path):
+                os.chmod(path, 0o755 if os.access(path, os.X_OK) else 0o644)
 
 
 def _link(world: str, place: str) -> None:
