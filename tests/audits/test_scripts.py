@@ -127,8 +127,9 @@ def test_a_number_that_no_costs_make_up_in_full_is_open() -> None:
 def test_what_learns_first_in_full_alone_is_open() -> None:
     """C3: seen, and not proven; what toy scale proved stays."""
     assert judged("future").outcome is KEPT
-    found = elsewhere(learned=900)
+    found = elsewhere(learned=make.N // 2)
     assert judged("future", found).outcome is UNPROVEN
+    assert judged("future", elsewhere(learned=make.N // 100)).outcome is KEPT
     red = replace(found, behaviour=scripted.behaviour(future=BROKEN))
     assert judged("future", red).outcome is BROKEN
 

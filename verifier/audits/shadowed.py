@@ -15,6 +15,9 @@ from verifier.policy import Policy
 from verifier.records import Counterfactual, Evidence, Outcome
 
 SEE_IT = "`verifier shadow REF --seed {seed}` shows it again; docs/shadow.md says how to read it"
+MISTAKEN = 0.02
+"""Of the counted tokens: training text that is taken for drawn text which is like it (one in 2,000
+was seen)."""
 UNCOUNTED = 0.07
 """Of all targets: what windows and batches may drop at the end of a stream."""
 BYTES_TOLERANCE = 0.004
@@ -41,7 +44,9 @@ def condition(name: str) -> Judge:
 def future(evidence: Evidence, policy: Policy) -> Reading:
     """At toy scale; in full nothing may be seen to be learned before it is scored."""
     toy, found = condition("future")(evidence, policy), evidence.counterfactual
-    if toy.outcome is not Outcome.KEPT or found is None or not found.learned:
+    if toy.outcome is not Outcome.KEPT or found is None:
+        return toy
+    if found.learned <= MISTAKEN * (found.counted or 0):
         return toy
     return unproven(
         f"in full it was seen to learn from {found.learned:,} tokens before it scored them, which"
