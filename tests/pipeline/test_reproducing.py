@@ -295,6 +295,8 @@ def test_a_box_that_mounts_nothing_cannot_run_a_script(
     submission("baseline", tmp_path / "script")
     with pytest.raises(RequestError, match="cannot mount"):
         pipeline.verify(replace(request_of, backend="plain"), Unwatched())
+    with pytest.raises(RequestError, match="image of its own"):
+        pipeline.verify(replace(request_of, image="host"), Unwatched())
 
 
 def test_requirements_that_cannot_be_are_named_before_anything_runs(

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from verifier.policy import Policy
-from verifier.records import Evidence, Finding, Outcome, SeedEvidence
+from verifier.records import EndedBy, Evidence, Finding, Outcome, SeedEvidence
 
 SHOWN_OF_LINE = 200
 SEVERITY = (Outcome.KEPT, Outcome.NOT_RUN, Outcome.UNPROVEN, Outcome.BROKEN)
@@ -67,6 +67,13 @@ def last_line(log: str) -> str:
     """The last thing a log says, after a colon and short enough for a reason; "" if nothing."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     return f": {lines[-1][:SHOWN_OF_LINE]}" if lines else ""
+
+
+def how_ended(ended_by: EndedBy, exit_code: int | None, log: str) -> str:
+    """How a run that was not good ended, and the last thing it said."""
+    if ended_by is EndedBy.ITSELF:
+        return f"ended with exit code {exit_code}{last_line(log)}"
+    return f"was ended by the {ended_by.value.removeprefix('the ')}{last_line(log)}"
 
 
 def kept(reason: str, **evidence: Any) -> Reading:

@@ -15,8 +15,8 @@ from verifier.audits.audit import (
     Reading,
     broken,
     each_seed,
+    how_ended,
     kept,
-    last_line,
     not_run,
     unproven,
 )
@@ -101,10 +101,8 @@ def _ending(run: ScriptRun, policy: Policy) -> tuple[str, str]:
     if run.ended_by is EndedBy.MEMORY:
         most = f"{policy.hardware.memory_bytes / (1 << 30):.1f} GiB"
         return f"it needed more than the {most} of memory that the policy allows", SMALLER
-    how = f"was ended by the {run.ended_by.value.removeprefix('the ')}"
-    if run.ended_by is EndedBy.ITSELF:
-        how = f"ended with exit code {run.exit_code}"
-    return f"the script {how}{last_line(run.log)}", "the end of its log is in report.html"
+    ended = how_ended(run.ended_by, run.exit_code, run.log)
+    return f"the script {ended}", "the end of its log is in report.html"
 
 
 def _shown(run: ScriptRun, limit: float) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from verifier.audits.audit import (
     Reading,
     broken,
     each_seed,
+    how_ended,
     kept,
-    last_line,
     not_run,
     unproven,
 )
@@ -49,7 +49,11 @@ def judge(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
             return unproven(f"{over}; {unfit}", FINISH_EARLIER, **shown)
         return broken(over, FINISH_EARLIER, **shown)
     if training.ended_by is not EndedBy.ITSELF or training.exit_code != 0:
-        return unproven(_ending(training), "the end of its log is in report.html", **shown)
+        return unproven(
+            f"training {how_ended(training.ended_by, training.exit_code, training.log)}",
+            "the end of its log is in report.html",
+            **shown,
+        )
     if not high <= policy.train.limit_seconds:
         return unproven(f"between {low:.1f} and {high:.1f} s: too near the limit", **shown)
     if unfit and not policy.rehearsal:
@@ -68,14 +72,6 @@ def _beside(training: Training, policy: Policy) -> str:
     if training.pack_seconds is not None:
         said += f", packing {training.pack_seconds:.1f} of {policy.train.pack_seconds:g} s"
     return said
-
-
-def _ending(training: Training) -> str:
-    """How a run that was not good ended, and the last thing it said."""
-    how = f"was ended by the {training.ended_by.value.removeprefix('the ')}"
-    if training.ended_by is EndedBy.ITSELF:
-        how = f"ended with exit code {training.exit_code}"
-    return f"training {how}{last_line(training.log)}"
 
 
 def _unusable(training: Training, policy: Policy) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from verifier import heldout, image, store
 from verifier.audits.fairness import lacking_hardware
+from verifier.errors import RequestError
 from verifier.heldout import HeldOut, Tokens
 from verifier.ledger import Ledger
 from verifier.pipeline import grounds
@@ -140,6 +141,8 @@ def _grounds(
 ) -> tuple[Ground, tuple[HeldOut, Tokens] | None]:
     """Where it runs, and on which data; without the policy's hardware nothing runs in full."""
     policy = request.policy.policy
+    if request.image == "host":
+        raise RequestError("a script runs in an image of its own", remedy="--image pinned")
     sandbox = mounting_sandbox(request.backend, watch)
     lacking = lacking_hardware(hardware(), policy)
     data = None

@@ -2,7 +2,8 @@
 
 Each yields what was violated, with the smallest counterexample; `CONDITIONS` names what each
 tested where it yields nothing. Must never conclude from the recorder alone: every conclusion rests
-on a printed number, on files left, or on a difference between two runs of the same script.
+on a printed number, on files left, or on a difference between two runs of the same script. The one
+exception is what a script learns from after its last file, where forged notes frame only itself.
 """
 
 from __future__ import annotations
