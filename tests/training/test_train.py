@@ -8,7 +8,7 @@ import time
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -18,7 +18,7 @@ from verifier.errors import RequestError, StorageFault
 from verifier.records import BoxSpec, EndedBy, Root
 from verifier.sandbox.clock import Stopwatch
 from verifier.sandbox.interface import Sandbox
-from verifier.training import Trained, train
+from verifier.training import Trained, seal, train
 
 ROOT = Root(digest="host", python="/usr/bin/python3", pinned=False)
 
@@ -267,13 +267,36 @@ def test_data_that_cannot_be_linked_is_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Promise: a sealed start works across file systems."""
-
-    def across(*paths: object, **options: object) -> None:
-        raise OSError(18, "Invalid cross-device link")
-
-    monkeypatch.setattr(os, "link", across)
+    monkeypatch.setattr(os, "link", _elsewhere)
     done, _, _ = trained(tmp_path, warms_up, Manifest(sealed_start=True))
     assert done.facts.exit_code == 0
+
+
+def test_data_that_cannot_be_linked_shares_its_blocks_where_the_file_system_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Promise: a large data set appears at once; what the kernel is asked is FICLONE."""
+    asked = []
+
+    def shares(made: BinaryIO, request: int, given: int) -> int:
+        asked.append(request)
+        os.sendfile(made.fileno(), given, 0, os.fstat(given).st_size)
+        return 0
+
+    def never(*paths: object) -> None:
+        raise AssertionError("copied")
+
+    monkeypatch.setattr(seal.fcntl, "ioctl", shares)
+    monkeypatch.setattr(seal.shutil, "copyfile", never)
+    (tmp_path / "source").write_bytes(b"shard")
+    monkeypatch.setattr(os, "link", _elsewhere)
+    seal.put(tmp_path / "source", tmp_path / "target")
+    assert (tmp_path / "target").read_bytes() == b"shard"
+    assert asked == [0x40049409]
+
+
+def _elsewhere(*paths: object, **options: object) -> None:
+    raise OSError(18, "Invalid cross-device link")
 
 
 def test_data_that_cannot_be_put_there_is_our_fault(
