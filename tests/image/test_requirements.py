@@ -130,7 +130,7 @@ def test_what_has_no_hash_cannot_be_locked(
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        ("ERROR: No matching distribution found for nowhere==1.0 · more", "nowhere==1.0 cannot be"),
+        ("ERROR: No matching distribution found for nowhere==1.0 · more", "txt:2: nowhere==1.0 cannot be"),
         ("ERROR: ResolutionImpossible: for help visit", "all of it together cannot be had"),
     ],
 )
@@ -144,7 +144,7 @@ def test_what_nobody_publishes_is_the_submissions_mistake(
 
     monkeypatch.setattr(requirements, "pip", fails)
     with pytest.raises(BadSubmission, match=why):
-        made("nowhere==1.0", tmp_path)
+        made("# ours\nnowhere==1.0", tmp_path)
     said = "connection refused"
     with pytest.raises(ImageFault, match="connection refused"):
         made("nowhere==1.0", tmp_path)

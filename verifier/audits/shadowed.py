@@ -14,7 +14,7 @@ from verifier.audits.coverage import other_data_or_seeds
 from verifier.policy import Policy
 from verifier.records import Counterfactual, Evidence, Outcome
 
-SEE_IT = "`verifier shadow REF --seed {seed}` shows it again; docs/shadow.md says how to read it"
+SEE_IT = "`verifier shadow` with --seed {seed} shows it again; docs/shadow.md says how to read it"
 MISTAKEN = 0.02
 """Of the counted tokens: training text that is taken for drawn text which is like it (one in 2,000
 was seen)."""

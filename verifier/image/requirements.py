@@ -63,10 +63,10 @@ def extended(
     )
 
 
-def _lacking(base: Recipe, content: bytes) -> tuple[Requirement, ...]:
-    """What is required and not there. Raises BadSubmission with its line."""
+def _lacking(base: Recipe, content: bytes) -> dict[Requirement, int]:
+    """What is required and not there, each with its line. Raises BadSubmission with its line."""
     there = {wheel.name: wheel.version for wheel in base.wheels}
-    lacking: list[Requirement] = []
+    lacking: dict[Requirement, int] = {}
     lines = content.decode("utf-8", "replace").splitlines()
     if len(lines) > LINES:
         raise BadSubmission(f"has more than {LINES} lines", file=FILE)
@@ -79,7 +79,7 @@ def _lacking(base: Recipe, content: bytes) -> tuple[Requirement, ...]:
             continue
         has = there.get(canonicalize_name(wanted.name))
         if has is None:
-            lacking.append(wanted)
+            lacking[wanted] = number
         elif not wanted.specifier.contains(has, prereleases=True):
             raise BadSubmission(
                 f"{said}: image {base.name} has {wanted.name} {has}",
@@ -87,7 +87,7 @@ def _lacking(base: Recipe, content: bytes) -> tuple[Requirement, ...]:
                 place=number,
                 remedy="require a version that fits, or none",
             )
-    return tuple(lacking)
+    return lacking
 
 
 def _parsed(said: str, number: int) -> Requirement:
@@ -126,7 +126,7 @@ def _here(base: Recipe) -> dict[str, str]:
 
 
 def _locked(
-    base: Recipe, lacking: tuple[Requirement, ...], store: Path, watch: Watch
+    base: Recipe, lacking: Mapping[Requirement, int], store: Path, watch: Watch
 ) -> tuple[LockedWheel, ...]:
     """What they lead to: as locked before, else resolved now and kept."""
     asked = "\n".join(sorted(str(each) for each in lacking))
@@ -134,7 +134,10 @@ def _locked(
     lock = store / "requirements" / f"{key}.lock"
     if not lock.exists():
         with watch.phase(f"resolve {len(lacking)} requirements", None):
-            wheels = _resolved(base, asked, store)
+            try:
+                wheels = _resolved(base, asked, store)
+            except ImageFault as fault:
+                raise _not_to_be_had(base, lacking, fault) from fault
         lock.parent.mkdir(parents=True, exist_ok=True)
         beside = lock.with_name(f"{lock.name}.{os.getpid()}")
         beside.write_text(write_wheels(wheels), encoding="utf-8")
@@ -157,25 +160,26 @@ def _resolved(base: Recipe, asked: str, store: Path) -> tuple[LockedWheel, ...]:
         command += [*options, f"--target={scratch}/target", f"--constraint={pins}"]
         command += [*(f"--find-links={each}" for each in found), f"--requirement={wanted}"]
         extra = os.environ.get(EXTRA_INDEX_VARIABLE)
-        try:
-            pip([*command, *([f"--extra-index-url={extra}"] if extra else [])])
-        except ImageFault as fault:
-            raise _not_to_be_had(base, fault) from fault
+        pip([*command, *([f"--extra-index-url={extra}"] if extra else [])])
         said = json.loads(report.read_text(encoding="utf-8"))
     own = {wheel.name for wheel in base.wheels}
     wheels = (_wheel(each) for each in said["install"])
     return tuple(sorted(wheel for wheel in wheels if wheel.name not in own))
 
 
-def _not_to_be_had(base: Recipe, fault: ImageFault) -> BadSubmission | ImageFault:
+def _not_to_be_had(
+    base: Recipe, lacking: Mapping[Requirement, int], fault: ImageFault
+) -> BadSubmission | ImageFault:
     """The submission's mistake where pip found the indexes and nothing fitting there."""
     names = list(dict.fromkeys(_NOWHERE.findall(str(fault))))
     if not names and "ResolutionImpossible" not in str(fault):
         return fault
     what = ", ".join(names) or "all of it together"
+    lines = [line for wanted, line in lacking.items() if str(wanted) in names]
     return BadSubmission(
         f"{what} cannot be had as wheels for Python {base.text.python} beside image {base.name}",
         file=FILE,
+        place=lines[0] if lines else "",
         remedy="require what is published as a wheel, in versions that fit each other",
     )
 
