@@ -130,7 +130,10 @@ def test_what_has_no_hash_cannot_be_locked(
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        ("ERROR: No matching distribution found for nowhere==1.0 · more", "txt:2: nowhere==1.0 cannot be"),
+        (
+            "ERROR: No matching distribution found for nowhere==1.0 · more",
+            "txt:2: nowhere==1.0 cannot be",
+        ),
         ("ERROR: ResolutionImpossible: for help visit", "all of it together cannot be had"),
     ],
 )
