@@ -323,6 +323,40 @@ def test_what_switches_itself_on_where_text_repeats_leaves_the_order_untested() 
     assert untested == ["future", "choice", "coverage"]
 
 
+def test_a_chance_of_one_draw_of_repeating_text_leaves_nothing_untested() -> None:
+    """The recorder did not recognise every token of one; on another it did."""
+    misread = iter([True, False])
+
+    def honest(stream: Stream, costs: Costs) -> Recording:
+        made = roundtrip(stream, costs)
+        if stream.source is streams.Source.TEMPTING and next(misread):
+            made.lines[-1:] = []
+            made.say(said(float(costs[1:].mean()) + 0.2, stream))
+        return made
+
+    once = evidence(honest)
+    assert judging.switched_on(once)
+    again = streams.tempting(TOKENS, WORLD.alphabet, np.random.default_rng(8))
+    found = replace(once, tempted=played(honest, again))
+    assert families(found) == []
+    assert not judging.switched_on(found)
+    assert all(each.testable(found) for each in judging.asked(found.resets))
+
+
+def test_what_switches_itself_on_does_so_on_every_draw() -> None:
+    """A second draw clears nobody whose number is another thing there too."""
+
+    def switching(stream: Stream, costs: Costs) -> Recording:
+        made = roundtrip(stream, costs)
+        if stream.source is streams.Source.TEMPTING:
+            made.lines[-1:] = []
+            made.say(said(float(costs[1:].mean()) + 0.2, stream))
+        return made
+
+    again = streams.tempting(TOKENS, WORLD.alphabet, np.random.default_rng(8))
+    assert judging.switched_on(evidence(switching, tempted=played(switching, again)))
+
+
 def test_an_unexplained_number_leaves_the_order_untested() -> None:
     def elsewhere(stream: Stream, costs: Costs) -> Recording:
         made = roundtrip(stream, costs)

@@ -27,15 +27,17 @@ rounding in all of three runs less than once in 10⁵ scripts whose number nothi
 class Evidence:
     """What the conditions look at. `window` is the longest text a score may see, in tokens.
 
-    `repeated` is a second run on the first's stream, `timed` one that meets its limit of time,
-    `ranks` one of several processes, `past` one whose documents before the cut are others; each
-    where one was needed. `resets`: whether what was learned must end with its document.
+    `tempted` is one on other tempting documents, where the first's number was not made up as on
+    random ones; `repeated` is a second run on the first's stream, `timed` one that meets its limit
+    of time, `ranks` one of several processes, `past` one whose documents before the cut are others;
+    each where one was needed. `resets`: whether what was learned must end with its document.
     """
 
     world: World
     base: Result
     future: Result | None = None
     tempting: Result | None = None
+    tempted: Result | None = None
     repeated: Result | None = None
     timed: Result | None = None
     ranks: Result | None = None

@@ -353,11 +353,15 @@ def _is_explained(evidence: Evidence) -> bool:
 
 
 def switched_on(evidence: Evidence) -> bool:
-    """Whether its number on tempting documents is not made up as on random ones."""
-    tempting = evidence.tempting
-    if tempting is None or not tempting.finished or not _is_explained(evidence):
+    """Whether its number on tempting documents is not made up as on random ones.
+
+    On either draw of them: short documents that repeat may hide from the recorder which tokens a
+    call was about, by chance.
+    """
+    if not _is_explained(evidence):
         return False
-    return evidence.explained(tempting) is None
+    tempted = [each for each in (evidence.tempting, evidence.tempted) if each and each.finished]
+    return bool(tempted) and all(evidence.explained(each) is None for each in tempted)
 
 
 def _is_explained_throughout(evidence: Evidence) -> bool:

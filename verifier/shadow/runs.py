@@ -89,6 +89,7 @@ class Runs:
         }
         self._training = streams.uniform(TRAINING_TOKENS, alphabet, random).ids
         self._streams["past"] = streams.another_past(base, self.cut, alphabet, random)
+        self._streams["tempted"] = streams.tempting(tokens, alphabet, random)
 
     def run(self, *variants: str) -> list[Result]:
         """Runs of these variants, several at a time, a core each.

@@ -21,7 +21,7 @@ from verifier.shadow.running import Result, decimals
 
 def below_the_source(evidence: Evidence) -> Iterator[Conclusion]:
     """C2, C3: the printed total is no less than what its documents hold."""
-    for result in (evidence.base, evidence.tempting, evidence.ranks):
+    for result in (evidence.base, evidence.tempting, evidence.tempted, evidence.ranks):
         if result is None or result.score is None:
             continue
         saving = _saving(evidence, result)

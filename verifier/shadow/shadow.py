@@ -2,9 +2,9 @@
 
 1. toy: which settings make it small
 2. base and future, side by side: one stream, and one that is another from the cut on
-3. tempting: a source full of repeats; timed, against the clock, where training data are used
-   late; past, where resets are demanded; repeated, where two runs must be told from chance; ranks,
-   as some switches need several
+3. tempting: a source full of repeats, drawn again where its number is unexplained; timed, against
+   the clock, where training data are used late; past, where resets are demanded; repeated, where
+   two runs must be told from chance; ranks, as some switches need several
 4. conditions: what the runs show beside each other
 5. answer: REFUTED for any violation, CLEAN where everything was tested, else INCONCLUSIVE
 
@@ -120,6 +120,8 @@ def _further(runs: Runs, evidence: Evidence) -> Evidence:
         variants = ["tempting", *(["timed"] if late else [])]
         made = dict(zip(variants, runs.run(*variants), strict=True))
         evidence = replace(evidence, tempting=made["tempting"], timed=made.get("timed"))
+    if switched_on(evidence) and not _conclusions(evidence):
+        evidence = replace(evidence, tempted=runs.run("tempted")[0])
     if evidence.resets and not _conclusions(evidence):
         evidence = replace(evidence, past=runs.run("past")[0])
     differs = moved(evidence)
