@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.shadow.guest import FOLDER, module
+from verifier.shadow import streams
 
 READER = FOLDER.parents[2] / "verifier" / "source"
 NEWER = """
@@ -122,6 +123,24 @@ def test_text_that_repeats_is_placed_by_longer_runs() -> None:
     stream = rng.integers(0, 3, 4000).astype(np.uint16)
     found = module("places").Places(stream).of(stream[500:628].astype(np.int64))
     assert (found == np.arange(500, 628)).mean() > 0.9
+
+
+def test_where_pieces_of_one_length_meet_every_token_is_in_its_own() -> None:
+    """Promise: in text that repeats, a token that fits two places goes to the right one."""
+    moved = 0
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        stream = streams.tempting(32 * streams.DOCUMENT, np.arange(10, 2000), rng).ids
+        places = module("places").Places(stream)
+        for at in range(0, 256, 32):
+            starts = np.arange(at + 1, len(stream) - 32, streams.DOCUMENT)
+            expected = (starts[:, None] + np.arange(32)).ravel()
+            row = stream[expected].astype(np.int64)
+            assert (places.of(row) == expected).all()
+            straighten, places._straighten = places._straighten, lambda *_: None
+            moved += int((places.of(row) != expected).sum())
+            places._straighten = straighten
+    assert moved > 0, "no seam was moved by chance: this text cannot tell"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,9 @@
 
 A token alone tells nothing, a run of them does: the place of every run that stands in the stream
 once is known, and from there the row is followed in both directions as long as it agrees.
+
+Rows of one length often come as one, end to end. Where two meet, a token may fit both the end of
+one and the beginning of the other: then it belongs where the lengths are those of the others.
 """
 
 from __future__ import annotations
@@ -14,6 +17,10 @@ RUNS = (4, 16)
 What more tokens tell goes before what fewer do.
 """
 _FACTOR = np.int64(6364136223846793005)
+_FEWEST_SEAMS = 3
+"""From so many on, the most common distance between them is taken for the length of each piece."""
+_NEAR = 4
+"""Tokens by which chance may move a seam: each fits once in four where text repeats most."""
 
 
 class Places:
@@ -41,8 +48,29 @@ class Places:
             self._follow(row, found)
             backwards = found[::-1].copy()
             self._follow(row[::-1], backwards, -1)
-            found = backwards[::-1]
+            found = backwards[::-1].copy()
+        self._straighten(row, found)
         return found
+
+    def _straighten(self, row: NDArray[np.int64], found: NDArray[np.int64]) -> None:
+        """Move each seam of pieces of one length to where it must be, if the tokens fit there."""
+        seams = 1 + np.flatnonzero((found[1:] != found[:-1] + 1) & (found[1:] >= 0))
+        if len(seams) < _FEWEST_SEAMS:
+            return
+        length = _most_common(np.diff(seams))
+        if length <= 2 * _NEAR:
+            return
+        first = _most_common(seams % length)
+        for seam in seams.tolist():
+            off = (seam - first + length // 2) % length - length // 2
+            right = seam - off
+            if off == 0 or abs(off) > _NEAR or right >= len(row) or found[seam - 1] < 0:
+                continue
+            moved = np.arange(min(seam, right), max(seam, right))
+            place = found[seam] + moved - seam if off > 0 else found[seam - 1] + 1 + moved - seam
+            inside = (place >= 0) & (place < len(self.stream))
+            if inside.all() and (self.stream[place] == row[moved]).all():
+                found[moved] = place
 
     def _follow(self, row: NDArray[np.int64], found: NDArray[np.int64], direction: int = 1) -> None:
         """Fill unknown places after a known one for as long as row and stream agree."""
@@ -55,6 +83,11 @@ class Places:
         broken = np.cumsum(~agrees)
         follows = agrees & (found < 0) & (broken == broken[np.maximum(last, 0)])
         found[follows] = place[follows]
+
+
+def _most_common(values: NDArray[np.int64]) -> int:
+    found, counts = np.unique(values, return_counts=True)
+    return int(found[np.argmax(counts)])
 
 
 def _codes(row: NDArray[np.int64], run: int) -> NDArray[np.int64]:
