@@ -146,6 +146,13 @@ def held(trace: Trace, since: float = 0.0, until: float = math.inf) -> Held | No
     )
 
 
+def share_held(witness: CpuWitness) -> float | None:
+    """Of a whole phase, the share for which others held the box back; None: not counted."""
+    trace = read(witness)
+    found = None if trace is None else held(trace)
+    return None if found is None else found.share
+
+
 def _window(trace: Trace, first: int, last: int) -> Window:
     def grown(name: str) -> float | None:
         """What a running total grew by; None where it was not counted, or fell."""
