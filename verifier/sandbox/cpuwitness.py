@@ -124,10 +124,11 @@ class _Phase:
                 self._ended_waits += watched.waited_seconds
         self._boxes = alive
         self._looks += 1
+        if len(self.rows) >= LOOKS_AT_MOST:
+            # The last look comes after this, and is kept whatever its number.
+            self.rows, self._every = self.rows[::2], 2 * self._every
         if changed or not self.rows or self._looks % self._every == 0:
             self.rows.append(self._row(machine))
-        if len(self.rows) >= LOOKS_AT_MOST:
-            self.rows, self._every = self.rows[::2], 2 * self._every
 
     def _notice(self, watched: _Watched) -> None:
         if watched.stalled_seconds is not None:
