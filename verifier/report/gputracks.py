@@ -25,12 +25,21 @@ REASONS = {
 }
 
 
-def tracks(looks: Sequence[Look]) -> tuple[model.Track, ...]:
-    """Utilisation and power, `at` counted from the first look."""
+def beside(watched: model.Watched, looks: Sequence[Look], began: float) -> model.Watched:
+    """The phase with what its GPUs did; `began` is its start on the clock of the looks."""
+    return watched.model_copy(
+        update={
+            "tracks": (*watched.tracks, *tracks(looks, began)),
+            "stretches": (*watched.stretches, *stretches(looks, began)),
+        }
+    )
+
+
+def tracks(looks: Sequence[Look], began: float) -> tuple[model.Track, ...]:
+    """Utilisation and power, in seconds since `began`."""
     polls = [look for look in looks if look.get("kind") == "poll"]
     if not polls:
         return ()
-    began = float(polls[0]["at"])
     at = tuple(float(look["at"]) - began for look in polls)
     busy = tuple(_inner(look, "utilization", "gpu") for look in polls)
     watts_at, watts = _watts(polls, began)
@@ -46,12 +55,9 @@ def tracks(looks: Sequence[Look]) -> tuple[model.Track, ...]:
     return tuple(found)
 
 
-def stretches(looks: Sequence[Look]) -> tuple[model.Stretch, ...]:
+def stretches(looks: Sequence[Look], began: float) -> tuple[model.Stretch, ...]:
     """When each process had a context, and when clocks were held back, from look to look."""
     polls = [look for look in looks if look.get("kind") == "poll"]
-    if not polls:
-        return ()
-    began = float(polls[0]["at"])
     seen: dict[tuple[str, str], list[list[float]]] = {}
     before: set[tuple[str, str]] = set()
     for look in polls:
@@ -75,7 +81,8 @@ def _contexts(look: Look) -> list[int]:
     found = look.get("contexts")
     if not isinstance(found, list):
         return []
-    return sorted(each["pid"] for each in found if isinstance(each.get("pid"), int))
+    pids = (each.get("pid") for each in found if isinstance(each, Mapping))
+    return sorted(pid for pid in pids if isinstance(pid, int))
 
 
 def _reasons(look: Look) -> list[str]:

@@ -15,12 +15,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from verifier.report.model import Track, Watched
+from verifier.report.model import Stretch, Track, Watched
 from verifier.report.phases import Phase
 from verifier.report.pictures import INKS, drawn
 
 WIDTH_INCHES = 9.8
-ROW_INCHES, PANEL_INCHES, FOOT_INCHES = 0.3, 0.78, 0.62
+ROW_INCHES, LINE_INCHES = 0.27, 0.62
+TITLE_INCHES, HEAD_INCHES, FOOT_INCHES = 0.27, 0.05, 0.48
+LETTER_INCHES, LEAST_LABEL_INCHES = 0.077, 1.2
+RIGHT_SHARE = 0.985
 GAP_SHARE = 0.012
 TRACE_OF = {
     "init": "train",
@@ -68,21 +71,42 @@ def picture(groups: Sequence[Placed]) -> str:
     panels = _panels(groups)
     rows = sum(len(group.phases) for group in groups)
     heights = [ROW_INCHES * (rows + 0.4)]
-    heights += [PANEL_INCHES * (1.0 if _is_line(groups, name) else 0.62) for name in panels]
+    heights += [
+        LINE_INCHES if _is_line(groups, name) else ROW_INCHES * (len(_rows(groups, name)) + 0.4)
+        for name in panels
+    ]
+    whole = sum(heights) + TITLE_INCHES * len(panels) + FOOT_INCHES + HEAD_INCHES
 
     def draw(figure: Figure) -> None:
-        grid = figure.add_gridspec(len(heights), 1, height_ratios=heights, hspace=0.02)
-        first = figure.add_subplot(grid[0])
-        _bars(first, groups)
-        every = [first]
-        for row, name in enumerate(panels, start=1):
-            axes = figure.add_subplot(grid[row], sharex=first)
-            draw_panel = _line_panel if _is_line(groups, name) else _stretch_panel
-            draw_panel(axes, groups, name)
-            every.append(axes)
+        # Places by our own sums: a solver's last digits differ from run to run.
+        figure.set_layout_engine("none")
+        left, top = _label_inches(groups, panels) / WIDTH_INCHES, whole - HEAD_INCHES
+        every: list[Axes] = []
+        for name, height in zip(["", *panels], heights, strict=True):
+            top -= TITLE_INCHES if every else 0.0
+            place = (left, (top - height) / whole, RIGHT_SHARE - left, height / whole)
+            every.append(figure.add_axes(place, sharex=every[0] if every else None))
+            top -= height
+            if not name:
+                _bars(every[-1], groups)
+            elif _is_line(groups, name):
+                _line_panel(every[-1], groups, name)
+            else:
+                _stretch_panel(every[-1], groups, name)
         _share_axis(every, groups)
 
-    return drawn("machine", draw, (WIDTH_INCHES, sum(heights) + FOOT_INCHES))
+    return drawn("machine", draw, (WIDTH_INCHES, whole))
+
+
+def _label_inches(groups: Sequence[Placed], panels: Sequence[str]) -> float:
+    """Room for the longest label at the left."""
+    labels = [_label(phase) for group in groups for phase in group.phases]
+    labels += [row for name in panels for row in _rows(groups, name)]
+    return max(LEAST_LABEL_INCHES, LETTER_INCHES * max(map(len, labels)) + 0.1)
+
+
+def _label(phase: Phase) -> str:
+    return f"{phase.name}  {phase.used()}"
 
 
 def _panels(groups: Sequence[Placed]) -> list[str]:
@@ -119,8 +143,11 @@ def _bars(axes: Axes, groups: Sequence[Placed]) -> None:
                 axes.barh(row, phase.limit_seconds, 0.56, start, color=INKS["tint"])
             colour = INKS["alarm" if phase.late else "charge"]
             axes.barh(row, phase.seconds, 0.56, start, color=colour, edgecolor=colour)
+            if phase.limit_seconds is not None and phase.seconds > phase.limit_seconds:
+                limit = start + phase.limit_seconds
+                axes.plot([limit, limit], [row - 0.42, row + 0.42], color=INKS["ink"])
             start += phase.seconds
-            labels.append(f"{phase.name}  {phase.used()}")
+            labels.append(_label(phase))
             row += 1
     axes.set_yticks(range(row), labels)
     axes.set_ylim(row - 0.4, -0.6)
@@ -154,15 +181,8 @@ def _line_panel(axes: Axes, groups: Sequence[Placed], name: str) -> None:
 
 def _stretch_panel(axes: Axes, groups: Sequence[Placed], name: str) -> None:
     """What lasted, a row for each name."""
-    found = [
-        (group.begin, each)
-        for group in groups
-        if group.watched is not None
-        for each in group.watched.stretches
-        if each.panel == name
-    ]
-    rows = list(dict.fromkeys(each.name for _, each in found))
-    for begin, each in found:
+    rows = _rows(groups, name)
+    for begin, each in _stretches(groups, name):
         axes.barh(
             rows.index(each.name),
             each.end - each.begin,
@@ -172,9 +192,23 @@ def _stretch_panel(axes: Axes, groups: Sequence[Placed], name: str) -> None:
             edgecolor=INKS["charge"],
         )
     axes.set_yticks(range(len(rows)), rows)
-    axes.set_ylim(len(rows) - 0.4, -0.9)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
     _called(axes, name)
+
+
+def _stretches(groups: Sequence[Placed], name: str) -> list[tuple[float, Stretch]]:
+    return [
+        (group.begin, each)
+        for group in groups
+        if group.watched is not None
+        for each in group.watched.stretches
+        if each.panel == name
+    ]
+
+
+def _rows(groups: Sequence[Placed], name: str) -> list[str]:
+    return list(dict.fromkeys(each.name for _, each in _stretches(groups, name)))
 
 
 def _tracks(groups: Sequence[Placed], name: str) -> list[tuple[float, Track]]:
