@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 from tests.audits import evidence as make
 from tests.audits.traces import trace, without
-from tests.report.runs import page, told
+from tests.report.runs import files, found, page, told
 from verifier.records import CpuWitness
 from verifier.report import captions, timeline
 from verifier.report.model import Stretch, Track, Watched
 from verifier.report.phases import Phase, phases
+from verifier.report.terminal import render
 from verifier.report.timeline import Placed, placed
 from verifier.report.watched import MEMORY, POINTS, PROCESSORS, WAITING, watched
 
@@ -82,6 +85,19 @@ def test_a_line_says_what_others_took_of_each_phase() -> None:
     assert captions.speed_line(nothing) == ""
     faster = seed.speed.model_copy(update={"drift": -0.25, "slower_than_usual": None})
     assert captions.speed_line(faster).endswith("took 25 % less long after the run than before")
+
+
+def test_the_comment_and_the_terminal_say_it_in_words() -> None:
+    """One line each; nothing where nothing was watched."""
+    said = files("busy_machine")["report.md"]
+    assert "### Machine" in said and "train 30.0 `%` and pass 0.0 `%`" in said
+    assert "took 10 `%` longer after the run" in said
+    assert "### Machine" not in files("verified")["report.md"]
+    console = Console(file=io.StringIO(), width=200)
+    render(found("busy_machine")[1], console)
+    assert "this machine was busy: others had the box's processors for train 30 % of the time" in (
+        console.file.getvalue()  # type: ignore[attr-defined]
+    )
 
 
 def test_the_page_draws_one_wide_picture_instead_of_the_bars_alone() -> None:
