@@ -109,8 +109,9 @@ def test_a_box_beside_busy_others_is_seen_to_be_held_back(boxes: Boxes) -> None:
             os.waitpid(child, 0)
     part = held(told(found))
     assert part is not None
-    assert part.share > 0.2
-    assert part.held_seconds + used(found) > 0.6 * part.watched_seconds
+    # How much a scheduler takes from one group for the rest is its own affair, but all is told.
+    assert part.share > 0.02
+    assert 0.7 < (part.held_seconds + used(found)) / part.watched_seconds < 1.2
 
 
 # ---------------------------------------------------------------- what a watch adds up
