@@ -55,6 +55,30 @@ def test_every_shipped_policy_loads_under_its_own_name(name: str) -> None:
     assert found.policy.size.cap_bytes == 16_000_000
 
 
+@pytest.mark.parametrize("name", policies.names())
+def test_every_policy_says_when_a_machine_is_unfair(name: str) -> None:
+    """R2, DESIGN §6: shares of a phase, and how often it is looked at."""
+    rule = policies.load(name).policy.witness
+    assert (rule.hertz, rule.drift_at_most) == (10, 0.2)
+    assert (rule.pressure_at_most, rule.throttled_at_most) == (0.1, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("hertz: 10", "hertz: 0"),
+        ("hertz: 10", "hertz: 101"),
+        ("drift_at_most: 0.2", "drift_at_most: 1"),
+        ("pressure_at_most: 0.1", "pressure_at_most: -0.1"),
+        ("throttled_at_most: 0.05", "throttled_at_most: .nan"),
+    ],
+)
+def test_a_share_that_is_none_is_refused(old: str, new: str) -> None:
+    """None of a phase is allowed to be, all of it is not."""
+    said = refusal(old, new)
+    assert f"rules.yaml:{line_of(old)}: '{old.partition(':')[0]}' in 'witness'" in said
+
+
 def test_the_policies_encode_what_was_ruled() -> None:
     """R1, R2, R5, R6, R7: the facts that tell them apart."""
     local, track, ruled, tar, rehearsal = (

@@ -643,6 +643,54 @@ class EnvironmentFault:
     reason: str
 
 
+# ---------------------------------------------------------------- what the host's kernel counted
+
+
+class WaitingToldBy(StrEnum):
+    """What told a `CpuWitness` how long a box waited for a processor."""
+
+    TASKS = "the run-queue delay of the box's tasks"
+    GROUP = "the pressure of the box's control group"
+    MACHINE = "the pressure of the whole machine"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CpuWitness:
+    """*event* · What the host's kernel counted while the boxes of one phase of a seed ran.
+
+    `looks` float64 [n · len(columns)], look after look; a column's name has its unit, NaN is not
+    counted. `seconds` since the first box of the phase was there, host clock; `threads` that the
+    living boxes may use; all that ends in `_seconds` is counted up since some time before, over
+    all boxes of the phase or all processors of the machine. `waiting`: who waited during
+    `waited_seconds`. `cores` of the machine; `hertz` looks a second were asked for.
+    """
+
+    seed: int
+    phase: str
+    cores: int
+    hertz: float
+    waiting: WaitingToldBy
+    memory_peak_bytes: int | None
+    columns: tuple[str, ...]
+    looks: Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeedProbe:
+    """*event* · How fast the host did the same reference work, beside the run of a seed.
+
+    `seconds` is the best time of each piece by its name, with `threads` threads; `usual_seconds`
+    the median of what this machine took in `usual_of` earlier probes. `moment`: before or after.
+    """
+
+    seed: int
+    moment: str
+    threads: int
+    seconds: Mapping[str, float]
+    usual_seconds: Mapping[str, float]
+    usual_of: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeedEvidence:
     """All that was recorded about one seed. None: it did not come to that."""
@@ -657,6 +705,8 @@ class SeedEvidence:
     faults: tuple[ProtocolFault, ...]
     secrecy: tuple[Secrecy, ...]
     environment: tuple[EnvironmentFault, ...]
+    cpu: Mapping[str, CpuWitness] = field(default_factory=dict)
+    speed: tuple[SpeedProbe, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from verifier.audits import REGISTRY
 from verifier.audits.isolation import attempts
 from verifier.audits.number import Mean, alpha_of_attempt, mean_of, scores
+from verifier.audits.waiting import share_held
 from verifier.errors import BrokenInvariant
 from verifier.policy import AuditRule, Policy
 from verifier.records import (
@@ -160,6 +161,7 @@ def notes(
         f"the machine was at fault ({fault.phase}: {fault.reason}); a re-run is free"
         for fault in machine_faults(evidence)
     ]
+    said += busy(evidence, policy)
     if rule is None:
         said.append(f"the policy says nothing about contract {opening.submission.contract}")
     said += script_notes(evidence)
@@ -178,6 +180,25 @@ def notes(
     said += [f"a wall was lacking: {wall}" for wall in lacking]
     said += [f"a wall stopped: {what}" for what in attempts(evidence)]
     return tuple(said)
+
+
+def busy(evidence: Evidence, policy: Policy) -> list[str]:
+    """Where others had the boxes' processors for longer than is fair, whatever followed of it."""
+    said = []
+    for seed in evidence.seeds:
+        shares = [(phase, share_held(trace)) for phase, trace in seed.cpu.items()]
+        unfair = [
+            f"{phase} {100 * share:.0f} %"
+            for phase, share in shares
+            if share is not None and share > policy.witness.pressure_at_most
+        ]
+        if unfair:
+            which = f" of seed {seed.seed}" if len(evidence.seeds) > 1 else ""
+            said.append(
+                f"this machine was busy{which}: others had the box's processors for"
+                f" {', '.join(unfair)} of the time"
+            )
+    return said
 
 
 def _attempt(opening: Opening, policy: Policy) -> str:

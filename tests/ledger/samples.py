@@ -24,6 +24,7 @@ from verifier.records import (
     ChainStep,
     Claim,
     Counterfactual,
+    CpuWitness,
     EndedBy,
     EnvironmentFault,
     FaultKind,
@@ -42,11 +43,13 @@ from verifier.records import (
     ScriptRun,
     Secrecy,
     SeedScore,
+    SpeedProbe,
     Step,
     SubmissionFacts,
     Tested,
     Training,
     Verdict,
+    WaitingToldBy,
     WallHits,
     Weighing,
 )
@@ -54,7 +57,7 @@ from verifier.records import (
 POLICY = b"format: policy/1\nname: tiny\n"
 COUNTS = np.array([3, 1, 4], dtype=np.int32)
 CHARGES = np.array([0.5, 1.5, 2.5, 0.0, 3.5, 1e-40, 3e38, 7.25], dtype=np.float32)
-EVENTS, LINES = "ledger.jsonl", 20
+EVENTS, LINES = "ledger.jsonl", 22
 
 
 def opening(**changes: Any) -> Opening:
@@ -306,6 +309,24 @@ def every_kind() -> tuple[Any, ...]:
             ended_by=EndedBy.ITSELF,
             exit_code=0,
             log="",
+        ),
+        CpuWitness(
+            seed=7,
+            phase="train",
+            cores=2,
+            hertz=10.0,
+            waiting=WaitingToldBy.TASKS,
+            memory_peak_bytes=1 << 31,
+            columns=("seconds", "threads", "waited_seconds"),
+            looks=np.array([0.0, 1.0, math.nan, 0.1, 1.0, 0.05]),
+        ),
+        SpeedProbe(
+            seed=7,
+            moment="before",
+            threads=1,
+            seconds={"matrix product": 0.001, "interpreter": 0.25},
+            usual_seconds={},
+            usual_of=0,
         ),
         verdict,
     )

@@ -14,6 +14,7 @@ from verifier.records import (
     BoxFacts,
     ChainStep,
     Counterfactual,
+    CpuWitness,
     EnvironmentFault,
     Finding,
     HeldOutFacts,
@@ -26,6 +27,7 @@ from verifier.records import (
     Screened,
     ScriptRun,
     Secrecy,
+    SpeedProbe,
     Step,
     Training,
     Verdict,
@@ -89,11 +91,13 @@ def test_all_that_was_recorded_is_one_value() -> None:
     assert seven.chain == {Step.EVERY_SYMBOL: BY_KIND[ChainStep]}
     assert seven.secrecy == (BY_KIND[Secrecy],)
     assert (seven.faults, seven.environment) == ((), ())
+    assert seven.cpu == {"train": BY_KIND[CpuWitness]}
+    assert seven.speed == (BY_KIND[SpeedProbe],)
     assert eight.faults == (BY_KIND[ProtocolFault],)
     assert eight.environment == (BY_KIND[EnvironmentFault],)
     nothing: list[Any] = [eight.training, eight.weighing, eight.scoring, eight.replay]
     assert nothing == [None] * 4
-    assert (eight.chain, eight.secrecy) == ({}, ())
+    assert (eight.chain, eight.secrecy, eight.cpu, eight.speed) == ({}, (), {}, ())
     assert Verdict in BY_KIND
 
 

@@ -77,6 +77,7 @@ def test_the_same_events_give_the_same_files_anywhere(tmp_path: Path) -> None:
             "arrays/0013-targets.i64",
             "arrays/0013-costs.f32",
             "arrays/0013-log_sums.f64",
+            "arrays/0019-looks.f64",
         ]
     )
 

@@ -15,6 +15,7 @@ from tests.audits import evidence as make
 from tests.audits import scripted
 from tests.audits.evidence import HONEST
 from tests.audits.test_chain import CHEAT, GAINED
+from tests.audits.traces import trace
 from verifier import bundle, report
 from verifier.policy import Policy
 from verifier.records import (
@@ -27,8 +28,10 @@ from verifier.records import (
     Outcome,
     PreviousRow,
     Screened,
+    SpeedProbe,
     Step,
     Verdict,
+    WaitingToldBy,
     WallHits,
 )
 from verifier.report.contents import tell
@@ -119,6 +122,27 @@ def machine_fault() -> Evidence:
     return make.with_seed(heavy, environment=(fault,))
 
 
+def busy_machine() -> Evidence:
+    """Watched throughout: others were there, and the node is slower than it usually is."""
+    seen = (
+        trace(seconds=100, box=0.7, waits=0.3, others=1.0),
+        trace(seconds=11, phase="pass"),
+        trace(seconds=50, phase="replay", waiting=WaitingToldBy.MACHINE),
+    )
+    probes = tuple(
+        SpeedProbe(
+            seed=1,
+            moment=moment,
+            threads=1,
+            seconds={"interpreter": seconds, "memory copy": seconds, "matrix product": 9.0},
+            usual_seconds={"interpreter": 0.5, "memory copy": 0.5},
+            usual_of=12,
+        )
+        for moment, seconds in (("before", 1.0), ("after", 1.1))
+    )
+    return make.with_seed(make.evidence(), cpu={each.phase: each for each in seen}, speed=probes)
+
+
 def no_numbers() -> Evidence:
     """Charges, blind costs and clocks that are no numbers."""
     charges, blind = HONEST.copy(), HONEST.copy()
@@ -207,6 +231,7 @@ RUNS: dict[str, Callable[[], Evidence]] = {
         stream,
         several,
         machine_fault,
+        busy_machine,
         no_numbers,
         hostile,
         reproduced,

@@ -17,10 +17,10 @@ def test_a_machine_that_slept_is_said_to_be_unfair(monkeypatch: pytest.MonkeyPat
     """The boot clock went on while the monotonic one stood."""
     watch = Stopwatch()
     assert watch.unfair() == ""
-    asleep = clock._asleep_seconds
-    monkeypatch.setattr(clock, "_asleep_seconds", lambda: asleep() + 90)
+    asleep = clock.asleep_seconds
+    monkeypatch.setattr(clock, "asleep_seconds", lambda: asleep() + 90)
     assert "suspended for 90 s" in watch.unfair()
-    monkeypatch.setattr(clock, "_asleep_seconds", lambda: asleep() + 0.5)
+    monkeypatch.setattr(clock, "asleep_seconds", lambda: asleep() + 0.5)
     assert watch.unfair() == ""
 
 

@@ -28,6 +28,7 @@ from verifier.records import (
     Limits,
     Root,
 )
+from verifier.sandbox.counts import NOT_COUNTED, Counts
 from verifier.scoring.box import Setting
 from verifier.scoring.passing import Targets
 
@@ -164,6 +165,14 @@ class FakeBox:
     def waited_seconds(self) -> float:
         """`waits` says which share of all time the box lacks a processor."""
         return self.waits * time.monotonic()
+
+    def processes(self) -> set[int]:
+        """None: it is a thread."""
+        return set()
+
+    def counts(self) -> Counts:
+        """Not counted."""
+        return NOT_COUNTED
 
     def __enter__(self) -> Self:
         return self

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from verifier.records import Assurance, BoxEnd, BoxFacts, BoxSpec, EndedBy, Root
+from verifier.sandbox.counts import NOT_COUNTED, Counts
 
 Command = Callable[[BoxSpec, threading.Event], int]
 
@@ -80,6 +81,14 @@ class FakeBox:
     def waited_seconds(self) -> float:
         """Never."""
         return 0.0
+
+    def processes(self) -> set[int]:
+        """None: it is a thread."""
+        return set()
+
+    def counts(self) -> Counts:
+        """Not counted."""
+        return NOT_COUNTED
 
     def __enter__(self) -> Self:
         return self

@@ -11,7 +11,7 @@ from typing import Any
 
 from verifier.audits.audit import Audit, Reading, broken, kept, not_run, unproven
 from verifier.audits.data import other_data
-from verifier.audits.fairness import other_hardware
+from verifier.audits.fairness import at_fault, other_hardware
 from verifier.audits.number import mean_of, scores
 from verifier.policy import Policy
 from verifier.records import Evidence
@@ -39,6 +39,9 @@ def read(evidence: Evidence, policy: Policy) -> Reading:
     if mean.bpb <= claimed + tolerance:
         return kept(compared, **shown)
     reason = f"{compared}: worse by more than {tolerance:.4f}"
+    for seed in evidence.seeds:
+        if fault := at_fault(seed, "train") or at_fault(seed, "script"):
+            return unproven(f"{reason}; the machine was unfair: {fault}", **shown)
     if unfit := other_data(evidence, policy) or other_hardware(evidence, policy):
         return unproven(f"{reason}; {unfit}", **shown)
     return broken(reason, "claim what an independent run measures", **shown)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from verifier.policy import Policy
-from verifier.records import Evidence
+from verifier.records import Evidence, SeedEvidence
 
 
 def other_hardware(evidence: Evidence, policy: Policy) -> str:
@@ -16,6 +16,12 @@ def other_hardware(evidence: Evidence, policy: Policy) -> str:
     if policy.rehearsal:
         return "a rehearsal: the limits are meant for other hardware"
     return lacking_hardware(evidence.opening.hardware, policy)
+
+
+def at_fault(seed: SeedEvidence, phase: str) -> str:
+    """What the machine did to that phase of a seed, or ""."""
+    faults = [fault.reason for fault in seed.environment if fault.phase == phase]
+    return faults[0] if faults else ""
 
 
 def lacking_hardware(machine: Mapping[str, str], policy: Policy) -> str:

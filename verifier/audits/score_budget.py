@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from verifier.audits.audit import Audit, Reading, broken, each_seed, kept, not_run, unproven
-from verifier.audits.fairness import other_hardware
+from verifier.audits.fairness import at_fault, other_hardware
 from verifier.policy import Policy
 from verifier.records import Evidence, FaultKind, SeedEvidence
 
@@ -30,9 +30,8 @@ def judge(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
         "wall_seconds": None if scoring is None else scoring.wall_seconds,
     }
     unfit = other_hardware(evidence, policy)
-    faults = [f.reason for f in seed.environment if f.phase == "score"]
-    if faults:
-        return unproven(f"the machine was at fault meanwhile: {faults[0]}", **shown)
+    if fault := at_fault(seed, "score"):
+        return unproven(f"the machine was at fault meanwhile: {fault}", **shown)
     if busy > limit:
         spent = (
             f"more than {limit:g} s, and was stopped" if stopped else f"{busy:.1f} of {limit:g} s"

@@ -20,7 +20,7 @@ from verifier.audits.audit import (
     not_run,
     unproven,
 )
-from verifier.audits.fairness import other_hardware
+from verifier.audits.fairness import at_fault, other_hardware
 from verifier.policy import Policy
 from verifier.records import EndedBy, Evidence, ScriptRun, SeedEvidence
 
@@ -53,7 +53,7 @@ def train(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
     else:
         low, high = run.artifact_seconds
     what = "trained and packed: its artifact was complete after"
-    return _within(Limit(allowed, low, high, what), run, evidence, policy)
+    return _within(Limit(allowed, low, high, what), seed, run, evidence, policy)
 
 
 def score(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
@@ -66,15 +66,17 @@ def score(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
         low = run.wall_seconds[0] - run.artifact_seconds[1]
         high = run.wall_seconds[1] - run.artifact_seconds[0]
     what = "from its artifact's last change to its end it took"
-    return _within(Limit(allowed, low, high, what), run, evidence, policy)
+    return _within(Limit(allowed, low, high, what), seed, run, evidence, policy)
 
 
-def _within(limit: Limit, run: ScriptRun, evidence: Evidence, policy: Policy) -> Reading:
+def _within(
+    limit: Limit, seed: SeedEvidence, run: ScriptRun, evidence: Evidence, policy: Policy
+) -> Reading:
     """Broken where the least is beyond the limit, kept where the most is within it."""
     shown = _shown(run, limit.seconds)
     unfit = other_hardware(evidence, policy)
-    if run.unfair:
-        return unproven(f"the machine was unfair: {run.unfair}", **shown)
+    if unfair := at_fault(seed, "script") or run.unfair:
+        return unproven(f"the machine was unfair: {unfair}", **shown)
     if limit.low > limit.seconds:
         reason = f"{limit.what} {limit.low:.1f} s at least, {limit.seconds:g} s are allowed"
         if unfit:

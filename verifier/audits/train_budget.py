@@ -19,7 +19,7 @@ from verifier.audits.audit import (
     not_run,
     unproven,
 )
-from verifier.audits.fairness import other_hardware
+from verifier.audits.fairness import at_fault, other_hardware
 from verifier.policy import Policy
 from verifier.records import EndedBy, Evidence, SeedEvidence, Training
 
@@ -41,7 +41,7 @@ def judge(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
         "ended_by": training.ended_by.value,
         "exit_code": training.exit_code,
     }
-    if unusable := _unusable(training, policy):
+    if unusable := _unusable(seed, training, policy):
         return unproven(unusable, **shown)
     unfit = other_hardware(evidence, policy)
     if over := _over(training, policy):
@@ -74,10 +74,10 @@ def _beside(training: Training, policy: Policy) -> str:
     return said
 
 
-def _unusable(training: Training, policy: Policy) -> str:
+def _unusable(seed: SeedEvidence, training: Training, policy: Policy) -> str:
     """Why this measurement cannot be held against the limit at all, or ""."""
-    if training.unfair:
-        return f"the machine was unfair: {training.unfair}"
+    if unfair := training.unfair or at_fault(seed, "train"):
+        return f"the machine was unfair: {unfair}"
     if training.limit_seconds != policy.train.limit_seconds:
         return "the run had another limit than the policy's"
     if training.init_seconds is not None and policy.train.sealed_start == "forbidden":

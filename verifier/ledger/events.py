@@ -13,6 +13,7 @@ from verifier.records import (
     BoxFacts,
     ChainStep,
     Counterfactual,
+    CpuWitness,
     EnvironmentFault,
     Evidence,
     Finding,
@@ -27,6 +28,7 @@ from verifier.records import (
     ScriptRun,
     Secrecy,
     SeedEvidence,
+    SpeedProbe,
     Training,
     Verdict,
     WallHits,
@@ -52,6 +54,8 @@ KINDS: dict[str, type] = {
     "secrecy": Secrecy,
     "wall hits": WallHits,
     "environment fault": EnvironmentFault,
+    "cpu witness": CpuWitness,
+    "speed probe": SpeedProbe,
     "finding": Finding,
     "verdict": Verdict,
 }
@@ -69,6 +73,7 @@ DTYPES: dict[tuple[type, str], str] = {
     (ChainStep, "targets"): "<i8",
     (ChainStep, "costs"): "<f4",
     (ChainStep, "log_sums"): "<f8",
+    (CpuWitness, "looks"): "<f8",
 }
 """How each array is stored: the types that `records` names."""
 
@@ -133,6 +138,8 @@ def _seed(events: Sequence[Any], seed: int) -> SeedEvidence:
         faults=of(events, ProtocolFault, seed),
         secrecy=of(events, Secrecy, seed),
         environment=of(events, EnvironmentFault, seed),
+        cpu={watched.phase: watched for watched in of(events, CpuWitness, seed)},
+        speed=of(events, SpeedProbe, seed),
     )
 
 

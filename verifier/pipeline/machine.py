@@ -17,7 +17,7 @@ def hardware() -> dict[str, str]:
     """`cpu`, `cores`, `kernel`, `gpus` (how many) and, where there are any, `gpu` (their model)."""
     models = gpu_models()
     found = {
-        "cpu": _processor(),
+        "cpu": processor(),
         "cores": str(os.cpu_count() or 0),
         "kernel": platform.release(),
         "gpus": str(len(models)),
@@ -40,7 +40,8 @@ def gpu_models() -> tuple[str, ...]:
         pynvml.nvmlShutdown()
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The model of the processor, as the kernel names it."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):

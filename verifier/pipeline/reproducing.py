@@ -32,6 +32,7 @@ from verifier.pipeline.evidence import conclude
 from verifier.pipeline.request import Report, Request
 from verifier.pipeline.script_preparation import ScriptPreparation, prepare
 from verifier.pipeline.shadowing import RECIPE, ShadowRequest, shadowed_tree, stage_of
+from verifier.pipeline.witnessing import AFTER, BEFORE, note_spoilt, probe_speed
 from verifier.records import (
     Adaptation,
     Behaviour,
@@ -82,6 +83,8 @@ def reproduce(request: Request, script: Script, watch: Watch) -> Report:
                 # 4. run in full, weigh, look for held-out text
                 for seed in preparation.seeds:
                     _run_seed(preparation, seed, preparation.data)
+                if not ledger.find(NonceOpened):
+                    note_spoilt(ledger, preparation.policy)
                 # 5. and once on documents that nobody could know
                 _run_elsewhere(preparation, preparation.seeds[0], preparation.data)
             # 6. open the nonce; decide
@@ -154,7 +157,10 @@ def _run_seed(preparation: ScriptPreparation, seed: int, data: tuple[HeldOut, To
     """Run, freeze, weigh, and look for held-out text, each where the ledger does not have it."""
     ledger = preparation.ledger
     if not ledger.find(Weighing, seed=seed):
+        policy, store = preparation.policy, preparation.store
+        probe_speed(ledger, policy, seed, BEFORE, store)
         _run_and_weigh(preparation, seed, data)
+        probe_speed(ledger, policy, seed, AFTER, store)
     (weighing,) = ledger.find(Weighing, seed=seed)
     shelf = preparation.store / "shipments"
     secrecy.scan(
@@ -175,6 +181,7 @@ def _run_and_weigh(preparation: ScriptPreparation, seed: int, data: tuple[HeldOu
     ledger.append(ran.box)
     if not ledger.find(ScriptRun, seed=seed):
         ledger.append(ran.facts)
+        ran.watched.note(ledger)
     if ran.facts.unfair:
         ledger.append(EnvironmentFault(seed=seed, phase="script", reason=ran.facts.unfair))
     if ran.facts.attempts:

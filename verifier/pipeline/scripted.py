@@ -24,6 +24,7 @@ from verifier.errors import StorageFault
 from verifier.heldout import HeldOut
 from verifier.pipeline.dating import Dating
 from verifier.pipeline.grounds import Ground
+from verifier.pipeline.witnessing import Watching, watching
 from verifier.policy import Policy
 from verifier.records import BoxEnd, BoxFacts, BoxSpec, EndedBy, Mount, ScriptRun
 from verifier.sandbox.clock import Stopwatch
@@ -82,7 +83,8 @@ class Ran:
     """One run: what is recorded of it, its box, and the folder that holds its artifact alone.
 
     `score` is its claimed score, None where it did not print that or did not end well; `world`
-    tells the bytes of its tokens, `notes` is what was noted beside it, if it was to be.
+    tells the bytes of its tokens, `notes` is what was noted beside it, if it was to be, `watched`
+    what the machine did meanwhile.
     """
 
     facts: ScriptRun
@@ -91,6 +93,7 @@ class Ran:
     score: Score | None
     world: shadow.World
     notes: Notes | None
+    watched: Watching
 
 
 def lay_out_data(
@@ -134,7 +137,10 @@ def run_in_full(
     except OSError as fault:
         raise StorageFault(f"{at}: cannot be made anew: {fault.strerror}") from fault
     fairness, dates = Stopwatch(), Dating(out)
-    with full.ground.sandbox.start(_box(full, seed, given, out)) as box:
+    with (
+        watching(full.ground.sandbox, full.policy, seed) as watched,
+        watched.sandbox.start(_box(full, seed, given, out)) as box,
+    ):
         dates.box_started()
         end = _ended(box, dates, progress)
         facts = box.facts
@@ -167,6 +173,7 @@ def run_in_full(
         score=score if is_claimed and well else None,
         world=full.world,
         notes=None if noting is None else read_notes(out / NOTES, len(noting.held_out)),
+        watched=watched,
     )
 
 

@@ -16,6 +16,7 @@ from verifier.ledger import root_parts, score_root
 from verifier.pipeline.boxes import scoring_spec
 from verifier.pipeline.preparation import Preparation
 from verifier.pipeline.secrecy import scan
+from verifier.pipeline.witnessing import Watching, watching
 from verifier.records import (
     EndedBy,
     EnvironmentFault,
@@ -59,11 +60,14 @@ def train_seed(preparation: Preparation, seed: int) -> None:
     if ledger.find(Weighing, seed=seed):
         return
     ground = preparation.ground
-    with preparation.watch.phase(f"train seed {seed}", policy.train.limit_seconds) as progress:
+    with (
+        preparation.watch.phase(f"train seed {seed}", policy.train.limit_seconds) as progress,
+        watching(ground.sandbox, policy, seed) as watched,
+    ):
         trained = training.train(
             preparation.submission,
             seed,
-            sandbox=ground.sandbox,
+            sandbox=watched.sandbox,
             root=ground.root,
             data_folder=preparation.held_out.training_folder,
             policy=policy,
@@ -76,6 +80,7 @@ def train_seed(preparation: Preparation, seed: int) -> None:
         preparation.note(facts)
     if not ledger.find(Training, seed=seed):
         ledger.append(trained.facts)
+        watched.note(ledger)
     if trained.facts.unfair:
         fault = EnvironmentFault(seed=seed, phase="train", reason=trained.facts.unfair)
         ledger.append(fault)
@@ -115,8 +120,12 @@ def score_seed(preparation: Preparation, seed: int) -> None:
     policy = preparation.policy
     budget = math.inf if policy.rehearsal else policy.score.limit_seconds
     total = float(preparation.tokens.targets)
-    with preparation.watch.phase(f"score seed {seed}", total) as progress:
-        result = run_pass(scoring(preparation, seed, weighing, budget, progress.advance))
+    with (
+        preparation.watch.phase(f"score seed {seed}", total) as progress,
+        watching(preparation.ground.sandbox, policy, seed) as watched,
+    ):
+        course = scoring(preparation, watched, seed, weighing, budget, progress.advance)
+        result = run_pass(course)
         for fault in result.faults:
             progress.stopped(f"{fault.kind.value} in answer to {fault.request}")
     for fault in result.faults:
@@ -126,6 +135,7 @@ def score_seed(preparation: Preparation, seed: int) -> None:
             ledger.append(EnvironmentFault(seed=seed, phase="score", reason=reason))
     if not result.faults:
         ledger.append(passed(preparation, seed, weighing, result))
+    watched.note(ledger)
 
 
 def passed(preparation: Preparation, seed: int, weighing: Weighing, result: PassResult) -> Pass:
@@ -152,6 +162,7 @@ def passed(preparation: Preparation, seed: int, weighing: Weighing, result: Pass
 
 def scoring(
     preparation: Preparation,
+    watched: Watching,
     seed: int,
     weighing: Weighing,
     budget_seconds: float,
@@ -165,7 +176,7 @@ def scoring(
         preparation.note(WallHits(seed=seed, phase=phase, attempts=attempts))
 
     setting = Setting(
-        sandbox=preparation.ground.sandbox,
+        sandbox=watched.sandbox,
         spec=scoring_spec(
             preparation.ground.root,
             preparation.harness,
@@ -265,8 +276,11 @@ def replay_and_chain(preparation: Preparation, seed: int, weighing: Weighing, sc
     policy = preparation.policy
     budget = policy.replay.busy_seconds(scored.busy_seconds, policy.score.limit_seconds)
     count = float(sum(len(positions) for positions in asked.values()))
-    with preparation.watch.phase(f"replay seed {seed} blind", count) as progress:
-        course = scoring(preparation, seed, weighing, budget, progress.advance)
+    with (
+        preparation.watch.phase(f"replay seed {seed} blind", count) as progress,
+        watching(preparation.ground.sandbox, policy, seed) as watched,
+    ):
+        course = scoring(preparation, watched, seed, weighing, budget, progress.advance)
         replayed = run_replay(
             course, blind_batches(key, targets, preparation.batches, asked, filler)
         )
@@ -281,6 +295,7 @@ def replay_and_chain(preparation: Preparation, seed: int, weighing: Weighing, sc
             ledger.append(record)
     # The replay's own event comes last: a run that dies in the chain asks again from the start.
     ledger.append(recorded(preparation, seed, draws, replayed))
+    watched.note(ledger)
 
 
 def run_chain(
@@ -292,10 +307,13 @@ def run_chain(
     filler: list[Ids],
 ) -> ChainResult:
     """Ask fresh boxes which rule broke. Their time is ours, so that only answers are bounded."""
-    with preparation.watch.phase(f"ask which rule seed {seed} broke", None) as progress:
-        course = scoring(preparation, seed, weighing, math.inf, progress.advance)
-        rule = preparation.policy.replay
-        return Chain(course, scored.charges, replayed, rule, filler).run()
+    policy = preparation.policy
+    with (
+        preparation.watch.phase(f"ask which rule seed {seed} broke", None) as progress,
+        watching(preparation.ground.sandbox, policy, seed) as watched,
+    ):
+        course = scoring(preparation, watched, seed, weighing, math.inf, progress.advance)
+        return Chain(course, scored.charges, replayed, policy.replay, filler).run()
 
 
 def recorded(preparation: Preparation, seed: int, draws: Draws, replayed: ReplayResult) -> Replay:

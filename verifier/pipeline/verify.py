@@ -10,6 +10,7 @@ from verifier.pipeline.preparation import Preparation, prepare
 from verifier.pipeline.reproducing import reproduce
 from verifier.pipeline.request import Report, Request
 from verifier.pipeline.seed import replay_seed, score_seed, train_seed
+from verifier.pipeline.witnessing import AFTER, BEFORE, note_spoilt, probe_speed
 from verifier.records import EnvironmentFault, NonceOpened, Verdict
 from verifier.submission import Script
 from verifier.watch import Watch
@@ -47,11 +48,16 @@ def verify(request: Request, watch: Watch) -> Report:
 def run_seeds(preparation: Preparation) -> None:
     """Steps 2 to 5 of `verify`, each skipped where the ledger already has it."""
     ledger = preparation.ledger
+    policy, place = preparation.policy, preparation.store
     for seed in preparation.seeds:
+        probe_speed(ledger, policy, seed, BEFORE, place)
         # 2. train, freeze, weigh
         train_seed(preparation, seed)
         # 3. commit, charge, reveal
         score_seed(preparation, seed)
+        probe_speed(ledger, policy, seed, AFTER, place)
+    if not ledger.find(NonceOpened):
+        note_spoilt(ledger, policy)
     if ledger.find(EnvironmentFault):
         # The machine spoiled it: the nonce stays closed, and another run is free.
         return

@@ -16,6 +16,7 @@ from verifier.records import Adaptation
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
 Reach = Annotated[Adaptation, Field(strict=False)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -200,6 +201,19 @@ class SecrecyRule(Rules):
     """§7: of one document's windows."""
 
 
+class WitnessRule(Rules):
+    """R2, DESIGN §6: what the host watches, and when a machine was unfair."""
+
+    hertz: Annotated[float, Field(gt=0, le=100)]
+    """DESIGN §6: looks a second at a box, its GPUs and the machine."""
+    drift_at_most: Share
+    """DESIGN §6: by which the same reference work after a run may differ from before it."""
+    pressure_at_most: Share
+    """DESIGN §6: of a phase that others may have kept the box waiting for a processor."""
+    throttled_at_most: Share
+    """DESIGN §6: of a phase that heat or a power brake may have held a GPU back."""
+
+
 class AuditRule(Rules):
     """§8: which audits decide and which are only disclosed."""
 
@@ -253,5 +267,7 @@ class Policy(Rules):
     """R3."""
     secrecy: SecrecyRule
     """R4, §7."""
+    witness: WitnessRule
+    """R2, DESIGN §6."""
     audits: dict[Literal["scorer/1", "script/1"], AuditRule]
     """§8: per contract; a contract that is not listed cannot be verified."""

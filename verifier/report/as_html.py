@@ -17,13 +17,14 @@ from markupsafe import Markup, escape
 
 from verifier.policy import Policy
 from verifier.records import Answer, EndedBy
-from verifier.report import captions, pictures, words
+from verifier.report import captions, pictures, timeline, words
 from verifier.report.harmless import clipped, legible, legible_lines
 from verifier.report.model import Report, ScriptRun, Seed, Training, Verdict
 from verifier.report.phases import phases
 
 PAGES = Path(__file__).resolve().parent / "pages"
 LOG_END_LINES = 15
+MACHINE = "Time, and what the machine did meanwhile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Picture:
     title: str
     svg: Markup
     caption: str
+    wide: bool
 
 
 def page(report: Report) -> str:
@@ -52,13 +54,17 @@ def drawn(seed: Seed, policy: Policy | None, place: int) -> list[Picture]:
     for title, svg, caption in _raw(seed, policy):
         named = pictures.renamed(svg, f"s{place}p{len(found)}-")
         labelled = named.replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1)
-        found.append(Picture(title, Markup(labelled), caption))
+        found.append(Picture(title, Markup(labelled), caption, title == MACHINE))
     return found
 
 
 def _raw(seed: Seed, policy: Policy | None) -> Iterator[tuple[str, str, str]]:
     """(title, SVG, caption): titles are ours, and plain text."""
-    if shown := phases(seed, policy):
+    shown = phases(seed, policy)
+    if shown and seed.watched:
+        svg = timeline.picture(timeline.placed(shown, seed.watched))
+        yield MACHINE, svg, captions.machine(shown, seed.watched, seed.speed)
+    elif shown:
         yield "Time on the host’s clock", pictures.timeline(shown), captions.timeline(shown)
     if seed.curves is None:
         return

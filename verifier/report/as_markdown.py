@@ -35,6 +35,7 @@ def page(report: Report) -> str:
         "",
         *_number(report),
         "",
+        *_machine(report),
         "### Audits",
         "",
         *_table(verdict.findings),
@@ -79,6 +80,20 @@ def _number(report: Report) -> Iterator[str]:
             yield f"- seed {seed.seed}: {words.bpb(seed.bpb)}{bound}"
     yield ""
     yield prose(" ".join(verdict.bound[:1]))
+
+
+def _machine(report: Report) -> Iterator[str]:
+    """What others took from each seed's boxes, and how fast the node was; nothing if unwatched."""
+    watched = [seed for seed in report.seeds if seed.watched]
+    if not watched:
+        return
+    yield from ("### Machine", "")
+    for seed in watched:
+        which = f"seed {seed.seed}: " if len(report.seeds) > 1 else ""
+        yield f"- {which}{prose(captions.machine_line(seed.watched))}"
+        if seed.speed is not None and (told := captions.speed_line(seed.speed)):
+            yield f"- {which}{prose(told)}"
+    yield ""
 
 
 def _table(findings: Sequence[Finding]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from verifier.report import words
-from verifier.report.model import Bin, Documents, Replayed, Report, Seed
+from verifier.report.model import Bin, Documents, Replayed, Report, Seed, Speed, Watched
 from verifier.report.phases import Phase
 
 
@@ -20,6 +20,44 @@ def timeline(shown: Sequence[Phase]) -> str:
         f"Used: {used}. Drawn one after the other; the pale bar is the room that a phase’s limit"
         " gave it."
     )
+
+
+def machine(shown: Sequence[Phase], watched: Sequence[Watched], speed: Speed | None) -> str:
+    """How long each phase took, and how long of that others had the processors."""
+    used = words.listed([f"{phase.name} {phase.used()}" for phase in shown])
+    said = [
+        f"Used: {used}. The pale bar is the room that a phase’s limit gave it, as far as the axis"
+        " goes.",
+        f"{machine_line(watched)}.",
+    ]
+    if speed is not None and (told := speed_line(speed)):
+        said.append(f"{told}.")
+    return " ".join(said)
+
+
+def machine_line(watched: Sequence[Watched]) -> str:
+    """In one line: how much longer others made each phase take."""
+    known = [each for each in watched if each.held_share is not None]
+    if not known:
+        return "How long others had the processors that the boxes wanted was not counted"
+    shares = words.listed([f"{each.phase} {100 * (each.held_share or 0):.1f} %" for each in known])
+    return f"Others had the processors that the boxes wanted for this share of the time: {shares}"
+
+
+def speed_line(speed: Speed) -> str:
+    """In one line: how the same reference work went; "" if nothing can be compared."""
+    said = []
+    if speed.drift is not None:
+        said.append(f"{_longer(speed.drift)} after the run than before")
+    if speed.slower_than_usual is not None:
+        earlier = words.counted(speed.usual_of, "earlier probe")
+        said.append(f"{_longer(speed.slower_than_usual)} than it usually takes here ({earlier})")
+    return f"The same reference work took {' and '.join(said)}" if said else ""
+
+
+def _longer(share: float) -> str:
+    """0.02 → "2 % longer", −0.02 → "2 % less long"."""
+    return f"{100 * abs(share):.0f} % {'longer' if share >= 0 else 'less long'}"
 
 
 def by_position(bins: Sequence[Bin]) -> str:

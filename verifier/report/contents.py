@@ -22,6 +22,7 @@ from verifier.report import model, words
 from verifier.report.curves import curves, number
 from verifier.report.harmless import storable
 from verifier.report.model import FORMAT, Report
+from verifier.report.watched import speed, watched
 from verifier.size import counted_bytes
 
 AnyPart = TypeVar("AnyPart", bound=model.Part)
@@ -182,6 +183,8 @@ def _seed(
         faults=_parts(model.ProtocolFault, seed.faults),
         secrecy=_parts(model.Secrecy, seed.secrecy),
         environment=_parts(model.EnvironmentFault, seed.environment),
+        watched=watched(seed, policy),
+        speed=speed(seed),
         curves=None
         if scoring is None or scorer is None
         else curves(evidence.held_out, scoring, replay, max(1, scorer.chunk), tau),

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from verifier.policy import Policy
-from verifier.records import Adaptation, Answer, EndedBy, FaultKind, Outcome, Step
+from verifier.records import Adaptation, Answer, EndedBy, FaultKind, Outcome, Step, WaitingToldBy
 
 FORMAT: Literal["report/2"] = "report/2"
 
@@ -261,6 +261,69 @@ class EnvironmentFault(Part):
     reason: str
 
 
+class Track(Part):
+    """One figure over time: `values[i]` holds from `seconds[i]` of its phase on; null is unknown.
+
+    Tracks of one panel are drawn together. `top`: the most there can be; `fair`: the policy's limit
+    for the mean.
+    """
+
+    panel: str
+    name: str
+    unit: str
+    top: float | None = None
+    fair: float | None = None
+    seconds: tuple[float, ...]
+    values: tuple[float | None, ...]
+
+
+class Stretch(Part):
+    """Something that lasted, in seconds of its phase."""
+
+    panel: str
+    name: str
+    begin: float
+    end: float
+
+
+class Watched(Part):
+    """What the machine did while the boxes of one phase ran."""
+
+    phase: str
+    seconds: float
+    looks: int
+    told_by: WaitingToldBy
+    """What told whether the box waited for a processor."""
+    cpu_seconds: float | None
+    held_seconds: float | None
+    """How much longer others made it take; null: not counted."""
+    held_share: float | None
+    memory_peak_bytes: int | None
+    tracks: tuple[Track, ...]
+    stretches: tuple[Stretch, ...]
+
+
+class Probe(Part):
+    """One time that the reference work was done: seconds of each piece."""
+
+    moment: str
+    seconds: dict[str, float]
+
+
+class Speed(Part):
+    """How fast the machine did the same reference work."""
+
+    threads: int
+    probes: tuple[Probe, ...]
+    usual_seconds: dict[str, float]
+    """Medians of what this machine took in earlier runs."""
+    usual_of: int
+    drift: float | None
+    """By what share the median piece took longer after the run than before."""
+    slower_than_usual: float | None
+    """By what share the median piece took longer before the run than it usually does."""
+
+
 class Seed(Part):
     """One training seed. null: it did not come to that."""
 
@@ -276,6 +339,8 @@ class Seed(Part):
     faults: tuple[ProtocolFault, ...]
     secrecy: tuple[Secrecy, ...]
     environment: tuple[EnvironmentFault, ...]
+    watched: tuple[Watched, ...]
+    speed: Speed | None
     curves: Curves | None
 
 

@@ -237,10 +237,15 @@ def apart(found: Replayed, tau: float | None) -> str:
 
 def _svg(name: str, draw: Callable[[Axes], None], height: float = HEIGHT_INCHES) -> str:
     """The picture that `draw` makes of empty axes, ready to stand in a page."""
+    return drawn(name, lambda figure: draw(figure.add_subplot()), (WIDTH_INCHES, height))
+
+
+def drawn(name: str, draw: Callable[[Figure], None], inches: tuple[float, float]) -> str:
+    """The picture that `draw` makes of an empty figure of that width and height."""
     style = {**_STYLE, "svg.hashsalt": f"golf-verifier/{name}"}
     with matplotlib.style.context(["default", style]):
-        figure = Figure(figsize=(WIDTH_INCHES, height), layout="constrained")
-        draw(figure.add_subplot())
+        figure = Figure(figsize=inches, layout="constrained")
+        draw(figure)
         out = io.StringIO()
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(out, format="svg", metadata=nothing)

@@ -23,11 +23,11 @@ class Stopwatch:
 
     def __init__(self) -> None:
         """Start now."""
-        self._asleep = _asleep_seconds()
+        self._asleep = asleep_seconds()
 
     def unfair(self) -> str:
         """Why the time since then is not to be trusted, "" when it is."""
-        slept = _asleep_seconds() - self._asleep
+        slept = asleep_seconds() - self._asleep
         if slept > SUSPENDED_SECONDS:
             return f"the machine was suspended for {slept:.0f} s during the run"
         return ""
@@ -62,5 +62,6 @@ def _host_stalled_seconds() -> float:
         return 0.0
 
 
-def _asleep_seconds() -> float:
+def asleep_seconds() -> float:
+    """How long the machine was suspended since boot."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from verifier.records import Assurance, BoxEnd, BoxFacts, BoxSpec, EndedBy, Root
+from verifier.sandbox.counts import Counts
 
 
 class Box(Protocol):
@@ -40,6 +41,12 @@ class Box(Protocol):
 
     def waited_seconds(self) -> float:
         """How long the task of it that waited most has waited for a processor so far."""
+
+    def processes(self) -> set[int]:
+        """The host's numbers of its processes, as far as they can be seen; none when it is gone."""
+
+    def counts(self) -> Counts:
+        """What it used so far, as the kernel counts it; nothing is known once it is gone."""
 
     def __enter__(self) -> Self: ...
 

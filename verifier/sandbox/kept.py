@@ -22,6 +22,7 @@ from typing import Any
 from verifier.errors import BoxLost
 from verifier.sandbox import keeper
 from verifier.sandbox.cgroup import Cgroup, Usage
+from verifier.sandbox.counts import Counts, of_group, of_processes
 
 KEEPER = Path(__file__).with_name("keeper.py")
 ANSWER_SECONDS = 30.0
@@ -139,6 +140,12 @@ class LocalRun:
         if self._group is not None:
             return self._group.processes()
         return keeper.descendants(self._keeper.pid)
+
+    def counts(self) -> Counts:
+        """What its control group counted so far, else its processes."""
+        if self._group is not None:
+            return of_group(self._group)
+        return of_processes(self.processes())
 
     def remove(self) -> None:
         """Take the control group away and close the keeper's pipes."""

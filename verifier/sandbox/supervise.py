@@ -20,6 +20,7 @@ from verifier.records import BoxEnd, BoxFacts, EndedBy, Limits
 from verifier.sandbox.boxlog import BoxLog
 from verifier.sandbox.cgroup import Usage
 from verifier.sandbox.clock import waited_seconds
+from verifier.sandbox.counts import NOT_COUNTED, Counts
 from verifier.sandbox.output import Output
 
 TICK_SECONDS = 0.02
@@ -46,6 +47,9 @@ class Run(Protocol):
 
     def processes(self) -> set[int]:
         """The host's numbers of its processes, as far as they can be seen."""
+
+    def counts(self) -> Counts:
+        """What they used so far."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +104,14 @@ class WatchedBox:
     def waited_seconds(self) -> float:
         """How long the task of it that waited most has waited for a processor so far."""
         return waited_seconds(self._started.run.processes())
+
+    def processes(self) -> set[int]:
+        """The host's numbers of its processes; none when it is gone."""
+        return set() if self._done.is_set() else self._started.run.processes()
+
+    def counts(self) -> Counts:
+        """What it used so far; nothing is known once it is gone."""
+        return NOT_COUNTED if self._done.is_set() else self._started.run.counts()
 
     def __enter__(self) -> Self:
         return self

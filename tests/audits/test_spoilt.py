@@ -1,0 +1,269 @@
+"""The machine's faults: only where they could have changed what follows, never an excuse else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.audits import evidence as make
+from tests.audits import scripted
+from tests.audits.traces import recorded as recorded_trace
+from tests.audits.traces import table_of, trace
+from verifier.audits.spoilt import drift, spoilt
+from verifier.records import (
+    Answer,
+    Claim,
+    CpuWitness,
+    EndedBy,
+    EnvironmentFault,
+    Evidence,
+    FaultKind,
+    Outcome,
+    SpeedProbe,
+)
+from verifier.verdict import decide
+
+STOPPED = {"ended_by": EndedBy.WALL_CLOCK, "exit_code": 137, "wall_seconds": (300.0, 300.4)}
+STARVED = {"box": 0.5, "waits": 0.5, "others": 1.5}
+MILD = {"box": 0.95, "waits": 0.05, "others": 1.05}
+PIECES = ("interpreter", "matrix product", "memory copy")
+
+
+def watched(evidence: Evidence, *traces: CpuWitness) -> Evidence:
+    return make.with_seed(evidence, cpu={each.phase: each for each in traces})
+
+
+def probed(evidence: Evidence, before: float, after: float) -> Evidence:
+    probes = tuple(
+        SpeedProbe(
+            seed=1,
+            moment=moment,
+            threads=1,
+            seconds=dict.fromkeys(PIECES, seconds),
+            usual_seconds={},
+            usual_of=0,
+        )
+        for moment, seconds in (("before", before), ("after", after))
+    )
+    return make.with_seed(evidence, speed=probes)
+
+
+def faults(evidence: Evidence) -> list[tuple[str, str]]:
+    return [(fault.phase, fault.reason) for fault in spoilt(evidence, make.local())]
+
+
+def phases(evidence: Evidence) -> list[str]:
+    return [phase for phase, _ in faults(evidence)]
+
+
+def stopped(**changes: Any) -> Evidence:
+    """Training was ended at its limit."""
+    late = make.with_part(make.evidence(), "training", **(STOPPED | changes))
+    return make.with_seed(late, weighing=None, scoring=None, replay=None, secrecy=())
+
+
+def claims_more(seconds: float) -> Evidence:
+    """Trained that long, and came out worse than it claims."""
+    found = make.with_part(make.evidence(), "training", wall_seconds=(seconds, seconds + 0.1))
+    facts = found.opening.submission
+    return make.with_opening(found, submission=replace(facts, claim=Claim(val_bpb=0.5)))
+
+
+# ---------------------------------------------------------------- limits
+
+
+def test_a_limit_missed_while_others_had_the_processors_is_the_machines_fault() -> None:
+    """DESIGN §6: a free re-run, never a refutation."""
+    late = watched(stopped(), trace(seconds=300, **STARVED))
+    assert faults(late) == [
+        ("train", "train: others had its processors for 50 % of 300 s, 10 % are fair")
+    ]
+    (fault,) = spoilt(late, make.local())
+    verdict = decide(make.with_seed(late, environment=(fault,)), make.local())
+    assert verdict.answer is Answer.INCONCLUSIVE
+    outcomes = {finding.audit: finding.outcome for finding in verdict.findings}
+    assert outcomes["train-budget"] is Outcome.UNPROVEN
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {},
+        {"others": 1.0},
+        MILD,
+        {"box": 0.0, "others": 2.0},
+        {"waits": 3.0, "others": 1.0},
+    ],
+)
+def test_a_limit_missed_by_what_the_box_did_itself_is_its_own(how: dict[str, Any]) -> None:
+    """A mildly loaded machine, a sleeper, too many threads: broken as ever."""
+    late = watched(stopped(), trace(seconds=300, **how))
+    assert faults(late) == []
+    assert decide(late, make.local()).answer is Answer.REFUTED
+
+
+def test_nothing_counted_excuses_nothing() -> None:
+    """Missing evidence is never a pass."""
+    assert faults(stopped()) == []
+    assert faults(watched(stopped(), replace(trace(**STARVED), columns=("seconds",)))) == []
+
+
+def test_a_busy_machine_changes_nothing_where_no_limit_was_missed() -> None:
+    """It is said, and the verdict stands."""
+    starved = {phase: trace(phase=phase, **STARVED) for phase in ("train", "pass", "replay")}
+    calm = make.with_seed(make.evidence(), cpu=starved)
+    assert faults(calm) == []
+    verdict = decide(calm, make.local())
+    assert verdict.answer is Answer.VERIFIED
+    (note,) = (note for note in verdict.notes if "busy" in note)
+    assert note == (
+        "this machine was busy: others had the box's processors for"
+        " train 50 %, pass 50 %, replay 50 % of the time"
+    )
+    assert not any("busy" in n for n in decide(watched(calm, trace(**MILD)), make.local()).notes)
+
+
+def test_too_near_the_limit_to_tell_is_near_enough() -> None:
+    """An interval across the limit, on a starved machine."""
+    near = make.with_part(make.evidence(), "training", wall_seconds=(299.9, 300.1))
+    assert phases(watched(near, trace(seconds=300, **STARVED))) == ["train"]
+    assert phases(watched(near, trace(seconds=300))) == []
+
+
+def test_warm_up_does_not_count_towards_training() -> None:
+    """Others were there before the data; then they were gone."""
+    table = table_of(trace(seconds=360, box=1.0, others=1.0))
+    early = table["seconds"].clip(max=60.0)
+    table["box_cpu_seconds"] -= 0.5 * early
+    table["waited_seconds"] += 0.5 * early
+    late = watched(stopped(init_seconds=60.0), recorded_trace(table))
+    assert faults(late) == []
+    assert phases(watched(stopped(init_seconds=None), recorded_trace(table))) == []
+    table["waited_seconds"] += 0.3 * table["seconds"]
+    table["box_cpu_seconds"] -= 0.3 * table["seconds"]
+    assert phases(watched(stopped(init_seconds=60.0), recorded_trace(table))) == ["train"]
+
+
+def test_packing_is_judged_by_its_own_trace() -> None:
+    """It has a limit, a box and a trace of its own."""
+    slow = make.with_part(make.evidence(), "training", pack_seconds=61.0)
+    calm, busy = trace(seconds=60, phase="pack"), trace(seconds=60, phase="pack", **STARVED)
+    assert phases(watched(slow, trace(**STARVED), calm)) == []
+    assert phases(watched(slow, trace(), busy)) == ["train"]
+
+
+@pytest.mark.parametrize("how", [{}, STARVED])
+def test_a_budget_of_scoring_is_judged_by_the_trace_of_the_pass(how: dict[str, Any]) -> None:
+    """Over it, or stopped at it."""
+    expected = ["score"] if how else []
+    over = make.with_part(make.evidence(), "scoring", busy_seconds=301.0)
+    assert phases(watched(over, trace(phase="pass", **how))) == expected
+    halted = make.with_seed(
+        make.evidence(),
+        scoring=None,
+        replay=None,
+        faults=(make.fault(FaultKind.BUDGET, phase="pass"),),
+    )
+    assert phases(watched(halted, trace(phase="pass", **how))) == expected
+    late = make.with_seed(halted, faults=(make.fault(FaultKind.LATE, phase="pass"),))
+    assert phases(watched(late, trace(phase="pass", **how))) == []
+
+
+def test_a_machine_that_was_suspended_spoils_a_missed_limit() -> None:
+    """However little others took."""
+    table = table_of(trace(seconds=300))
+    table["asleep_seconds"][1000:] += 90.0
+    (fault,) = faults(watched(stopped(), recorded_trace(table)))
+    assert fault == ("train", "train: the machine was suspended for 90 s")
+
+
+# ---------------------------------------------------------------- the node
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [(1.0, 1.1, []), (1.0, 1.5, ["train"]), (1.0, 0.5, ["train"]), (0.0, 1.0, [])],
+)
+def test_a_node_whose_speed_moved_spoils_a_missed_limit(
+    before: float, after: float, expected: list[str]
+) -> None:
+    """The same work before and after, beyond the policy's drift in either direction."""
+    late = probed(watched(stopped(), trace(seconds=300)), before, after)
+    assert phases(late) == expected
+    assert phases(probed(make.evidence(), before, after)) == []
+
+
+def test_a_piece_that_was_disturbed_says_nothing_of_the_node() -> None:
+    """The median of the pieces is what moved."""
+    found = probed(make.evidence(), 1.0, 1.0).seeds[0]
+    first, last = found.speed
+    last = replace(last, seconds={**last.seconds, "matrix product": 90.0})
+    assert drift(replace(found, speed=(first, last))) == 0.0
+    assert drift(replace(found, speed=(first,))) is None
+    assert drift(replace(found, speed=(first, replace(last, seconds={})))) is None
+
+
+# ---------------------------------------------------------------- claims
+
+
+def test_a_training_cut_short_by_a_busy_machine_may_claim_more_than_it_reached() -> None:
+    """It went on until its time was over, and others had part of that."""
+    starved = trace(seconds=295, **STARVED)
+    assert phases(watched(claims_more(295.0), starved)) == ["train"]
+    assert phases(watched(claims_more(100.0), starved)) == []
+    assert phases(watched(claims_more(295.0), trace(seconds=295, **MILD))) == []
+    honest = make.with_part(make.evidence(), "training", wall_seconds=(295.0, 295.1))
+    assert phases(watched(honest, starved)) == []
+
+
+def test_such_a_claim_is_open_and_not_broken() -> None:
+    """The verdict and the audit say the same."""
+    over = watched(claims_more(295.0), trace(seconds=295, **STARVED))
+    assert decide(over, make.local()).answer is Answer.REFUTED
+    verdict = decide(make.with_seed(over, environment=spoilt(over, make.local())), make.local())
+    assert verdict.answer is Answer.INCONCLUSIVE
+    (claim,) = (finding for finding in verdict.findings if finding.audit == "claim")
+    assert claim.outcome is Outcome.UNPROVEN
+    assert "the machine was unfair" in claim.reason
+
+
+# ---------------------------------------------------------------- scripts
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"artifact_seconds": (399.0, 400.0), "wall_seconds": (420.0, 421.0)}, ["script"]),
+        ({"artifact_seconds": (99.0, 100.0), "wall_seconds": (420.0, 421.0)}, ["script"]),
+        ({"artifact_seconds": None, "ended_by": EndedBy.WALL_CLOCK}, ["script"]),
+        ({"artifact_seconds": None}, []),
+        ({}, []),
+    ],
+)
+def test_a_script_is_judged_by_the_part_that_was_late(
+    changes: dict[str, Any], expected: list[str]
+) -> None:
+    """Until its artifact was complete, from then on, or the whole run."""
+    found = scripted.evidence(**changes)
+    assert phases(watched(found, trace(seconds=420, phase="script", **STARVED))) == expected
+    assert phases(watched(found, trace(seconds=420, phase="script", **MILD))) == []
+    assert phases(found) == []
+
+
+def test_a_late_script_on_a_starved_machine_is_open() -> None:
+    """Both of its budgets."""
+    found = scripted.evidence(artifact_seconds=(399.0, 400.0), wall_seconds=(420.0, 421.0))
+    late = watched(found, trace(seconds=420, phase="script", **STARVED))
+    (fault,) = spoilt(late, make.local())
+    assert isinstance(fault, EnvironmentFault)
+    verdict = decide(make.with_seed(late, environment=(fault,)), make.local())
+    outcomes = {finding.audit: finding.outcome for finding in verdict.findings}
+    assert (outcomes["train-budget"], verdict.answer) == (Outcome.UNPROVEN, Answer.INCONCLUSIVE)
+
+
+def test_one_fault_is_told_once_for_each_seed_and_phase() -> None:
+    """A limit and a claim missed by one training."""
+    late = make.with_part(claims_more(300.2), "training", wall_seconds=(299.9, 300.2))
+    assert phases(watched(late, trace(seconds=300, **STARVED))) == ["train"]

@@ -1,0 +1,210 @@
+"""What the machine did stands in the ledger, and what it spoiled is free again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.audits.traces import trace
+from tests.cheats.catalog import rows
+from tests.cheats.running import DOCUMENTS, cheats_policy, composed, own_store
+from tests.ledger import samples
+from verifier import pipeline
+from verifier import policy as policies
+from verifier.audits.waiting import held, read
+from verifier.ledger import Ledger
+from verifier.pipeline import usual, witnessing
+from verifier.pipeline.witnessing import Watching, note_spoilt, probe_speed
+from verifier.records import (
+    Answer,
+    CpuWitness,
+    EndedBy,
+    EnvironmentFault,
+    NonceOpened,
+    SpeedProbe,
+)
+from verifier.sandbox import speed
+from verifier.watch import Unwatched
+
+POLICY = policies.load("local_cpu").policy
+SEED = samples.training().seed
+STARVED = {"box": 0.5, "waits": 0.5, "others": 1.5}
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """A run that was opened, and no more."""
+    with Ledger.create(tmp_path / "ledger") as made:
+        made.write_policy(samples.POLICY)
+        made.append(samples.opening())
+        made.append(samples.held_out())
+        yield made
+
+
+class Watch:
+    """A watch that has seen what it is told."""
+
+    def __init__(self, *traces: CpuWitness) -> None:
+        self._traces = traces
+
+    def traces(self) -> tuple[CpuWitness, ...]:
+        return self._traces
+
+
+class NoSandbox:
+    name, level = "none", 0
+
+
+def watching(*traces: CpuWitness) -> Watching:
+    return Watching(NoSandbox(), Watch(*traces))  # type: ignore[arg-type]
+
+
+def probing(monkeypatch: pytest.MonkeyPatch, *times: float) -> None:
+    """The reference work takes these times, one after the other."""
+    told = iter(times)
+    monkeypatch.setattr(speed, "probe", lambda _: {"interpreter": next(told)})
+
+
+def test_the_first_trace_of_a_phase_stands(ledger: Ledger) -> None:
+    """Like the first record of a run: a second one is of another run."""
+    first, other = trace(seconds=2), trace(seconds=3)
+    watching(first, replace(first, phase="pack")).note(ledger)
+    watching(other, replace(other, seed=2)).note(ledger)
+    found = ledger.find(CpuWitness)
+    assert [(each.seed, each.phase, len(each.looks)) for each in found] == [
+        (1, "train", len(first.looks)),
+        (1, "pack", len(first.looks)),
+        (2, "train", len(other.looks)),
+    ]
+
+
+def test_the_node_is_probed_before_and_after_each_seed_and_never_again(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that resumes keeps what it has; the probe says what is usual here."""
+    probing(monkeypatch, 1.0, 3.0, 2.0, 9.0)
+    for seed, moment in ((7, "before"), (7, "before"), (7, "after"), (8, "before")):
+        probe_speed(ledger, POLICY, seed, moment, tmp_path)
+    found = ledger.find(SpeedProbe)
+    assert [(p.seed, p.moment, p.seconds["interpreter"]) for p in found] == [
+        (7, "before", 1.0),
+        (7, "after", 3.0),
+        (8, "before", 2.0),
+    ]
+    assert [(p.usual_of, p.usual_seconds.get("interpreter")) for p in found] == [
+        (0, None),
+        (1, 1.0),
+        (2, 2.0),
+    ]
+    ledger.append(NonceOpened(nonce="9" * 64, signature="f" * 128))
+    probe_speed(ledger, POLICY, 8, "after", tmp_path)
+    assert len(ledger.find(SpeedProbe)) == 3
+
+
+def test_a_fault_of_the_machine_is_noted_once(ledger: Ledger) -> None:
+    """However often the run resumes."""
+    late = samples.training(
+        wall_seconds=(300.0, 300.5), ended_by=EndedBy.WALL_CLOCK, pack_seconds=None
+    )
+    ledger.append(late)
+    note_spoilt(ledger, POLICY)
+    assert not ledger.find(EnvironmentFault)
+    ledger.append(trace(seconds=300, **STARVED, seed=SEED))  # type: ignore[arg-type]
+    note_spoilt(ledger, POLICY)
+    note_spoilt(ledger, POLICY)
+    (fault,) = ledger.find(EnvironmentFault)
+    assert (fault.seed, fault.phase) == (SEED, "train")
+
+
+# ---------------------------------------------------------------- what is usual
+
+
+def test_what_is_usual_is_the_median_of_the_last_probes(tmp_path: Path) -> None:
+    """And the oldest are forgotten."""
+    assert usual.seconds(tmp_path, 1) == ({}, 0)
+    for time in range(1, usual.KEPT + 11):
+        usual.add(tmp_path, 1, {"interpreter": float(time)})
+    found, count = usual.seconds(tmp_path, 1)
+    assert count == usual.KEPT
+    assert found == {"interpreter": 10 + (usual.KEPT + 1) / 2}
+    assert usual.seconds(tmp_path, 2) == ({}, 0), "another number of threads is another machine"
+
+
+@pytest.mark.parametrize(
+    "line", ["no JSON", "[1]", '{"interpreter": "fast"}', '{"interpreter": -1.0}', "{", "\0"]
+)
+def test_a_damaged_store_is_passed_over(line: str, tmp_path: Path) -> None:
+    """It is shown, never judging, so it can be lost."""
+    usual.add(tmp_path, 1, {"interpreter": 2.0})
+    (place,) = (tmp_path / "speed").iterdir()
+    place.write_text(f"{line}\n{place.read_text()}")
+    assert usual.seconds(tmp_path, 1) == ({"interpreter": 2.0}, 1)
+
+
+def test_a_store_that_cannot_be_written_fails_nothing(tmp_path: Path) -> None:
+    """A file stands where its folder should."""
+    (tmp_path / "speed").write_text("")
+    usual.add(tmp_path, 1, {"interpreter": 2.0})
+    usual.add(tmp_path / "other", 1, {})
+    assert usual.seconds(tmp_path, 1) == ({}, 0)
+
+
+# ---------------------------------------------------------------- on real boxes
+
+
+@pytest.fixture
+def request_of(tmp_path: Path) -> Iterator[pipeline.Request]:
+    """The honest submission, a key and a store of its own."""
+    with own_store(tmp_path / "store"):
+        yield pipeline.Request(
+            reference=str(composed(rows()["honest"], tmp_path / "honest")),
+            policy=cheats_policy(),
+            out=tmp_path / "out",
+            key=tmp_path / "key.pem",
+            scorers=2,
+            documents=DOCUMENTS,
+        )
+
+
+def test_every_phase_of_a_run_is_watched(request_of: pipeline.Request) -> None:
+    """And the report shows it: JSON, a picture, the node before and after."""
+    report = pipeline.verify(request_of, Unwatched())
+    assert report.verdict.answer is Answer.VERIFIED
+    ledger = Ledger.open(report.folder / "ledger")
+    traces = {each.phase: each for each in ledger.find(CpuWitness)}
+    assert set(traces) == {"train", "pass", "replay"}
+    for each in traces.values():
+        found = read(each)
+        assert found is not None
+        assert held(found) is not None
+        assert found.column("box_cpu_seconds")[-1] > 0.1
+    assert [probe.moment for probe in ledger.find(SpeedProbe)] == ["before", "after"]
+    page = json.loads((report.folder / "report.json").read_text(encoding="utf-8"))
+    (seed,) = page["seeds"]
+    assert [watched["phase"] for watched in seed["watched"]] == ["train", "pass", "replay"]
+    assert seed["speed"]["drift"] is not None
+    assert pipeline.recheck(report.folder).verdict == report.verdict
+
+
+def test_a_run_that_others_spoiled_is_free_again(
+    request_of: pipeline.Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The nonce stays closed, and the next run has the same one."""
+
+    def unfair(evidence: Any, _: Any) -> tuple[EnvironmentFault, ...]:
+        (seed,) = evidence.opening.seeds
+        return (EnvironmentFault(seed=seed, phase="train", reason="others had its processors"),)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(witnessing, "spoilt", unfair)
+        spoilt = pipeline.verify(request_of, Unwatched())
+    assert spoilt.verdict.answer is Answer.INCONCLUSIVE
+    assert not Ledger.open(spoilt.folder / "ledger").find(NonceOpened)
+    again = pipeline.verify(request_of, Unwatched())
+    assert again.verdict.answer is Answer.VERIFIED
+    assert (again.folder / "ledger-unfair-1").exists()

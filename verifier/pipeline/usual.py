@@ -1,0 +1,66 @@
+"""How fast is this machine usually? The last probes of its speed, kept in the store.
+
+Shown beside a run, never judging one: a store can be copied, emptied or written by its owner.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+import statistics
+from collections.abc import Mapping
+from pathlib import Path
+
+from verifier.pipeline.machine import processor
+
+KEPT = 100
+READ_BYTES = 1 << 20
+
+
+def seconds(store: Path, threads: int) -> tuple[dict[str, float], int]:
+    """The median seconds of each piece of reference work here, and over how many probes."""
+    found = _read(_place(store, threads))
+    pieces = {name for each in found for name in each}
+    times = {name: [each[name] for each in found if name in each] for name in sorted(pieces)}
+    return {name: statistics.median(each) for name, each in times.items()}, len(found)
+
+
+def add(store: Path, threads: int, probed: Mapping[str, float]) -> None:
+    """Keep one more probe, and forget the oldest. A store that cannot be written is left."""
+    if not probed:
+        return
+    place = _place(store, threads)
+    kept = [*_read(place), dict(probed)][-KEPT:]
+    beside = place.with_name(f"{place.name}.{os.getpid()}")
+    with contextlib.suppress(OSError):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text("".join(f"{json.dumps(each)}\n" for each in kept), encoding="utf-8")
+        beside.replace(place)
+
+
+def _place(store: Path, threads: int) -> Path:
+    """One file for each kind of machine that uses this store, and each number of threads."""
+    machine = f"{processor()} · {os.cpu_count()} · {threads}"
+    return store / "speed" / f"{hashlib.sha256(machine.encode()).hexdigest()[:16]}.jsonl"
+
+
+def _read(place: Path) -> list[dict[str, float]]:
+    try:
+        with place.open("rb") as file:
+            lines = file.read(READ_BYTES).splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in lines:
+        with contextlib.suppress(ValueError):
+            probed = json.loads(line)
+            if isinstance(probed, dict) and all(_is_time(each) for each in probed.values()):
+                found.append({str(name): float(each) for name, each in probed.items()})
+    return found[-KEPT:]
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, float) and 0 < value < math.inf

@@ -1,0 +1,77 @@
+"""Who watches the machine while a seed is run, and what goes into the ledger of it?
+
+The one seam at which witnesses of processors and GPUs stand beside the boxes of a phase. Must never
+judge what was seen (`audits.spoilt` does), nor let a run fail because it could not be watched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from verifier.audits.spoilt import spoilt
+from verifier.ledger import Ledger
+from verifier.pipeline import usual
+from verifier.policy import Policy
+from verifier.records import CpuWitness, EnvironmentFault, NonceOpened, SpeedProbe
+from verifier.sandbox import speed
+from verifier.sandbox.cpuwitness import CpuWatch
+from verifier.sandbox.interface import Sandbox
+from verifier.sandbox.witness import Witnessed
+
+BEFORE, AFTER = "before", "after"
+
+
+class Watching:
+    """A sandbox whose boxes are watched, and what was seen once the block is left."""
+
+    def __init__(self, sandbox: Sandbox, watch: CpuWatch) -> None:
+        self.sandbox: Sandbox = Witnessed(sandbox, (watch,))
+        self._watch = watch
+
+    def note(self, ledger: Ledger) -> None:
+        """Record what was seen, of each phase that the ledger has no trace of yet."""
+        for trace in self._watch.traces():
+            known = ledger.find(CpuWitness, seed=trace.seed)
+            if all(each.phase != trace.phase for each in known):
+                ledger.append(trace)
+
+
+@contextlib.contextmanager
+def watching(sandbox: Sandbox, policy: Policy, seed: int) -> Iterator[Watching]:
+    """Watch all that is run in the boxes of `.sandbox` while the block lasts."""
+    with CpuWatch(seed, policy.witness.hertz) as watch:
+        yield Watching(sandbox, watch)
+
+
+def probe_speed(ledger: Ledger, policy: Policy, seed: int, moment: str, store: Path) -> None:
+    """Do the reference work and record how fast it went, beside what it usually takes here.
+
+    Once before and once after the run of a seed, and nothing once positions are known.
+    """
+    probed = [each.moment for each in ledger.find(SpeedProbe, seed=seed)]
+    if moment in probed or ledger.find(NonceOpened):
+        return
+    threads = policy.hardware.threads
+    seconds = speed.probe(threads)
+    before, count = usual.seconds(store, threads)
+    ledger.append(
+        SpeedProbe(
+            seed=seed,
+            moment=moment,
+            threads=threads,
+            seconds=seconds,
+            usual_seconds=before,
+            usual_of=count,
+        )
+    )
+    usual.add(store, threads, seconds)
+
+
+def note_spoilt(ledger: Ledger, policy: Policy) -> None:
+    """Record the machine's faults that could have changed the outcome: a re-run is then free."""
+    known = {(fault.seed, fault.phase) for fault in ledger.find(EnvironmentFault)}
+    for fault in spoilt(ledger.evidence(), policy):
+        if (fault.seed, fault.phase) not in known:
+            ledger.append(fault)
