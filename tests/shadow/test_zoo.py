@@ -30,8 +30,9 @@ QUICK = (
 MISSED = ("ngram_target_gate", "ppm_c2")
 """Not refuted: docs/shadow.md says why under what it cannot see."""
 DOUBTED = ("hindsight_on_repeats", "tilt_exact")
-"""Not refuted, and not CLEAN either: what it does on one source it does not on the other. The second
-is honest; what it adds where text repeats is calculated where no recorder looks, as the first's."""
+"""Not refuted, and not CLEAN either: what it does on one source it does not on the other. The
+second is honest; what it adds where text repeats is calculated where no recorder looks, as the
+first's."""
 REQUEST = ShadowRequest(reference="the zoo")
 
 
