@@ -28,6 +28,7 @@ from verifier.records import (
     EnvironmentFault,
     FaultKind,
     Finding,
+    GpuWitness,
     HeldOutFacts,
     ImageFacts,
     NonceOpened,
@@ -54,7 +55,7 @@ from verifier.records import (
 POLICY = b"format: policy/1\nname: tiny\n"
 COUNTS = np.array([3, 1, 4], dtype=np.int32)
 CHARGES = np.array([0.5, 1.5, 2.5, 0.0, 3.5, 1e-40, 3e38, 7.25], dtype=np.float32)
-EVENTS, LINES = "ledger.jsonl", 20
+EVENTS, LINES = "ledger.jsonl", 21
 
 
 def opening(**changes: Any) -> Opening:
@@ -167,7 +168,7 @@ def finding() -> Finding:
 
 
 def every_kind() -> tuple[Any, ...]:
-    """One event of each of the 20 kinds, in an order that can happen."""
+    """One event of each of the 21 kinds, in an order that can happen."""
     weighing = Weighing(
         seed=7,
         artifact_digest="b" * 64,
@@ -306,6 +307,13 @@ def every_kind() -> tuple[Any, ...]:
             ended_by=EndedBy.ITSELF,
             exit_code=0,
             log="",
+        ),
+        GpuWitness(
+            seed=7,
+            phase="train",
+            gpus=("0", "1"),
+            hertz=10.0,
+            trace=np.array([31, 139, 8, 0, 255], dtype=np.uint8),
         ),
         verdict,
     )

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import struct
 import threading
@@ -160,6 +161,10 @@ class FakeBox:
     def kill(self, because: EndedBy = EndedBy.HOST) -> BoxEnd:
         self.thread.join(0.2)
         return self.end()
+
+    def processes(self) -> set[int]:
+        """This process: a thread of it is the box."""
+        return {os.getpid()}
 
     def waited_seconds(self) -> float:
         """`waits` says which share of all time the box lacks a processor."""

@@ -6,6 +6,7 @@ host paths; its return value is the exit code. `killed` is set when the box is t
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -76,6 +77,10 @@ class FakeBox:
             log=f"log of {self._spec.label}\n",
             attempts=(f"attempt of {self._spec.label}",),
         )
+
+    def processes(self) -> set[int]:
+        """This process: a thread of it is the box."""
+        return {os.getpid()}
 
     def waited_seconds(self) -> float:
         """Never."""

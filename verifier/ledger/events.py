@@ -16,6 +16,7 @@ from verifier.records import (
     EnvironmentFault,
     Evidence,
     Finding,
+    GpuWitness,
     HeldOutFacts,
     NonceOpened,
     Opening,
@@ -54,6 +55,7 @@ KINDS: dict[str, type] = {
     "environment fault": EnvironmentFault,
     "finding": Finding,
     "verdict": Verdict,
+    "gpu witness": GpuWitness,
 }
 KIND_OF: dict[type, str] = {kind: name for name, kind in KINDS.items()}
 
@@ -69,6 +71,7 @@ DTYPES: dict[tuple[type, str], str] = {
     (ChainStep, "targets"): "<i8",
     (ChainStep, "costs"): "<f4",
     (ChainStep, "log_sums"): "<f8",
+    (GpuWitness, "trace"): "|u1",
 }
 """How each array is stored: the types that `records` names."""
 
@@ -133,6 +136,7 @@ def _seed(events: Sequence[Any], seed: int) -> SeedEvidence:
         faults=of(events, ProtocolFault, seed),
         secrecy=of(events, Secrecy, seed),
         environment=of(events, EnvironmentFault, seed),
+        gpus=of(events, GpuWitness, seed),
     )
 
 

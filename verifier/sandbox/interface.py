@@ -41,6 +41,9 @@ class Box(Protocol):
     def waited_seconds(self) -> float:
         """How long the task of it that waited most has waited for a processor so far."""
 
+    def processes(self) -> set[int]:
+        """The host's numbers of its processes now, as far as they can be seen."""
+
     def __enter__(self) -> Self: ...
 
     def __exit__(

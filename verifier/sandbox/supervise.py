@@ -101,6 +101,10 @@ class WatchedBox:
         """How long the task of it that waited most has waited for a processor so far."""
         return waited_seconds(self._started.run.processes())
 
+    def processes(self) -> set[int]:
+        """The host's numbers of its processes now, as far as they can be seen."""
+        return self._started.run.processes()
+
     def __enter__(self) -> Self:
         return self
 
