@@ -2,7 +2,8 @@
 
 Nothing outside tells when a script stops training, but what is in its artifact was trained before
 the artifact was last written, and that the host's file system dates. So training lasts until then
-at the most, and scoring from then on at the least. Must never read the script's own clock.
+at the most, and scoring from then on at the least. Where the policy has GPUs,
+they must have been watched and fair. Must never read the script's own clock.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from verifier.audits.audit import (
     unproven,
 )
 from verifier.audits.fairness import other_hardware
+from verifier.audits.gpuwatched import Watched, watched
 from verifier.policy import Policy
 from verifier.records import EndedBy, Evidence, ScriptRun, SeedEvidence
 
@@ -53,7 +55,8 @@ def train(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
     else:
         low, high = run.artifact_seconds
     what = "trained and packed: its artifact was complete after"
-    return _within(Limit(allowed, low, high, what), run, evidence, policy)
+    gpus = watched(seed, policy, "script")
+    return _within(Limit(allowed, low, high, what), run, evidence, policy, gpus)
 
 
 def score(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
@@ -66,19 +69,22 @@ def score(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
         low = run.wall_seconds[0] - run.artifact_seconds[1]
         high = run.wall_seconds[1] - run.artifact_seconds[0]
     what = "from its artifact's last change to its end it took"
-    return _within(Limit(allowed, low, high, what), run, evidence, policy)
+    gpus = watched(seed, policy, "script")
+    return _within(Limit(allowed, low, high, what), run, evidence, policy, gpus)
 
 
-def _within(limit: Limit, run: ScriptRun, evidence: Evidence, policy: Policy) -> Reading:
+def _within(
+    limit: Limit, run: ScriptRun, evidence: Evidence, policy: Policy, gpus: Watched
+) -> Reading:
     """Broken where the least is beyond the limit, kept where the most is within it."""
-    shown = _shown(run, limit.seconds)
+    shown = _shown(run, limit.seconds) | gpus.shown
     unfit = other_hardware(evidence, policy)
-    if run.unfair:
-        return unproven(f"the machine was unfair: {run.unfair}", **shown)
+    if unfair := run.unfair or gpus.unfair:
+        return unproven(f"the machine was unfair: {unfair}", **shown)
     if limit.low > limit.seconds:
         reason = f"{limit.what} {limit.low:.1f} s at least, {limit.seconds:g} s are allowed"
-        if unfit:
-            return unproven(f"{reason}; {unfit}", FINISH_EARLIER, **shown)
+        if doubt := unfit or gpus.unknown:
+            return unproven(f"{reason}; {doubt}", FINISH_EARLIER, **shown)
         return broken(reason, FINISH_EARLIER, **shown)
     if run.ended_by is not EndedBy.ITSELF or run.exit_code != 0:
         return unproven(*_ending(run, policy), **shown)
@@ -87,8 +93,8 @@ def _within(limit: Limit, run: ScriptRun, evidence: Evidence, policy: Policy) ->
     if not limit.high <= limit.seconds:
         reason = f"{limit.what} {limit.low:.1f} to {limit.high:.1f} s: too near the limit"
         return unproven(reason, **shown)
-    if unfit and not policy.rehearsal:
-        return unproven(unfit, **shown)
+    if doubt := ("" if policy.rehearsal else unfit) or gpus.unknown or gpus.near:
+        return unproven(doubt, **shown)
     return kept(f"{limit.what} {limit.high:.1f} of {limit.seconds:g} s", **shown)
 
 

@@ -22,10 +22,11 @@ import numpy.typing as npt
 from verifier import shadow, training
 from verifier.errors import StorageFault
 from verifier.heldout import HeldOut
+from verifier.pipeline import gpus
 from verifier.pipeline.dating import Dating
 from verifier.pipeline.grounds import Ground
 from verifier.policy import Policy
-from verifier.records import BoxEnd, BoxFacts, BoxSpec, EndedBy, Mount, ScriptRun
+from verifier.records import Array, BoxEnd, BoxFacts, BoxSpec, EndedBy, Mount, ScriptRun
 from verifier.sandbox.clock import Stopwatch
 from verifier.sandbox.interface import Box
 from verifier.shadow import left
@@ -82,7 +83,8 @@ class Ran:
     """One run: what is recorded of it, its box, and the folder that holds its artifact alone.
 
     `score` is its claimed score, None where it did not print that or did not end well; `world`
-    tells the bytes of its tokens, `notes` is what was noted beside it, if it was to be.
+    tells the bytes of its tokens, `notes` is what was noted beside it, if it was to be, `gpus` what
+    was seen of its GPUs, if it had any.
     """
 
     facts: ScriptRun
@@ -91,6 +93,7 @@ class Ran:
     score: Score | None
     world: shadow.World
     notes: Notes | None
+    gpus: Array | None
 
 
 def lay_out_data(
@@ -134,7 +137,10 @@ def run_in_full(
     except OSError as fault:
         raise StorageFault(f"{at}: cannot be made anew: {fault.strerror}") from fault
     fairness, dates = Stopwatch(), Dating(out)
-    with full.ground.sandbox.start(_box(full, seed, given, out)) as box:
+    with (
+        gpus.witness_for(full.policy) as witness,
+        witness.around(full.ground.sandbox).start(_box(full, seed, given, out)) as box,
+    ):
         dates.box_started()
         end = _ended(box, dates, progress)
         facts = box.facts
@@ -167,6 +173,7 @@ def run_in_full(
         score=score if is_claimed and well else None,
         world=full.world,
         notes=None if noting is None else read_notes(out / NOTES, len(noting.held_out)),
+        gpus=witness.trace(),
     )
 
 
@@ -261,9 +268,9 @@ def _box(full: Full, seed: int, given: Path, out: Path) -> BoxSpec:
     if full.bytecode is not None:
         inputs.append(Mount(source=full.bytecode, target=BYTECODE))
         compiled["PYTHONPYCACHEPREFIX"] = BYTECODE
-    threads, gpus = str(policy.hardware.threads), policy.hardware.gpus
-    ranks = ("-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={gpus}")
-    start = ("python3", *(ranks if gpus > 1 else ()))
+    threads, cards = str(policy.hardware.threads), policy.hardware.gpus
+    ranks = ("-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={cards}")
+    start = ("python3", *(ranks if cards > 1 else ()))
     return BoxSpec(
         label="script",
         root=full.ground.root,
@@ -275,7 +282,7 @@ def _box(full: Full, seed: int, given: Path, out: Path) -> BoxSpec:
             "MKL_NUM_THREADS": threads,
             # A spinning thread beside a busy neighbour cost twenty times the time.
             "OMP_WAIT_POLICY": "passive",
-            **({} if gpus else {"TRITON_INTERPRET": "1"}),
+            **({} if cards else {"TRITON_INTERPRET": "1"}),
             **compiled,
             **launch.environment,
             **places(full.world, full.toy),
@@ -286,5 +293,5 @@ def _box(full: Full, seed: int, given: Path, out: Path) -> BoxSpec:
         channel=None,
         working_folder=OUT,
         limits=replace(training.limits(policy, seconds_at_most(policy)), pids=PIDS),
-        gpus=tuple(str(index) for index in range(gpus)),
+        gpus=tuple(str(index) for index in range(cards)),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from verifier import sampling, training
 from verifier import submission as submissions
 from verifier.errors import BoxLost
 from verifier.ledger import root_parts, score_root
+from verifier.pipeline import gpus
 from verifier.pipeline.boxes import scoring_spec
 from verifier.pipeline.preparation import Preparation
 from verifier.pipeline.secrecy import scan
@@ -59,11 +61,14 @@ def train_seed(preparation: Preparation, seed: int) -> None:
     if ledger.find(Weighing, seed=seed):
         return
     ground = preparation.ground
-    with preparation.watch.phase(f"train seed {seed}", policy.train.limit_seconds) as progress:
+    with (
+        preparation.watch.phase(f"train seed {seed}", policy.train.limit_seconds) as progress,
+        gpus.witness_for(policy) as witness,
+    ):
         trained = training.train(
             preparation.submission,
             seed,
-            sandbox=ground.sandbox,
+            sandbox=witness.around(ground.sandbox),
             root=ground.root,
             data_folder=preparation.held_out.training_folder,
             policy=policy,
@@ -75,6 +80,8 @@ def train_seed(preparation: Preparation, seed: int) -> None:
     for facts in trained.boxes:
         preparation.note(facts)
     if not ledger.find(Training, seed=seed):
+        init = trained.facts.init_seconds
+        gpus.keep(ledger, witness.trace(), policy, seed=seed, phase="train", init_seconds=init)
         ledger.append(trained.facts)
     if trained.facts.unfair:
         fault = EnvironmentFault(seed=seed, phase="train", reason=trained.facts.unfair)
@@ -115,10 +122,16 @@ def score_seed(preparation: Preparation, seed: int) -> None:
     policy = preparation.policy
     budget = math.inf if policy.rehearsal else policy.score.limit_seconds
     total = float(preparation.tokens.targets)
-    with preparation.watch.phase(f"score seed {seed}", total) as progress:
-        result = run_pass(scoring(preparation, seed, weighing, budget, progress.advance))
+    with (
+        preparation.watch.phase(f"score seed {seed}", total) as progress,
+        gpus.witness_for(policy) as witness,
+    ):
+        course = scoring(preparation, seed, weighing, budget, progress.advance)
+        sandbox = witness.around(course.setting.sandbox)
+        result = run_pass(replace(course, setting=replace(course.setting, sandbox=sandbox)))
         for fault in result.faults:
             progress.stopped(f"{fault.kind.value} in answer to {fault.request}")
+    gpus.keep(ledger, witness.trace(), policy, seed=seed, phase="score")
     for fault in result.faults:
         ledger.append(fault)
         if fault.host_starved:
