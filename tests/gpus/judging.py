@@ -53,6 +53,29 @@ def judged(scene: Scene, trace: Array) -> Finding:
     return train_budget.AUDIT.judge(given, policy(scene.gpus))
 
 
+def made_up(gpus: int = 1, seconds: float = 10.0, label: str = "train") -> list[Record]:
+    """What a witness writes of fair cards that a box of so many seconds uses, without a driver."""
+    facts = {"kind": "machine", "name": H100, "power_default_mw": 7, "events": "told"}
+    names = [str(number) for number in range(gpus)]
+    marks = [("box starts", 1.0), ("box started", 1.05), ("box ended", 1.0 + seconds)]
+    told = [{"kind": "event", "event": what, "at": at, "box": label} for what, at in marks]
+    answers = {
+        "mps_contexts": [],
+        "throttle_reasons": 4,
+        "mig": [0, 0],
+        "ecc_uncorrected": 0,
+        "remapped_rows": [0, 0, 0, 0],
+        "power_limit_mw": 7,
+    }
+    for number in range(round((seconds + 2) * 10)):
+        at = number / 10
+        held = 1.5 < at < seconds + 0.5
+        contexts = [{"pid": 7, "owner": "box", "box": label}] if held else []
+        look = {"kind": "poll", "at": at, "until": at + 0.01, **answers, "contexts": contexts}
+        told += [{**look, "gpu": name} for name in names]
+    return [{**facts, "gpu": name} for name in names] + told
+
+
 # ---------------------------------------------------------------- recordings
 
 

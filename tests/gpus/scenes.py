@@ -161,6 +161,7 @@ MACHINES = (
         "heat by the counter alone", "GPU 0: slowed by heat for 2.0 of", "7 thermal_ns 0 2000000000"
     ),
     unfair("power brake", "GPU 0: slowed by the power brake", "6 reasons 0 132\n7 reasons 0 4"),
+    unfair("hardware slowdown", "GPU 0: slowed by its hardware", "6 reasons 0 12\n7 reasons 0 4"),
     unfair("lower clocks set", "GPU 0: held to lower clocks", "3.3 reasons 0 2"),
     unfair("lower power limit", "GPU 0: held to 500 of 700 W", "0.01 limit 0 500000 700000"),
     unfair("Xid 79", "GPU 0: Xid 79", "6 xid 0 79"),

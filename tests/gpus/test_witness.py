@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -19,11 +20,15 @@ from tests.ledger import samples
 from tests.sandbox.conftest import LIMITS
 from tests.training.fake_sandbox import FakeSandbox
 from verifier.audits.gputrace import GpuTrace, Unreadable, read_trace
+from verifier.audits.gpuwatched import judged
 from verifier.ledger import Ledger
 from verifier.pipeline import gpus
 from verifier.pipeline.machine import gpu_models
 from verifier.records import Array, BoxSpec, EnvironmentFault, GpuWitness, Root
+from verifier.sandbox import gpuwitness
 from verifier.sandbox.gpuwitness import HERTZ, NoWitness, Trace, witness_of
+from verifier.sandbox.gpuwitness import GpuWitness as GpuWatcher
+from verifier.sandbox.nvml import Driver
 
 Libraries = dict[bool, Path]
 RUNS_SECONDS = 1.5
@@ -133,6 +138,35 @@ def test_a_full_trace_says_so_and_keeps_what_it_has() -> None:
     assert unpacked(trace.close()) == written
     read = read_trace(trace.close())
     assert not isinstance(read, Unreadable) and read.full
+
+
+class Hanging(Driver):
+    """A driver that answers nothing until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__(("0",))
+        self.go = threading.Event()
+
+    def connect(self) -> int | None:
+        self.go.wait()
+        return 9
+
+
+def test_a_driver_that_hangs_hangs_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was not seen is not known; the run ends all the same."""
+    monkeypatch.setattr(gpuwitness, "HANG_SECONDS", 0.2)
+    hanging = Hanging()
+    witness = GpuWatcher(("0",), driver=hanging)
+    sandbox = witness.around(FakeSandbox(lambda spec, killed: 0))  # type: ignore[arg-type]
+    with witness, sandbox.start(SPEC) as box:
+        assert box.wait() is not None
+    packed = witness.trace()
+    hanging.go.set()
+    assert packed is not None
+    trace = read_trace(packed)
+    assert isinstance(trace, GpuTrace)
+    found = judged(trace, policy(1), "train", None)
+    assert found.unknown == "nobody could watch the GPUs: NVML did not answer"
 
 
 def test_the_library_is_found_where_the_loader_finds_the_driver_s(

@@ -19,10 +19,13 @@ GAP_SECONDS = 1.0
 THROTTLED_SHARE = 0.02
 """Of the looks, or of the time that the driver's own counter says."""
 
-HEAT = 0x08 | 0x20 | 0x40
-"""Clock reasons: hardware slowdown, thermal slowdown by software, by hardware."""
-POWER_BRAKE = 0x80
-CLOCKS_SET = 0x02
+SLOWED = (
+    (0x20 | 0x40, "slowed by heat"),
+    (0x80, "slowed by the power brake"),
+    (0x08, "slowed by its hardware"),
+    (0x02, "held to lower clocks that somebody set"),
+)
+"""Bits of the driver's clock reasons. The power cap (4) is full work's own, and no bit of these."""
 OWN_XIDS = frozenset({13, 31, 43, 45, 68, 109})
 """Codes that a program's own fault brings about; every other is the card's or the driver's."""
 NEEDED = ("throttle_reasons", "mig", "ecc_uncorrected", "rows_pending", "rows_failed")
@@ -87,9 +90,7 @@ def _watched(gpu: Gpu, window: Window) -> Iterator[str]:
     times = [*(before or [since]), *(look.until for look in inside), *(after or [until])]
     gaps = [late - early for early, late in pairwise(times)]
     widest = max(gaps)
-    if not inside and until - since > GAP_SECONDS:
-        yield "nobody looked at it"
-    elif widest > GAP_SECONDS:
+    if widest > GAP_SECONDS:
         yield f"nobody looked at it for {widest:.1f} s"
     elif until - since > GAP_SECONDS and len(inside) < LEAST_HERTZ * (until - since):
         yield f"only {len(inside) / (until - since):.1f} looks a second"
@@ -113,11 +114,7 @@ def _others(looks: list[Look]) -> Iterator[str]:
 def _slowed(gpu: Gpu, looks: list[Look], window: Window) -> Iterator[str]:
     reasons = [value for look in looks if (value := look.figures.get("throttle_reasons"))]
     answered = [1 for look in looks if look.figures.get("throttle_reasons") is not None]
-    for bits, words in (
-        (HEAT, "slowed by heat"),
-        (POWER_BRAKE, "slowed by the power brake"),
-        (CLOCKS_SET, "held to lower clocks that somebody set"),
-    ):
+    for bits, words in SLOWED:
         share = sum(bool(value & bits) for value in reasons) / max(1, len(answered))
         if share > THROTTLED_SHARE:
             yield f"{words} for {share:.0%} of the time"

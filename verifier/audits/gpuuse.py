@@ -8,7 +8,6 @@ idles shows none. Must never take an unanswered look for one that saw nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from verifier.audits.gputrace import Gpu, GpuTrace, Look
@@ -66,11 +65,6 @@ def outlived(trace: GpuTrace, box: str) -> Outlived | None:
             last = Outlived(looks[-1].at - ended[-1].at, worked and _alone(looks, box))
             found = max(found or last, last, key=lambda each: (each.worked, each.seconds))
     return found
-
-
-def has_look(trace: GpuTrace, wanted: Callable[[Look], bool]) -> bool:
-    """Whether any look at any GPU is of that kind."""
-    return any(wanted(look) for gpu in trace.gpus.values() for look in gpu.looks)
 
 
 def _on(gpu: Gpu, box: str) -> Use | None:

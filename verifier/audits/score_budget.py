@@ -46,7 +46,7 @@ def judge(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
         return broken(reason, FASTER, **shown)
     if math.isnan(busy):
         return unproven("scoring was not timed", **shown)
-    if doubt := ("" if policy.rehearsal else unfit) or gpus.unknown or gpus.near:
+    if doubt := ("" if policy.rehearsal else unfit or gpus.unknown) or gpus.near:
         return unproven(doubt, **shown)
     return kept(f"{busy:.1f} of {limit:g} s", **shown)
 

@@ -93,7 +93,7 @@ def _within(
     if not limit.high <= limit.seconds:
         reason = f"{limit.what} {limit.low:.1f} to {limit.high:.1f} s: too near the limit"
         return unproven(reason, **shown)
-    if doubt := ("" if policy.rehearsal else unfit) or gpus.unknown or gpus.near:
+    if doubt := ("" if policy.rehearsal else unfit or gpus.unknown) or gpus.near:
         return unproven(doubt, **shown)
     return kept(f"{limit.what} {limit.high:.1f} of {limit.seconds:g} s", **shown)
 

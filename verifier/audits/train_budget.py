@@ -60,7 +60,7 @@ def judge(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
         )
     if not high <= policy.train.limit_seconds:
         return unproven(f"between {low:.1f} and {high:.1f} s: too near the limit", **shown)
-    if doubt := ("" if policy.rehearsal else unfit) or gpus.unknown or gpus.near:
+    if doubt := ("" if policy.rehearsal else unfit or gpus.unknown) or gpus.near:
         return unproven(doubt, **shown)
     return kept(
         f"at most {high:.1f} of {policy.train.limit_seconds:g} s{_beside(training, policy)}",

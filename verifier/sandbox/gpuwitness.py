@@ -34,6 +34,8 @@ HERTZ = 10.0
 SLOW_EVERY = 10
 TAIL_SECONDS = 0.5
 """So long after the last box a context that outlives it is still looked for."""
+HANG_SECONDS = 10.0
+"""A driver that does not answer so long is left alone: a run must not hang with it."""
 AGAIN_SECONDS = 1.0
 """Between two tries to reach a driver that went away."""
 TRACE_BYTES_AT_MOST = 256 << 20
@@ -144,7 +146,7 @@ class GpuWitness:
         self._connected = False
         self._try_again = -1.0
         self._looks = 0
-        self._stop = threading.Event()
+        self._stop, self._looked = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._looking, name="watch GPUs", daemon=True)
 
     def around(self, sandbox: Sandbox) -> Sandbox:
@@ -165,8 +167,9 @@ class GpuWitness:
         return found
 
     def __enter__(self) -> Self:
-        self.look()
         self._thread.start()
+        # A context that is there before the first box is nobody's of it.
+        self._looked.wait(HANG_SECONDS)
         return self
 
     def __exit__(
@@ -178,8 +181,9 @@ class GpuWitness:
         if kind is None:
             self._stop.wait(TAIL_SECONDS)
         self._stop.set()
-        self._thread.join()
-        self._driver.close()
+        self._thread.join(HANG_SECONDS)
+        if not self._thread.is_alive():
+            self._driver.close()
 
     # ---------------------------------------------------------------- boxes
 
@@ -213,6 +217,7 @@ class GpuWitness:
         due = self._clock()
         while not self._stop.is_set():
             self.look()
+            self._looked.set()
             due = max(due + 1 / HERTZ, self._clock())
             self._stop.wait(max(0.0, due - self._clock()))
 
