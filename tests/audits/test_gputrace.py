@@ -109,9 +109,8 @@ def test_what_was_refused_is_not_known_and_what_was_not_asked_is_absent() -> Non
     trace = read_trace(packed(told))
     assert isinstance(trace, GpuTrace) and trace.full
     first, second = trace.gpus["0"].looks
-    assert (first.contexts, first.mps) == (None, None)
-    assert first.figures == {"throttle_reasons": None, "mig": None}
-    assert (second.contexts, second.mps) == ((), -1)
+    assert (first.contexts, second.contexts) == (None, ())
+    assert first.figures == {"throttle_reasons": None, "mig": None, "mps": None}
     assert second.figures == {
         "utilization": 7,
         "ecc_uncorrected": None,

@@ -165,7 +165,12 @@ MACHINES = (
     unfair("lower clocks set", "GPU 0: held to lower clocks", "3.3 reasons 0 2"),
     unfair("lower power limit", "GPU 0: held to 500 of 700 W", "0.01 limit 0 500000 700000"),
     unfair("Xid 79", "GPU 0: Xid 79", "6 xid 0 79"),
-    unfair("memory error", "GPU 0: 2 memory errors", "6 ecc 0 0 2"),
+    unfair("memory error", "GPU 0: memory errors that could not be corrected: 2", "6 ecc 0 0 2"),
+    unfair(
+        "memory error at the very end",
+        "GPU 0: memory errors that could not be corrected: 1",
+        "13.95 ecc 0 0 1",
+    ),
     unfair("row to be replaced", "GPU 0: rows of its memory", "0 rows 0 1 0"),
     unfair("MIG", "GPU 0: cut into parts", "0 mig 0 1"),
     unfair("MPS", "GPU 0: shared by MPS", "6 mps 0 950:1\n9 mps 0"),

@@ -86,6 +86,7 @@ def test_a_thread_looks_ten_times_a_second_from_before_a_box_until_after_it(
     assert len(looks) <= HERTZ * (looks[-1].until - looks[0].at) + 2
     owned = [c for look in looks for c in look.contexts or () if c.box == "train"]
     assert owned and all(each.owner == "box" for each in owned)
+    assert all("ecc_uncorrected" in look.figures for look in (looks[0], looks[-1]))
 
 
 def test_a_machine_that_was_unfair_is_a_fault_in_the_ledger(

@@ -28,8 +28,9 @@ SLOWED = (
 """Bits of the driver's clock reasons. The power cap (4) is full work's own, and no bit of these."""
 OWN_XIDS = frozenset({13, 31, 43, 45, 68, 109})
 """Codes that a program's own fault brings about; every other is the card's or the driver's."""
-NEEDED = ("throttle_reasons", "mig", "ecc_uncorrected", "rows_pending", "rows_failed")
+NEEDED = ("mps", "throttle_reasons", "mig", "ecc_uncorrected", "rows_pending", "rows_failed")
 WORDS = {
+    "mps": "MPS",
     "throttle_reasons": "why clocks were lowered",
     "mig": "MIG",
     "ecc_uncorrected": "memory errors",
@@ -57,7 +58,7 @@ def fairness(trace: GpuTrace, window: Window) -> Fairness:
     for number, gpu in trace.gpus.items():
         looks = [look for look in gpu.looks if window[0] <= look.at <= window[1]]
         ours = [*_watched(gpu, window), *_others(looks), *_slowed(gpu, looks, window)]
-        ours += [*_memory(gpu, window), *_cut(gpu, looks, window)]
+        ours += [*_memory(gpu, window), *_cut(gpu, window)]
         faults += [f"GPU {number}: {fault}" for fault in ours]
         unknown += [f"{words} of GPU {number}" for words in _untold(gpu, looks, window)]
     # A driver that stays away is missed again at every try.
@@ -126,16 +127,16 @@ def _slowed(gpu: Gpu, looks: list[Look], window: Window) -> Iterator[str]:
 
 def _memory(gpu: Gpu, window: Window) -> Iterator[str]:
     if grown := _grown(gpu, "ecc_uncorrected", window):
-        yield f"{grown} memory errors that could not be corrected"
+        yield f"memory errors that could not be corrected: {grown}"
     if any(gpu.told("rows_pending", *window)) or any(gpu.told("rows_failed", *window)):
         yield "rows of its memory wait to be replaced"
 
 
-def _cut(gpu: Gpu, looks: list[Look], window: Window) -> Iterator[str]:
+def _cut(gpu: Gpu, window: Window) -> Iterator[str]:
     """Parts of a card, a shared card, or one that is held below its own limit."""
     if any(gpu.told("mig", *window)):
         yield "cut into parts (MIG)"
-    if any((look.mps or 0) > 0 for look in looks):
+    if any(gpu.told("mps", *window)):
         yield "shared by MPS"
     limits = [limit for limit in gpu.told("power_limit_mw", *window) if limit is not None]
     default = gpu.facts.get("power_default_mw")
@@ -150,8 +151,6 @@ def _untold(gpu: Gpu, looks: list[Look], window: Window) -> Iterator[str]:
     """What a ruling needs and no look in the window told."""
     if not any(look.contexts is not None for look in looks):
         yield "contexts"
-    if not any(look.mps is not None and look.mps >= 0 for look in gpu.looks):
-        yield "MPS"
     missing = [name for name in NEEDED if not _answers(gpu, name, window)]
     missing += [] if type(gpu.facts.get("power_default_mw")) is int else ["power_default_mw"]
     missing += [] if _answers(gpu, "power_limit_mw", window) else ["power_limit_mw"]

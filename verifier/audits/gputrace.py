@@ -54,15 +54,14 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One GPU between `at` and `until`. `contexts`, `mps`: None where asked and not known.
+    """One GPU between `at` and `until`. `contexts` and any figure: None where it was refused.
 
-    `mps` is how many processes share it by MPS, absent (-1) where that was not asked.
+    The figure `mps` is how many processes share it by MPS.
     """
 
     at: float
     until: float
     contexts: tuple[Context, ...] | None
-    mps: int | None
     figures: Mapping[str, int | None]
 
 
@@ -75,10 +74,15 @@ class Gpu:
     looks: tuple[Look, ...]
 
     def told(self, figure: str, since: float, until: float) -> list[int | None]:
-        """Every answer about `figure`, the last before `since` first; None where it was refused."""
-        asked = [look for look in self.looks if figure in look.figures and look.at <= until]
+        """Every answer about `figure` in a window, the last before it and the first after it too.
+
+        None where it was refused.
+        """
+        asked = [look for look in self.looks if figure in look.figures]
         before = [look for look in asked if look.at < since][-1:]
-        return [look.figures[figure] for look in before + [o for o in asked if o.at >= since]]
+        after = [look for look in asked if look.at > until][:1]
+        inside = [look for look in asked if since <= look.at <= until]
+        return [look.figures[figure] for look in (*before, *inside, *after)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,12 +195,13 @@ def _look(record: Record) -> Look:
         for name, place in FIGURES.items()
         if place[0] in record
     }
-    mps = _several(record.get("mps_contexts", ()))
+    if "mps_contexts" in record:
+        mps = _several(record["mps_contexts"])
+        figures["mps"] = None if mps is None else len(mps)
     return Look(
         at=at,
         until=until,
         contexts=_contexts(record.get("contexts")),
-        mps=-1 if "mps_contexts" not in record else None if mps is None else len(mps),
         figures=figures,
     )
 
@@ -217,8 +222,8 @@ def _contexts(answer: Any) -> tuple[Context, ...] | None:
 
 def _several(answer: Any) -> list[Any] | None:
     """A list of an answer; None where NVML refused it."""
-    if isinstance(answer, list | tuple) and len(answer) <= CONTEXTS_AT_MOST:
-        return list(answer)
+    if isinstance(answer, list) and len(answer) <= CONTEXTS_AT_MOST:
+        return answer
     if isinstance(answer, dict) and "error" in answer:
         return None
     raise _Wrong("has no list of contexts")

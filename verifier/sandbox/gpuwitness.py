@@ -220,6 +220,8 @@ class GpuWitness:
             self._looked.set()
             due = max(due + 1 / HERTZ, self._clock())
             self._stop.wait(max(0.0, due - self._clock()))
+        self._looks = 0  # the last look asks everything, like the first
+        self.look()
 
     def look(self) -> None:
         """One look at every GPU, and at which boxes still run."""
