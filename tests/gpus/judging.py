@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -147,5 +146,14 @@ def judged_recording(path: Path) -> tuple[str, Finding | None]:
     reaped = [e["at"] for e in records if e.get("event") == "reaped" and e["pid"] in box]
     wall = max(reaped) - min(spawned)
     given = evidence(trace, 1, "NVIDIA H200", wall_seconds=(wall - 0.05, wall))
-    given = replace(given)
     return name, train_budget.AUDIT.judge(given, policy(1, "H200"))
+
+
+def judged_witnessed(path: Path) -> Finding:
+    """The training budget's answer to what tools/record_witness.py wrote."""
+    records = recorded(path)
+    name = str(records[0].get("name", "no GPU"))
+    at = {e["event"]: e["at"] for e in records if e.get("box") == "train"}
+    wall = at["box ended"] - at["box starts"]
+    given = evidence(packed(records), 1, name, wall_seconds=(max(0.0, wall - 0.2), wall))
+    return train_budget.AUDIT.judge(given, policy(1, name))
