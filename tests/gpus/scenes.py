@@ -119,6 +119,7 @@ HONEST = (
         "foreign process before", "0.2 contexts 0 900:1\n0.9 contexts 0", people=(*ALONE, STRANGER)
     ),
     usual("foreign process afterwards", "15 contexts 0 900:1", people=(*ALONE, STRANGER)),
+    usual("MPS of its own", "6 mps 0 100:1\n9 mps 0"),
     usual("driver without violation counters", "0 fail nvmlDeviceGetViolationStatus 13"),
     usual("packing without a GPU", boxes=PACKED, people=(*ALONE, PACKER)),
     usual("no GPU used", "3 contexts 0", "3.2 busy 0 0 0", "3.05 contexts 0"),
@@ -222,6 +223,12 @@ UNTOLD = (
         UNPROVEN,
         "at least 22.4 of 20 s; not known: memory errors",
         wall=(22.4, 22.5),
+    ),
+    Scene(
+        "a context lingers, utilisation lags behind",
+        stage(card(), work(3, 15.5)),
+        UNPROVEN,
+        "a context of its box was on a GPU 1.4 s after the box had ended",
     ),
     Scene(
         "an idle context outlives",

@@ -17,7 +17,7 @@ from verifier.records import Array
 
 TEXT_BYTES_AT_MOST = 256 << 20
 LINE_BYTES_AT_MOST = 64 << 10
-LINES_AT_MOST = 1 << 20
+LINES_AT_MOST = 1 << 21
 GPUS_AT_MOST = 64
 CONTEXTS_AT_MOST = 1024
 READ_BYTES = 1 << 20
@@ -56,7 +56,7 @@ class Context:
 class Look:
     """One GPU between `at` and `until`. `contexts` and any figure: None where it was refused.
 
-    The figure `mps` is how many processes share it by MPS.
+    The figure `mps` is how many processes share it by MPS that are not the run's own.
     """
 
     at: float
@@ -196,8 +196,8 @@ def _look(record: Record) -> Look:
         if place[0] in record
     }
     if "mps_contexts" in record:
-        mps = _several(record["mps_contexts"])
-        figures["mps"] = None if mps is None else len(mps)
+        shared = _contexts(record["mps_contexts"])
+        figures["mps"] = None if shared is None else sum(c.owner != "box" for c in shared)
     return Look(
         at=at,
         until=until,

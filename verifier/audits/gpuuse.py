@@ -14,6 +14,8 @@ from verifier.audits.gputrace import Gpu, GpuTrace, Look
 
 LISTED_LATE_SECONDS = 0.3
 """A killed process was listed for up to 0.13 s, and looks may be late by that much again."""
+UTILIZATION_LATE_SECONDS = 2.5
+"""It fell up to 1.9 s after the last work: what is busy later than this did work."""
 
 Interval = tuple[float, float]
 
@@ -61,7 +63,8 @@ def outlived(trace: GpuTrace, box: str) -> Outlived | None:
     for gpu in trace.gpus.values():
         looks = [look for look in gpu.looks if look.at > late and _holds(look, box)]
         if looks:
-            worked = any((look.figures.get("utilization") or 0) > 0 for look in looks)
+            busy = [look for look in looks if (look.figures.get("utilization") or 0) > 0]
+            worked = bool(busy) and busy[-1].at > ended[-1].at + UTILIZATION_LATE_SECONDS
             last = Outlived(looks[-1].at - ended[-1].at, worked and _alone(looks, box))
             found = max(found or last, last, key=lambda each: (each.worked, each.seconds))
     return found

@@ -26,21 +26,22 @@ import numpy as np
 
 from verifier.errors import VerifierError
 from verifier.records import Array, Assurance, BoxSpec, Root
-from verifier.sandbox.gpuowners import UNKNOWN, Owner, Owners, since_boot
+from verifier.sandbox.gpuowners import BOX, UNKNOWN, Owner, Owners, since_boot
 from verifier.sandbox.interface import Box, Sandbox
 from verifier.sandbox.nvml import QUICK, SLOW, Answers, Driver, is_gone
 
 HERTZ = 10.0
 SLOW_EVERY = 10
-TAIL_SECONDS = 0.5
-"""So long after the last box a context that outlives it is still looked for."""
+TAIL_SECONDS, LINGERING_SECONDS = 0.5, 5.0
+"""So long after the last box its contexts are looked for; and as long as there is one."""
 HANG_SECONDS = 10.0
 """A driver that does not answer so long is left alone: a run must not hang with it."""
 AGAIN_SECONDS = 1.0
 """Between two tries to reach a driver that went away."""
 TRACE_BYTES_AT_MOST = 256 << 20
-"""Of text: eight GPUs for two hours."""
+"""Of text: eight GPUs for three hours."""
 GZIP = 31
+CONTEXTS = ("contexts", "mps_contexts")
 
 
 class Witness(Protocol):
@@ -144,7 +145,7 @@ class GpuWitness:
         self._lock = threading.Lock()
         self._trace = Trace()
         self._connected = False
-        self._try_again = -1.0
+        self._try_again = self._held_at = -1.0
         self._looks = 0
         self._stop, self._looked = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._looking, name="watch GPUs", daemon=True)
@@ -178,8 +179,11 @@ class GpuWitness:
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None:
+        over = self._clock()
+        while kind is None and self._clock() < over + LINGERING_SECONDS:
             self._stop.wait(TAIL_SECONDS)
+            if self._held_at + TAIL_SECONDS / 2 < self._clock():
+                break
         self._stop.set()
         self._thread.join(HANG_SECONDS)
         if not self._thread.is_alive():
@@ -243,8 +247,9 @@ class GpuWitness:
         booted, at = self._boot_clock(), self._clock()
         answers = self._driver.answers(gpu, questions)
         until = self._clock()
-        if isinstance(answers["contexts"], list):
-            answers["contexts"] = [self._owned(each, booted) for each in answers["contexts"]]
+        for name in CONTEXTS:
+            if isinstance(answers.get(name), list):
+                answers[name] = [self._owned(each, booted) for each in answers[name]]
         self._trace.add({"kind": "poll", "gpu": gpu, "at": at, "until": until, **answers})
         error = is_gone(answers)
         if error is not None:
@@ -257,6 +262,8 @@ class GpuWitness:
             owner = self._owners.of(context["pid"], asked)
         except VerifierError:
             owner = Owner(UNKNOWN)  # whose processes a lost box held, nobody knows
+        if owner.whose == BOX:
+            self._held_at = self._clock()
         return {
             "pid": context["pid"],
             "memory": context["usedGpuMemory"],
