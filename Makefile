@@ -15,7 +15,7 @@ RUN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine stop-engine demo test slow coverage fuzz lint format docs labels cheats bench \
+.PHONY: help setup engine stop-engine demo test slow coverage fuzz lint format docs labels cheats traces bench \
   images record-facts try-action lock clean
 
 help: ## list the targets
@@ -69,6 +69,9 @@ fuzz: setup requirements/fuzz.in ## look for texts that break a reader (TARGETS=
 
 cheats: engine ## every cheat and every honest example, expected and got (an hour; resumable)
 	@$(RUN)/python -m tests.cheats.table
+
+traces: engine ## every machine with GPUs that is played or was recorded, and what is said of it
+	@$(RUN)/python -m tests.gpus.table
 
 bench: engine ## the figures of the closing table: ratios, medians of interleaved runs
 	@$(RUN)/python -m tests.bench

@@ -24,12 +24,13 @@ RUN = Path(__file__).resolve().parents[1] / ".run"
 PID_FILE, LOG_FILE = RUN / "dockerd.pid", RUN / "dockerd.log"
 WAIT_SECONDS = 20.0
 LOOK_SECONDS = 0.25
-# Program, Debian's package of it, and what it is for.
+# Program, Debian's packages of it, and what it is for.
 ENGINE = ("dockerd", "docker.io", "boxes of level L2")
 TOOLS = (
     ("mmdebstrap", "mmdebstrap", "pinned images"),
     ("bwrap", "bubblewrap", "boxes of level L1 where no engine answers"),
 )
+COMPILER = ("gcc", "gcc libc6-dev", "tests that play a GPU's driver")
 
 
 def say(text: str) -> None:
@@ -109,12 +110,12 @@ def start() -> None:
         wanted, lacking = False, TOOLS
     else:
         lacking = (ENGINE, *TOOLS)
-    absent = [entry for entry in lacking if shutil.which(entry[0]) is None]
+    absent = [entry for entry in (*lacking, COMPILER) if shutil.which(entry[0]) is None]
     if absent and not root_on_debian():
         for program, package, purpose in absent:
             say(f"no {program}, which {purpose} need: apt-get install {package}")
     elif absent:
-        install([package for _, package, _ in absent])
+        install([name for _, packages, _ in absent for name in packages.split()])
     if wanted and not answers():
         if not root_on_debian() or shutil.which(ENGINE[0]) is None:
             say("no container engine answers; boxes are local (level L1 or L0)")

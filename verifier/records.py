@@ -692,6 +692,22 @@ class SpeedProbe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GpuWitness:
+    """*event* · What NVML showed of the GPUs given to one phase's boxes, on the host's clock.
+
+    `phase` is "train" (INIT, TRAIN and PACK), "score" or "script"; `gpus` as the boxes were given
+    them; `hertz` looks a second were meant. `trace` uint8 [n]: gzipped JSON lines, in the form that
+    `sandbox.gpuwitness` writes and `audits.gputrace` reads.
+    """
+
+    seed: int
+    phase: str
+    gpus: tuple[str, ...]
+    hertz: float
+    trace: Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SeedEvidence:
     """All that was recorded about one seed. None: it did not come to that."""
 
@@ -707,6 +723,7 @@ class SeedEvidence:
     environment: tuple[EnvironmentFault, ...]
     cpu: Mapping[str, CpuWitness] = field(default_factory=dict)
     speed: tuple[SpeedProbe, ...] = ()
+    gpus: tuple[GpuWitness, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ import pytest
 
 from tests.audits import evidence as make
 from tests.audits.evidence import HONEST, N
+from tests.gpus.judging import made_up, packed, witnessed
 from verifier.audits import SCORER
 from verifier.policy import Policy, Weigh
 from verifier.records import (
@@ -226,7 +227,9 @@ def test_training_on_other_hardware_is_neither_kept_nor_broken() -> None:
     better = make.with_opening(make.evidence(), hardware={"gpus": "8", "gpu": "any"})
     assert answer("train-budget", better) is KEPT
     right = {"gpus": "8", "gpu": "NVIDIA H100 80GB HBM3"}
-    assert answer("train-budget", make.with_opening(late, hardware=right), TRACK) is BROKEN
+    watched = make.with_seed(late, gpus=(witnessed(packed(made_up(8))),))
+    assert answer("train-budget", make.with_opening(watched, hardware=right), TRACK) is BROKEN
+    assert answer("train-budget", make.with_opening(late, hardware=right), TRACK) is UNPROVEN
     wrong = {"gpus": "8", "gpu": "NVIDIA L4"}
     assert answer("train-budget", make.with_opening(late, hardware=wrong), TRACK) is UNPROVEN
 

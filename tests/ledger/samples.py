@@ -29,6 +29,7 @@ from verifier.records import (
     EnvironmentFault,
     FaultKind,
     Finding,
+    GpuWitness,
     HeldOutFacts,
     ImageFacts,
     NonceOpened,
@@ -57,7 +58,7 @@ from verifier.records import (
 POLICY = b"format: policy/1\nname: tiny\n"
 COUNTS = np.array([3, 1, 4], dtype=np.int32)
 CHARGES = np.array([0.5, 1.5, 2.5, 0.0, 3.5, 1e-40, 3e38, 7.25], dtype=np.float32)
-EVENTS, LINES = "ledger.jsonl", 22
+EVENTS, LINES = "ledger.jsonl", 23
 
 
 def opening(**changes: Any) -> Opening:
@@ -170,7 +171,7 @@ def finding() -> Finding:
 
 
 def every_kind() -> tuple[Any, ...]:
-    """One event of each of the 20 kinds, in an order that can happen."""
+    """One event of each of the 21 kinds, in an order that can happen."""
     weighing = Weighing(
         seed=7,
         artifact_digest="b" * 64,
@@ -327,6 +328,13 @@ def every_kind() -> tuple[Any, ...]:
             seconds={"matrix product": 0.001, "interpreter": 0.25},
             usual_seconds={},
             usual_of=0,
+        ),
+        GpuWitness(
+            seed=7,
+            phase="train",
+            gpus=("0", "1"),
+            hertz=10.0,
+            trace=np.array([31, 139, 8, 0, 255], dtype=np.uint8),
         ),
         verdict,
     )

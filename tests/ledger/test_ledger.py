@@ -78,6 +78,7 @@ def test_the_same_events_give_the_same_files_anywhere(tmp_path: Path) -> None:
             "arrays/0013-costs.f32",
             "arrays/0013-log_sums.f64",
             "arrays/0019-looks.f64",
+            "arrays/0021-trace.u8",
         ]
     )
 
@@ -508,4 +509,5 @@ def test_arrays_written_for_a_line_are_read_from_their_own_place(tmp_path: Path)
         ledger.append(samples.held_out(target_counts=counts))
         counts[0] = 99
         assert ledger.find(HeldOutFacts)[0].target_counts.tolist() == samples.COUNTS.tolist()
-    assert arrays.SUFFIXES == {"<f4": "f32", "<f8": "f64", "<i4": "i32", "<i8": "i64"}
+    named = {"<f4": "f32", "<f8": "f64", "<i4": "i32", "<i8": "i64", "|u1": "u8"}
+    assert named == arrays.SUFFIXES

@@ -83,6 +83,20 @@ def test_leaving_the_block_kills_what_still_runs(boxes: Boxes) -> None:
     assert end is not None and end.ended_by is EndedBy.HOST
 
 
+def test_the_processes_of_a_box_are_seen_from_outside(boxes: Boxes) -> None:
+    """Whose a context on a GPU is, is told by them: all of the box's, and none of ours."""
+    with boxes.running(
+        "import os, time; os.fork(); print('on', flush=True); time.sleep(100)"
+    ) as box:
+        deadline = time.monotonic() + 30
+        while len(seen := box.processes()) < 2:
+            assert time.monotonic() < deadline, seen
+            time.sleep(0.01)
+        assert os.getpid() not in seen
+        assert all(Path(f"/proc/{pid}").exists() for pid in seen)
+    assert not box.processes() & seen
+
+
 def test_a_box_started_from_a_thread_outlives_it(boxes: Boxes) -> None:
     """Several scorers are started by worker threads."""
     started = []

@@ -6,6 +6,7 @@ host paths; its return value is the exit code. `killed` is set when the box is t
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -78,13 +79,13 @@ class FakeBox:
             attempts=(f"attempt of {self._spec.label}",),
         )
 
+    def processes(self) -> set[int]:
+        """This process: a thread of it is the box."""
+        return {os.getpid()}
+
     def waited_seconds(self) -> float:
         """Never."""
         return 0.0
-
-    def processes(self) -> set[int]:
-        """None: it is a thread."""
-        return set()
 
     def counts(self) -> Counts:
         """Not counted."""

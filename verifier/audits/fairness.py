@@ -5,7 +5,8 @@ Must never turn our machine's weakness into a submission's fault.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 
 from verifier.policy import Policy
 from verifier.records import Evidence, SeedEvidence
@@ -33,3 +34,12 @@ def lacking_hardware(machine: Mapping[str, str], policy: Policy) -> str:
     if gpus != str(wanted.gpus) or wanted.model.lower() not in model.lower():
         return f"the limits are meant for {wanted.gpus} {wanted.model}, this has {gpus} ({model})"
     return ""
+
+
+def other_gpus(names: Iterable[str], policy: Policy) -> str:
+    """Why the GPUs that were watched, by the names they gave, are not the policy's, or ""."""
+    wanted, seen = policy.hardware, list(names)
+    if len(seen) == wanted.gpus and all(wanted.model.lower() in name.lower() for name in seen):
+        return ""
+    found = ", ".join(f"{count} {name}" for name, count in sorted(Counter(seen).items()))
+    return f"the limits are meant for {wanted.gpus} {wanted.model}, it ran on {found or 'none'}"

@@ -1,7 +1,7 @@
 """Did scoring stay within its budget of box-busy time? (R2, PROTOCOL §2)
 
-Counted by the host from request sent to answer read. Must never blame a submission for a machine
-that failed or starved meanwhile.
+Counted by the host from request sent to answer read, on GPUs that were watched and fair where the
+policy has any. Must never blame a submission for a machine that failed or starved meanwhile.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 from verifier.audits.audit import Audit, Reading, broken, each_seed, kept, not_run, unproven
 from verifier.audits.fairness import at_fault, other_hardware
+from verifier.audits.gpuwatched import watched
 from verifier.policy import Policy
 from verifier.records import Evidence, FaultKind, SeedEvidence
 
@@ -30,20 +31,22 @@ def judge(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
         "wall_seconds": None if scoring is None else scoring.wall_seconds,
     }
     unfit = other_hardware(evidence, policy)
-    if fault := at_fault(seed, "score"):
+    gpus = watched(seed, policy, "score")
+    shown |= gpus.shown
+    if fault := at_fault(seed, "score") or gpus.unfair:
         return unproven(f"the machine was at fault meanwhile: {fault}", **shown)
     if busy > limit:
         spent = (
             f"more than {limit:g} s, and was stopped" if stopped else f"{busy:.1f} of {limit:g} s"
         )
         reason = f"scoring took {spent}"
-        if unfit:
-            return unproven(f"{reason}; {unfit}", **shown)
+        if doubt := unfit or gpus.unknown:
+            return unproven(f"{reason}; {doubt}", **shown)
         return broken(reason, FASTER, **shown)
     if math.isnan(busy):
         return unproven("scoring was not timed", **shown)
-    if unfit and not policy.rehearsal:
-        return unproven(unfit, **shown)
+    if doubt := ("" if policy.rehearsal else unfit or gpus.unknown) or gpus.near:
+        return unproven(doubt, **shown)
     return kept(f"{busy:.1f} of {limit:g} s", **shown)
 
 

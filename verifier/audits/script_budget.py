@@ -2,7 +2,8 @@
 
 Nothing outside tells when a script stops training, but what is in its artifact was trained before
 the artifact was last written, and that the host's file system dates. So training lasts until then
-at the most, and scoring from then on at the least. Must never read the script's own clock.
+at the most, and scoring from then on at the least. Where the policy has GPUs,
+they must have been watched and fair. Must never read the script's own clock.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from verifier.audits.audit import (
     unproven,
 )
 from verifier.audits.fairness import at_fault, other_hardware
+from verifier.audits.gpuwatched import watched
 from verifier.policy import Policy
 from verifier.records import EndedBy, Evidence, ScriptRun, SeedEvidence
 
@@ -73,14 +75,15 @@ def _within(
     limit: Limit, seed: SeedEvidence, run: ScriptRun, evidence: Evidence, policy: Policy
 ) -> Reading:
     """Broken where the least is beyond the limit, kept where the most is within it."""
-    shown = _shown(run, limit.seconds)
+    gpus = watched(seed, policy, "script")
+    shown = _shown(run, limit.seconds) | gpus.shown
     unfit = other_hardware(evidence, policy)
-    if unfair := at_fault(seed, "script") or run.unfair:
+    if unfair := at_fault(seed, "script") or run.unfair or gpus.unfair:
         return unproven(f"the machine was unfair: {unfair}", **shown)
     if limit.low > limit.seconds:
         reason = f"{limit.what} {limit.low:.1f} s at least, {limit.seconds:g} s are allowed"
-        if unfit:
-            return unproven(f"{reason}; {unfit}", FINISH_EARLIER, **shown)
+        if doubt := unfit or gpus.unknown:
+            return unproven(f"{reason}; {doubt}", FINISH_EARLIER, **shown)
         return broken(reason, FINISH_EARLIER, **shown)
     if run.ended_by is not EndedBy.ITSELF or run.exit_code != 0:
         return unproven(*_ending(run, policy), **shown)
@@ -89,8 +92,8 @@ def _within(
     if not limit.high <= limit.seconds:
         reason = f"{limit.what} {limit.low:.1f} to {limit.high:.1f} s: too near the limit"
         return unproven(reason, **shown)
-    if unfit and not policy.rehearsal:
-        return unproven(unfit, **shown)
+    if doubt := ("" if policy.rehearsal else unfit or gpus.unknown) or gpus.near:
+        return unproven(doubt, **shown)
     return kept(f"{limit.what} {limit.high:.1f} of {limit.seconds:g} s", **shown)
 
 

@@ -1,8 +1,8 @@
 """Did training end in time, on the host's clock? (R2, PROTOCOL §2, DESIGN §6)
 
 An interval [lo, hi] holds the true time: kept if hi is within the limit, broken if lo is beyond it
-or the run had to be stopped at it. Must never read the box's own clock, nor blame a submission
-for a machine that was unfair.
+or the run had to be stopped at it. Where the policy has GPUs, what was seen of them must say the
+same. Must never read the box's own clock, nor blame a submission for a machine that was unfair.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from verifier.audits.audit import (
     unproven,
 )
 from verifier.audits.fairness import at_fault, other_hardware
+from verifier.audits.gpuwatched import watched
 from verifier.policy import Policy
 from verifier.records import EndedBy, Evidence, SeedEvidence, Training
 
@@ -41,12 +42,15 @@ def judge(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
         "ended_by": training.ended_by.value,
         "exit_code": training.exit_code,
     }
-    if unusable := _unusable(seed, training, policy):
+    gpus = watched(seed, policy, "train")
+    shown |= gpus.shown
+    if unusable := _unusable(seed, training, policy, gpus.unfair):
         return unproven(unusable, **shown)
     unfit = other_hardware(evidence, policy)
-    if over := _over(training, policy):
-        if unfit:
-            return unproven(f"{over}; {unfit}", FINISH_EARLIER, **shown)
+    if over := _over(training, policy) or gpus.broken:
+        # What cannot be shown to be fair refutes nobody.
+        if doubt := unfit or gpus.unknown:
+            return unproven(f"{over}; {doubt}", FINISH_EARLIER, **shown)
         return broken(over, FINISH_EARLIER, **shown)
     if training.ended_by is not EndedBy.ITSELF or training.exit_code != 0:
         return unproven(
@@ -56,8 +60,8 @@ def judge(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
         )
     if not high <= policy.train.limit_seconds:
         return unproven(f"between {low:.1f} and {high:.1f} s: too near the limit", **shown)
-    if unfit and not policy.rehearsal:
-        return unproven(unfit, **shown)
+    if doubt := ("" if policy.rehearsal else unfit or gpus.unknown) or gpus.near:
+        return unproven(doubt, **shown)
     return kept(
         f"at most {high:.1f} of {policy.train.limit_seconds:g} s{_beside(training, policy)}",
         **shown,
@@ -74,9 +78,9 @@ def _beside(training: Training, policy: Policy) -> str:
     return said
 
 
-def _unusable(seed: SeedEvidence, training: Training, policy: Policy) -> str:
+def _unusable(seed: SeedEvidence, training: Training, policy: Policy, unfair_gpus: str) -> str:
     """Why this measurement cannot be held against the limit at all, or ""."""
-    if unfair := training.unfair or at_fault(seed, "train"):
+    if unfair := training.unfair or at_fault(seed, "train") or unfair_gpus:
         return f"the machine was unfair: {unfair}"
     if training.limit_seconds != policy.train.limit_seconds:
         return "the run had another limit than the policy's"

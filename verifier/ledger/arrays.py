@@ -22,7 +22,7 @@ from verifier.errors import BrokenInvariant, LedgerDamaged
 from verifier.records import Array
 
 BLOCK_BYTES = 1 << 16
-SUFFIXES = {"<f4": "f32", "<f8": "f64", "<i4": "i32", "<i8": "i64"}
+SUFFIXES = {"<f4": "f32", "<f8": "f64", "<i4": "i32", "<i8": "i64", "|u1": "u8"}
 
 _INDEX_BYTES = 16
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

@@ -17,6 +17,7 @@ from verifier.records import (
     EnvironmentFault,
     Evidence,
     Finding,
+    GpuWitness,
     HeldOutFacts,
     NonceOpened,
     Opening,
@@ -58,6 +59,7 @@ KINDS: dict[str, type] = {
     "speed probe": SpeedProbe,
     "finding": Finding,
     "verdict": Verdict,
+    "gpu witness": GpuWitness,
 }
 KIND_OF: dict[type, str] = {kind: name for name, kind in KINDS.items()}
 
@@ -74,6 +76,7 @@ DTYPES: dict[tuple[type, str], str] = {
     (ChainStep, "costs"): "<f4",
     (ChainStep, "log_sums"): "<f8",
     (CpuWitness, "looks"): "<f8",
+    (GpuWitness, "trace"): "|u1",
 }
 """How each array is stored: the types that `records` names."""
 
@@ -140,6 +143,7 @@ def _seed(events: Sequence[Any], seed: int) -> SeedEvidence:
         environment=of(events, EnvironmentFault, seed),
         cpu={watched.phase: watched for watched in of(events, CpuWitness, seed)},
         speed=of(events, SpeedProbe, seed),
+        gpus=of(events, GpuWitness, seed),
     )
 
 

@@ -27,7 +27,7 @@ from verifier import image, shadow
 from verifier import submission as submissions
 from verifier.errors import StorageFault
 from verifier.heldout import HeldOut, Tokens
-from verifier.pipeline import scripted, secrecy
+from verifier.pipeline import gpus, scripted, secrecy
 from verifier.pipeline.evidence import conclude
 from verifier.pipeline.request import Report, Request
 from verifier.pipeline.script_preparation import ScriptPreparation, prepare
@@ -180,6 +180,7 @@ def _run_and_weigh(preparation: ScriptPreparation, seed: int, data: tuple[HeldOu
     ran = _run(preparation, seed, data[0], _stream(data[1]), f"seed-{seed}", f"seed {seed}")
     ledger.append(ran.box)
     if not ledger.find(ScriptRun, seed=seed):
+        gpus.keep(ledger, ran.watched.gpus(), policy, seed=seed, phase="script")
         ledger.append(ran.facts)
         ran.watched.note(ledger)
     if ran.facts.unfair:

@@ -84,7 +84,7 @@ class Ran:
 
     `score` is its claimed score, None where it did not print that or did not end well; `world`
     tells the bytes of its tokens, `notes` is what was noted beside it, if it was to be, `watched`
-    what the machine did meanwhile.
+    what the machine and its GPUs did meanwhile.
     """
 
     facts: ScriptRun
@@ -268,9 +268,9 @@ def _box(full: Full, seed: int, given: Path, out: Path) -> BoxSpec:
     if full.bytecode is not None:
         inputs.append(Mount(source=full.bytecode, target=BYTECODE))
         compiled["PYTHONPYCACHEPREFIX"] = BYTECODE
-    threads, gpus = str(policy.hardware.threads), policy.hardware.gpus
-    ranks = ("-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={gpus}")
-    start = ("python3", *(ranks if gpus > 1 else ()))
+    threads, cards = str(policy.hardware.threads), policy.hardware.gpus
+    ranks = ("-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={cards}")
+    start = ("python3", *(ranks if cards > 1 else ()))
     return BoxSpec(
         label="script",
         root=full.ground.root,
@@ -282,7 +282,7 @@ def _box(full: Full, seed: int, given: Path, out: Path) -> BoxSpec:
             "MKL_NUM_THREADS": threads,
             # A spinning thread beside a busy neighbour cost twenty times the time.
             "OMP_WAIT_POLICY": "passive",
-            **({} if gpus else {"TRITON_INTERPRET": "1"}),
+            **({} if cards else {"TRITON_INTERPRET": "1"}),
             **compiled,
             **launch.environment,
             **places(full.world, full.toy),
@@ -293,5 +293,5 @@ def _box(full: Full, seed: int, given: Path, out: Path) -> BoxSpec:
         channel=None,
         working_folder=OUT,
         limits=replace(training.limits(policy, seconds_at_most(policy)), pids=PIDS),
-        gpus=tuple(str(index) for index in range(gpus)),
+        gpus=tuple(str(index) for index in range(cards)),
     )

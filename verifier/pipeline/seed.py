@@ -13,6 +13,7 @@ from verifier import sampling, training
 from verifier import submission as submissions
 from verifier.errors import BoxLost
 from verifier.ledger import root_parts, score_root
+from verifier.pipeline import gpus
 from verifier.pipeline.boxes import scoring_spec
 from verifier.pipeline.preparation import Preparation
 from verifier.pipeline.secrecy import scan
@@ -79,6 +80,8 @@ def train_seed(preparation: Preparation, seed: int) -> None:
     for facts in trained.boxes:
         preparation.note(facts)
     if not ledger.find(Training, seed=seed):
+        init = trained.facts.init_seconds
+        gpus.keep(ledger, watched.gpus(), policy, seed=seed, phase="train", init_seconds=init)
         ledger.append(trained.facts)
         watched.note(ledger)
     if trained.facts.unfair:
@@ -128,6 +131,7 @@ def score_seed(preparation: Preparation, seed: int) -> None:
         result = run_pass(course)
         for fault in result.faults:
             progress.stopped(f"{fault.kind.value} in answer to {fault.request}")
+    gpus.keep(ledger, watched.gpus(), policy, seed=seed, phase="score")
     for fault in result.faults:
         ledger.append(fault)
         if fault.host_starved:

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from verifier.audits.spoilt import spoilt
 from verifier.ledger import Ledger
-from verifier.pipeline import usual
+from verifier.pipeline import gpus, usual
 from verifier.policy import Policy
-from verifier.records import CpuWitness, EnvironmentFault, NonceOpened, SpeedProbe
+from verifier.records import Array, CpuWitness, EnvironmentFault, NonceOpened, SpeedProbe
 from verifier.sandbox import speed
 from verifier.sandbox.cpuwitness import CpuWatch
+from verifier.sandbox.gpuwitness import Witness
 from verifier.sandbox.interface import Sandbox
 from verifier.sandbox.witness import Witnessed
 
@@ -26,9 +27,13 @@ BEFORE, AFTER = "before", "after"
 class Watching:
     """A sandbox whose boxes are watched, and what was seen once the block is left."""
 
-    def __init__(self, sandbox: Sandbox, watch: CpuWatch) -> None:
-        self.sandbox: Sandbox = Witnessed(sandbox, (watch,))
-        self._watch = watch
+    def __init__(self, sandbox: Sandbox, watch: CpuWatch, witness: Witness) -> None:
+        self.sandbox: Sandbox = Witnessed(witness.around(sandbox), (watch,))
+        self._watch, self._witness = watch, witness
+
+    def gpus(self) -> Array | None:
+        """What NVML showed, once the block is left; None where there are no GPUs to watch."""
+        return self._witness.trace()
 
     def note(self, ledger: Ledger) -> None:
         """Record what was seen, of each phase that the ledger has no trace of yet."""
@@ -41,8 +46,8 @@ class Watching:
 @contextlib.contextmanager
 def watching(sandbox: Sandbox, policy: Policy, seed: int) -> Iterator[Watching]:
     """Watch all that is run in the boxes of `.sandbox` while the block lasts."""
-    with CpuWatch(seed, policy.witness.hertz) as watch:
-        yield Watching(sandbox, watch)
+    with gpus.witness_for(policy) as witness, CpuWatch(seed, policy.witness.hertz) as watch:
+        yield Watching(sandbox, watch, witness)
 
 
 def probe_speed(ledger: Ledger, policy: Policy, seed: int, moment: str, store: Path) -> None:

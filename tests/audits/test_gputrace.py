@@ -1,0 +1,179 @@
+"""A trace may have been written by anybody: it is read within bounds, or not at all."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.gpus.judging import evidence, made_up, packed, policy, witnessed
+from verifier.audits import gputrace, train_budget
+from verifier.audits.gputrace import GpuTrace, Unreadable, read_trace
+from verifier.audits.gpuuse import outlived
+from verifier.audits.gpuwatched import machine_fault
+from verifier.records import Array, Outcome
+
+POLL = {"kind": "poll", "gpu": "0", "at": 1.0, "until": 1.1, "contexts": []}
+
+
+def raw(text: bytes) -> Array:
+    return np.frombuffer(gzip.compress(text), dtype=np.uint8)
+
+
+def poll(**changes: Any) -> dict[str, Any]:
+    return {**POLL, **changes}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{", "is no JSON"),
+        ("[" * 40_000, "is no JSON"),
+        ("9" * 5000, "is no JSON"),
+        ("[]", "is no object"),
+        ("{}", "is of no known kind"),
+        (json.dumps({"kind": "poll", "gpu": 0, "at": 1.0}), "has no name"),
+        (json.dumps(poll(at="1")), "has no time"),
+        (json.dumps(poll(at=True)), "has no time"),
+        ('{"kind": "poll", "at": NaN}', "has no time"),
+        ('{"kind": "poll", "at": 1e999}', "has no time"),
+        (json.dumps(poll(until=0.5)), "ends before it began"),
+        (json.dumps(poll(contexts=7)), "has no list of contexts"),
+        (json.dumps(poll(contexts=[{}] * 2000)), "has no list of contexts"),
+        (json.dumps(poll(contexts=["100"])), "has a context of nobody"),
+        (json.dumps(poll(contexts=[{"pid": "100"}])), "has a context of nobody"),
+        (json.dumps(poll(contexts=[{"pid": 1, "box": 7}])), "has no name"),
+        (json.dumps({"kind": "event", "event": 7, "at": 1.0}), "has no name"),
+        ('"' + "a" * 70_000 + '"', "is too long"),
+    ],
+)
+def test_a_line_that_no_witness_writes_makes_the_trace_unreadable(line: str, said: str) -> None:
+    """Nothing is guessed, nothing is skipped."""
+    found = read_trace(raw(line.encode() + b"\n"))
+    assert isinstance(found, Unreadable)
+    assert found.reason.endswith(said)
+
+
+def test_looks_stand_in_the_order_of_time() -> None:
+    """A look that is older than the one before was put in afterwards."""
+    found = read_trace(packed([poll(at=2.0, until=2.1), poll()]))
+    assert found == Unreadable("line 2 of its trace is older than the one before")
+
+
+def test_what_is_packed_is_bounded_however_small_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few kilobytes may unpack to anything."""
+    monkeypatch.setattr(gputrace, "TEXT_BYTES_AT_MOST", 1 << 20)
+    bomb = raw(b'{"kind":"full"}\n' * 200_000)
+    assert len(bomb) < 20_000
+    assert isinstance(read_trace(bomb), Unreadable)
+    monkeypatch.undo()
+    monkeypatch.setattr(gputrace, "LINES_AT_MOST", 10)
+    assert isinstance(read_trace(raw(b'{"kind":"full"}\n' * 11)), Unreadable)
+    many = packed([poll(gpu=str(number)) for number in range(65)])
+    monkeypatch.undo()
+    assert read_trace(many) == Unreadable("line 65 of its trace has a GPU too many")
+
+
+def test_what_breaks_off_or_is_no_gzip_is_not_read() -> None:
+    """Half a trace could leave out the half that matters."""
+    whole = packed([poll(), poll(at=2.0, until=2.1)])
+    assert isinstance(read_trace(whole), GpuTrace)
+    assert read_trace(whole[:-12]) == Unreadable("line 1 of its trace breaks off")
+    assert read_trace(raw(b'{"kind":"full"}')) == Unreadable("line 1 of its trace breaks off")
+    assert read_trace(np.zeros(40, np.uint8)) == Unreadable("line 1 of its trace is no gzip")
+    assert read_trace(np.zeros(0, np.uint8)) == Unreadable("line 1 of its trace breaks off")
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_read_or_refused(content: bytes) -> None:
+    """Never an exception: what a stranger's ledger holds is a fact about it."""
+    for array in (np.frombuffer(content, dtype=np.uint8), raw(content)):
+        assert isinstance(read_trace(array), GpuTrace | Unreadable)
+
+
+def test_what_was_refused_is_not_known_and_what_was_not_asked_is_absent() -> None:
+    """Neither is zero."""
+    refused = {"error": 3}
+    told = [
+        poll(contexts=refused, throttle_reasons=refused, mps_contexts=refused, mig=refused),
+        poll(at=2.0, until=2.1, utilization={"gpu": 7}, ecc_uncorrected=-1, remapped_rows=[0, 0]),
+        {"kind": "machine", "gpu": "0", "name": refused},
+        {"kind": "machine", "gpu": "0", "name": "later"},
+        {"kind": "full"},
+    ]
+    trace = read_trace(packed(told))
+    assert isinstance(trace, GpuTrace) and trace.full
+    first, second = trace.gpus["0"].looks
+    assert (first.contexts, second.contexts) == (None, ())
+    assert first.figures == {"throttle_reasons": None, "mig": None, "mps": None}
+    assert second.figures == {
+        "utilization": 7,
+        "ecc_uncorrected": None,
+        "rows_pending": None,
+        "rows_failed": None,
+    }
+    assert trace.gpus["0"].name == "a GPU that told no name"
+
+
+def test_a_trace_that_cannot_be_read_is_no_pass_and_no_fault() -> None:
+    """Nobody's fault that can be named; so nothing is kept, and no run is free."""
+    nothing = np.zeros(3, np.uint8)
+    found = train_budget.AUDIT.judge(evidence(nothing, 1, wall_seconds=(9.0, 10.0)), policy(1))
+    assert found.outcome is Outcome.UNPROVEN
+    assert "cannot be read" in found.reason
+    assert machine_fault(witnessed(nothing), policy(1), None) == ""
+
+
+def test_a_trace_that_tells_of_no_box_is_no_pass() -> None:
+    """Whose use it was, and when its clock ran, is not known then."""
+    boxless = packed([poll()])
+    found = train_budget.AUDIT.judge(evidence(boxless, 1, wall_seconds=(9.0, 10.0)), policy(1))
+    assert found.outcome is Outcome.UNPROVEN
+    assert "of no box" in found.reason
+    assert machine_fault(witnessed(boxless), policy(1), None) == ""
+    trace = read_trace(boxless)
+    assert isinstance(trace, GpuTrace) and outlived(trace, "train") is None
+
+
+def test_without_a_witness_nothing_is_kept_and_nothing_broken() -> None:
+    """Fair or not, nobody can say."""
+    for wall in ((9.0, 10.0), (30.0, 31.0)):
+        found = train_budget.AUDIT.judge(evidence(None, 1, wall_seconds=wall), policy(1))
+        assert found.outcome is Outcome.UNPROVEN
+        assert "nobody watched the GPUs" in found.reason
+
+
+def test_a_rehearsal_needs_no_witness_and_is_refuted_by_none() -> None:
+    """Its limits are meant for other hardware; what was seen is shown all the same."""
+    rules = policy(1).model_copy(update={"rehearsal": True})
+    within, late = (
+        evidence(packed(made_up()), 1, "A100", wall_seconds=wall)
+        for wall in ((9.0, 10.0), (30.0, 31.0))
+    )
+    alone = evidence(None, 1, "A100", wall_seconds=(9.0, 10.0))
+    answers = [train_budget.AUDIT.judge(each, rules).outcome for each in (within, late, alone)]
+    assert answers == [Outcome.KEPT, Outcome.UNPROVEN, Outcome.KEPT]
+
+
+def test_a_trace_that_became_full_is_the_machine_s_fault() -> None:
+    """What came later was not watched."""
+    trace = packed([*made_up(), {"kind": "full"}])
+    found = train_budget.AUDIT.judge(evidence(trace, 1, wall_seconds=(9.0, 10.0)), policy(1))
+    assert found.outcome is Outcome.UNPROVEN and "its trace is full" in found.reason
+    assert "its trace is full" in machine_fault(witnessed(trace), policy(1), None)
+
+
+def test_many_faults_are_said_in_short() -> None:
+    """Whoever reads needs the first few, and that there are more."""
+    told = [{**each, "mig": [1, 1]} if each["kind"] == "poll" else each for each in made_up(6)]
+    said = machine_fault(witnessed(packed(told)), policy(1), None)
+    assert said.count("cut into parts") == 3 and said.endswith(" and 3 more")
+    crowd = [{"pid": pid, "owner": "foreign", "box": ""} for pid in range(100, 109)]
+    told = [{**each, "contexts": crowd} if each["kind"] == "poll" else each for each in made_up()]
+    said = machine_fault(witnessed(packed(told)), policy(1), None)
+    assert said == "GPU 0: used by process 100, 101, 102 … besides"
