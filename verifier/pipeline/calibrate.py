@@ -55,6 +55,15 @@ NAME = "calibration"
 NOBODY = "calibration"
 """Whom the attempts of a calibration are counted for: they must cost no example's author any."""
 GPU_MEMORY_BYTES = 1 << 35
+PATIENCE = 10
+"""Over the default's limits: what is measured here is no time, and a busy machine is no fault."""
+LIMITS = (
+    ("train", "limit_seconds"),
+    ("train", "init_seconds"),
+    ("train", "pack_seconds"),
+    ("score", "limit_seconds"),
+    ("score", "start_seconds"),
+)
 EVIDENCE, LINES = "calibration.json", "calibration.yaml"
 
 
@@ -205,10 +214,12 @@ def device_named(device: str) -> str:
 
 
 def measuring_policy(device: str) -> PolicyFile:
-    """The default policy with every position asked and a τ that ends no measurement early."""
+    """The default policy with every position asked, and a τ and limits that end nothing early."""
     body: dict[str, Any] = policies.load(BASIS).policy.model_dump(mode="json")
     body["name"], body["title"] = NAME, f"Measures what honest answers differ by on {device}"
     body["replay"] |= {"mode": "all", "draws": 0, "tau_nats": TAU_AT_MOST, "calibrated": None}
+    for group, limit in LIMITS:
+        body[group][limit] *= PATIENCE
     if device != CPU:
         body["hardware"] |= {"gpus": 1, "model": device, "memory_bytes": GPU_MEMORY_BYTES}
     return policies.parse(yaml.safe_dump(body, sort_keys=False).encode(), NAME)
