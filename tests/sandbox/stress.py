@@ -15,7 +15,6 @@ import argparse
 import contextlib
 import os
 import random
-import shutil
 import signal
 import sys
 import tempfile
@@ -84,19 +83,18 @@ def stress(boxes: Boxes, count: int, seed: int) -> Stressed:
     chance = random.Random(seed)
     argument = f"golf-verifier-stress-{os.getpid()}-{boxes.sandbox.name}-{seed}"
     found = Stressed(boxes.sandbox.name, count)
-    for _ in range(FIRST):
-        own_box(boxes, argument, chance)
-        emptied(boxes)
+    for number in range(FIRST):
+        own_box(boxes.beside(f"first-{number}"), argument, chance)
     before, files, threads = traces.of_boxes(), _open_files(), threading.active_count()
     marks = []
     began = time.monotonic()
     for number in range(count):
-        emptied(boxes)
+        place = boxes.beside(str(number))
         if number % EVERY == EVERY - 1:
-            marks.append(others_box(boxes, argument, chance))
+            marks.append(others_box(place, argument, chance))
             found.ended["its verifier killed"] += 1
         else:
-            found.ended[own_box(boxes, argument, chance)] += 1
+            found.ended[own_box(place, argument, chance)] += 1
             found.resident_bytes.append(_resident_bytes())
             found.left += [f"box {number}: {what}" for what in traces.of_boxes() - before]
     next_one(boxes)
@@ -136,12 +134,6 @@ def others_box(boxes: Boxes, argument: str, chance: random.Random) -> str:
     return mark
 
 
-def emptied(boxes: Boxes) -> None:
-    """The output folder, as every box must find it."""
-    for thing in boxes.out.iterdir():
-        shutil.rmtree(thing) if thing.is_dir() else thing.unlink()
-
-
 def _resident_bytes() -> int:
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
         if line.startswith("VmRSS:"):
@@ -171,7 +163,6 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="gv-stress-") as above:
             folder = Path(above)
             open_to_all(folder)
-            (folder / "out").mkdir()
             python = SYSTEM_PYTHON if SYSTEM_PYTHON.exists() else Path(sys.executable)
             host = Root(digest="host", python=str(python), pinned=False)
             root = host if name == "plain" else tiny_root(folder)

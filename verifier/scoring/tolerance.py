@@ -79,8 +79,8 @@ def tolerance(measured: Sequence[Deviations]) -> Tolerance:
     """`MULTIPLE` times the worst of all, rounded up to one digit; none where any example failed."""
     positions = sum(found.positions for found in measured)
     worst = max((found.worst_nats for found in measured), default=0.0)
-    tau = max(rounded_up(MULTIPLE * worst), TAU_AT_LEAST)
-    faults = sum(bool(found.fault) for found in measured)
+    tau = max(TAU_AT_LEAST, rounded_up(MULTIPLE * worst))
+    faults = sum(bool(found.fault) or not math.isfinite(found.worst_nats) for found in measured)
     if faults:
         why = f"{faults} of {len(measured)} examples failed"
     elif positions < POSITIONS_AT_LEAST:
@@ -93,8 +93,9 @@ def tolerance(measured: Sequence[Deviations]) -> Tolerance:
 
 
 def rounded_up(nats: float) -> float:
-    """The next number of one significant digit; 0 and what is not finite stay."""
-    if nats <= 0 or not math.isfinite(nats):
+    """The next number of one significant digit, but for a share of 1e-9; 0, NaN and ∞ stay."""
+    if nats == 0 or not math.isfinite(nats):
         return nats
-    exact = Decimal(nats)
-    return float(exact.quantize(Decimal(1).scaleb(exact.adjusted()), rounding=ROUND_CEILING))
+    # What a product of floats leaves in its last digits must not make a 7 an 8.
+    number = Decimal(f"{nats:.9e}")
+    return float(number.quantize(Decimal(1).scaleb(number.adjusted()), rounding=ROUND_CEILING))
