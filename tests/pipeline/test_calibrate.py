@@ -22,15 +22,12 @@ from verifier.errors import RequestError
 from verifier.pipeline import calibrate as calibrating
 from verifier.pipeline.calibrate import (
     NOBODY,
-    Calibration,
     CalibrationRequest,
-    Measured,
     chosen,
     device_named,
-    evidence_text,
-    measure,
     measuring_policy,
 )
+from verifier.pipeline.calibration import Calibration, Measured, evidence_text, measure
 from verifier.pipeline.precision import Precision, in_precision
 from verifier.records import Assurance, EnvironmentFault, FaultKind, Opening, Pass, Weighing
 from verifier.records import Replay as Replayed
@@ -133,6 +130,35 @@ def test_the_attempts_of_a_calibration_are_nobodys(
         pass
     real = submission.pull(str(EXAMPLES / "ngram"), tmp_path / "store")
     assert seen == [(NOBODY, real.digest)]
+
+
+def test_an_example_that_failed_is_tried_again_by_the_next_calibration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy machine's fault must not stand for ever; what failed is kept beside."""
+    runs = []
+
+    @contextlib.contextmanager
+    def opened(_: object, folder: Path, *__: object) -> Iterator[SimpleNamespace]:
+        place = tmp_path / f"{folder.name}-run"
+        runs.append(place.exists())
+        place.mkdir(exist_ok=True)
+        yield SimpleNamespace(folder=place)
+
+    good = calibration(tmp_path).examples[0]
+    bad = replace(good, apart=failed("starved"))
+    monkeypatch.setattr(calibrating, "opened", opened)
+    monkeypatch.setattr(calibrating, "run_seeds", lambda _: None)
+    answers = [good, bad, good, good]
+    monkeypatch.setattr(calibrating, "measure", lambda *_: answers.pop(0))
+    told: list[Any] = []
+    monkeypatch.setattr(calibrating, "written", lambda *asked: told.append(asked[3]))
+    asked = request(tmp_path, device="cpu", examples=("baseline", "ngram"))
+    for _ in range(2):
+        calibrating.calibrate(asked, Unwatched())
+    assert runs == [False, False, True, False]
+    assert told == [(good, bad), (good, good)]
+    assert (tmp_path / "ngram-run-failed-1").is_dir()
 
 
 @pytest.mark.parametrize("precision", [Precision.TF32, Precision.BFLOAT16])

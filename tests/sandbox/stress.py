@@ -91,8 +91,9 @@ def stress(boxes: Boxes, count: int, seed: int) -> Stressed:
     for number in range(count):
         place = boxes.beside(str(number))
         if number % EVERY == EVERY - 1:
-            marks.append(others_box(place, argument, chance))
-            found.ended["its verifier killed"] += 1
+            mark = others_box(place, argument, chance)
+            found.ended["its verifier killed" if mark else "its verifier failed"] += 1
+            marks += [mark] if mark else []
         else:
             found.ended[own_box(place, argument, chance)] += 1
             found.resident_bytes.append(_resident_bytes())
@@ -125,7 +126,7 @@ def own_box(boxes: Boxes, argument: str, chance: random.Random) -> str:
 
 
 def others_box(boxes: Boxes, argument: str, chance: random.Random) -> str:
-    """One box of another verifier, which is killed without a word; its mark."""
+    """One box of another verifier, killed without a word; its mark, "" where it had no backend."""
     argv = (*boxes.spec(TREE).argv, argument, str(LIVES_SECONDS))
     with other_verifier(boxes, argv) as (mark, pid):
         time.sleep(chance.uniform(0, OTHERS_MOMENT_SECONDS))
@@ -152,7 +153,7 @@ def main() -> int:
     parser.add_argument("--backend", action="append", choices=list(BACKENDS))
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=160)
     results = []
     for name in asked.backend or BACKENDS:
         try:

@@ -8,48 +8,28 @@ give a τ that rests on less than every example and every held-out document (PRO
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from verifier import __version__, bundle, store
+from verifier import bundle, store
 from verifier import policy as policies
 from verifier import submission as submissions
 from verifier.errors import RequestError, StorageFault
-from verifier.pipeline.machine import gpu_driver, gpu_models, hardware
+from verifier.pipeline.calibration import Calibration, Measured, measure, written
+from verifier.pipeline.machine import gpu_models
 from verifier.pipeline.precision import Precision, in_precision
 from verifier.pipeline.preparation import Preparation, prepare
 from verifier.pipeline.request import Request
 from verifier.pipeline.verify import run_seeds
 from verifier.policy import CPU, PolicyFile
-from verifier.records import (
-    Assurance,
-    EnvironmentFault,
-    ImageFacts,
-    Opening,
-    Pass,
-    ProtocolFault,
-    Replay,
-    Weighing,
-)
-from verifier.scoring.tolerance import (
-    MULTIPLE,
-    TAU_AT_MOST,
-    Deviations,
-    Tolerance,
-    deviations,
-    failed,
-    tolerance,
-)
+from verifier.scoring.tolerance import TAU_AT_MOST
 from verifier.submission import Submission
 from verifier.watch import Progress, Watch
 
-FORMAT = "calibration/1"
 BASIS = "local_cpu"
 NAME = "calibration"
 NOBODY = "calibration"
@@ -64,7 +44,6 @@ LIMITS = (
     ("score", "limit_seconds"),
     ("score", "start_seconds"),
 )
-EVIDENCE, LINES = "calibration.json", "calibration.yaml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,57 +64,6 @@ class CalibrationRequest:
     backend: str = "auto"
     image: str = "pinned"
     key: Path | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """One example in one precision. Digests and roots are "" where it did not come to that."""
-
-    example: str
-    precision: Precision
-    started_utc: str
-    submission_digest: str
-    shipment_digest: str
-    score_root: str
-    ledger_head: str
-    apart: Deviations
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration:
-    """What was measured, on what, and the τ that follows.
-
-    `partial` says what was left out, "" for nothing; then, and only then, a `found.tau_nats` may
-    stand in a policy. `evidence` is the sha256 of the evidence file's bytes.
-    """
-
-    device: str
-    machine: dict[str, str]
-    image: ImageFacts
-    backend: str
-    assurance: Assurance
-    data: str
-    data_manifest: str
-    examples: tuple[Measured, ...]
-    found: Tolerance
-    partial: str
-    started_utc: str
-    evidence: str
-    file: Path
-
-    @property
-    def lines(self) -> str:
-        """The lines of a policy's `replay` group, "" where there is nothing to paste."""
-        if self.found.tau_nats is None or self.partial:
-            return ""
-        day = self.started_utc[:10]
-        return (
-            f"  tau_nats: {self.found.tau_nats:.1e}"
-            f"  # §4.4: {MULTIPLE} times the worst of {self.found.positions:,}, measured {day}\n"
-            f"  calibrated:\n"
-            f"    device: {self.device}\n"
-            f"    evidence: {self.evidence}\n"
-        )
 
 
 def calibrate(request: CalibrationRequest, watch: Watch) -> Calibration:
@@ -165,9 +93,11 @@ def calibrate(request: CalibrationRequest, watch: Watch) -> Calibration:
                 run_seeds(preparation)
                 measured.append(measure(preparation, folder.name, precision))
                 ground = preparation
+            if measured[-1].apart.fault:
+                set_aside(preparation.folder, watch)
     assert ground is not None
     # 4. the evidence
-    return written(request, device, ground, tuple(measured), partial)
+    return written(request.out, device, ground, tuple(measured), partial)
 
 
 # ---------------------------------------------------------------- what is measured, and where
@@ -248,93 +178,16 @@ def opened(
         yield preparation
 
 
-# ---------------------------------------------------------------- what it says
-
-
-def measure(preparation: Preparation, example: str, precision: Precision) -> Measured:
-    """Charges against blind costs, from the ledger of a run that is over."""
-    ledger, (seed, *_) = preparation.ledger, preparation.seeds
-    passes, replays = ledger.find(Pass, seed=seed), ledger.find(Replay, seed=seed)
-    weighings = ledger.find(Weighing, seed=seed)
-    faults = [f"{fault.phase}: {fault.reason}" for fault in ledger.find(EnvironmentFault)]
-    faults += [f"{fault.phase}: {fault.kind.value}" for fault in ledger.find(ProtocolFault)]
-    if faults:
-        apart = failed(faults[0])
-    elif not passes or not replays:
-        apart = failed("it did not come to a replay" if weighings else "its training failed")
-    elif len(replays[-1].targets) != len(passes[-1].charges):
-        missing = len(passes[-1].charges) - len(replays[-1].targets)
-        apart = failed(f"{missing:,} targets were not replayed")
-    else:
-        apart = deviations(passes[-1].charges[replays[-1].targets], replays[-1].blind)
-    return Measured(
-        example=example,
-        precision=precision,
-        started_utc=ledger.find(Opening)[0].started_utc,
-        submission_digest=preparation.submission.digest,
-        shipment_digest=weighings[-1].shipment_digest if weighings else "",
-        score_root=passes[-1].score_root if passes else "",
-        ledger_head=ledger.head,
-        apart=apart,
-    )
-
-
-def written(
-    request: CalibrationRequest,
-    device: str,
-    ground: Preparation,
-    measured: tuple[Measured, ...],
-    partial: str,
-) -> Calibration:
-    """Take τ, write the evidence and, where it may stand in a policy, the lines for one."""
-    result = Calibration(
-        device=device,
-        machine={**hardware(), "driver": gpu_driver() if device != CPU else ""},
-        image=ground.ground.image,
-        backend=ground.ground.sandbox.name,
-        assurance=ground.ground.sandbox.level,
-        data=ground.held_out.name,
-        data_manifest=ground.held_out.manifest_digest,
-        examples=measured,
-        found=tolerance([each.apart for each in measured]),
-        partial=partial,
-        # Not the hour of this call: a resumed calibration must leave the same evidence.
-        started_utc=max(each.started_utc for each in measured),
-        evidence="",
-        file=request.out / EVIDENCE,
-    )
-    text = evidence_text(result)
-    result = replace(result, evidence=hashlib.sha256(text).hexdigest())
+def set_aside(folder: Path, watch: Watch) -> None:
+    """Keep a run that failed under another name, so that the next calibration tries again."""
+    number = 1
+    while (aside := folder.with_name(f"{folder.name}-failed-{number}")).exists():
+        number += 1
     try:
-        result.file.write_bytes(text)
-        result.file.with_name(LINES).write_text(
-            result.lines or f"# no τ: {result.found.why or result.partial}\n", encoding="utf-8"
-        )
+        folder.rename(aside)
     except OSError as fault:
-        raise StorageFault(f"{result.file}: {fault.strerror}") from fault
-    return result
-
-
-def evidence_text(result: Calibration) -> bytes:
-    """The evidence as canonical JSON: what its sha256 is taken over."""
-    body = {
-        "format": FORMAT,
-        "verifier_version": __version__,
-        "measured_utc": result.started_utc,
-        "device": result.device,
-        "machine": result.machine,
-        "torch": result.image.packages.get("torch", ""),
-        "python": result.image.python,
-        "image": {"recipe": result.image.recipe, "root_digest": result.image.root_digest},
-        "backend": result.backend,
-        "assurance": result.assurance.name,
-        "data": {"name": result.data, "manifest": result.data_manifest},
-        "examples": [asdict(each) for each in result.examples],
-        **{key: value for key, value in asdict(result.found).items()},
-        "multiple": MULTIPLE,
-        "partial": result.partial,
-    }
-    return (json.dumps(body, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+        raise StorageFault(f"{folder}: cannot be set aside: {fault.strerror}") from fault
+    watch.note(f"it failed and is kept as {aside.name}; the same command tries it again")
 
 
 def _made(folder: Path) -> Path:
