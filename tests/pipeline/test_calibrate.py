@@ -324,3 +324,20 @@ def test_the_command_says_what_may_stand_in_a_policy(
     told = json.loads(capsys.readouterr().out)
     assert (told["sha256"], told["exit_code"]) == (made.evidence, code)
     assert run(["calibrate", "--precisions", "float8", "--quiet"]) == 64
+
+
+@pytest.mark.parametrize("name", policies.names())
+def test_the_evidence_that_a_policy_names_is_whole_and_in_the_tree(name: str) -> None:
+    """§4.4: anybody can look at what τ rests on, and no policy allows less than was measured."""
+    rule = policies.load(name).policy.replay
+    if rule.calibrated is None:
+        return
+    found = {
+        hashlib.sha256(path.read_bytes()).hexdigest(): json.loads(path.read_bytes())
+        for path in (EXAMPLES.parent / "docs" / "calibration").glob("*.json")
+    }
+    evidence = found[rule.calibrated.evidence]
+    assert evidence["device"] == rule.calibrated.device
+    assert evidence["partial"] == evidence["why"] == ""
+    assert evidence["tau_nats"] <= rule.tau_nats
+    assert {each["example"] for each in evidence["examples"]} >= {"baseline", "lora_ttt", "ngram"}

@@ -129,7 +129,7 @@ def written(
     """Take τ, write the evidence and, where it may stand in a policy, the lines for one."""
     result = Calibration(
         device=device,
-        machine={**hardware(), "driver": gpu_driver() if device != CPU else ""},
+        machine=arithmetic_of(device),
         image=ground.ground.image,
         backend=ground.ground.sandbox.name,
         assurance=ground.ground.sandbox.level,
@@ -155,6 +155,12 @@ def written(
     return result
 
 
+def arithmetic_of(device: str) -> dict[str, str]:
+    """What of this machine the answers can depend on: processor, GPU and its driver."""
+    found = {"cpu": hardware()["cpu"]}
+    return found if device == CPU else {**found, "gpu": device, "driver": gpu_driver()}
+
+
 def evidence_text(result: Calibration) -> bytes:
     """The evidence as canonical JSON: what its sha256 is taken over."""
     body = {
@@ -170,7 +176,7 @@ def evidence_text(result: Calibration) -> bytes:
         "assurance": result.assurance.name,
         "data": {"name": result.data, "manifest": result.data_manifest},
         "examples": [asdict(each) for each in result.examples],
-        **{key: value for key, value in asdict(result.found).items()},
+        **asdict(result.found),
         "multiple": MULTIPLE,
         "partial": result.partial,
     }

@@ -107,7 +107,8 @@ class Calibrated(Protocol):
 
 def render(found: Calibrated, console: Console) -> None:
     """One row an example, then what follows."""
-    table = Table("example", box=None)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("example", no_wrap=True)
     for title in ("precision", "positions", "unequal", *SHOWN_QUANTILES, "worst"):
         table.add_column(title, justify="right", no_wrap=True)
     for row in found.examples:
