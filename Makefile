@@ -16,7 +16,7 @@ STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
 .PHONY: help setup engine stop-engine demo test slow coverage fuzz lint format docs labels cheats traces bench \
-  images record-facts try-action lock clean
+  images stress record-facts try-action lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ traces: engine ## every machine with GPUs that is played or was recorded, and wh
 
 bench: engine ## the figures of the closing table: ratios, medians of interleaved runs
 	@$(RUN)/python -m tests.bench
+
+stress: engine ## 200 boxes of each backend, ended at random moments: what is left, what has grown
+	@$(RUN)/python -m tests.sandbox.stress --boxes 200
 
 try-action: setup ## the CI action on pull requests of a clone: make try-action CLONE=… PULLS="1 2"
 	@$(RUN)/python -m tests.cli.try_action "$(CLONE)" $(PULLS)

@@ -105,12 +105,21 @@ def test_the_policies_encode_what_was_ruled() -> None:
     assert rehearsal.train == track.train
 
 
+@pytest.mark.parametrize("name", policies.names())
+def test_tau_on_a_gpu_is_not_calibrated_and_on_a_cpu_it_is(name: str) -> None:
+    """§4.4: no GPU was calibrated yet, and a policy that has none names the CPU's evidence."""
+    policy = policies.load(name).policy
+    known = policy.replay.calibrated
+    assert (None if known is None else known.device) == (None if policy.hardware.gpus else "cpu")
+
+
 def test_a_misspelt_key_is_refused_with_what_was_meant() -> None:
     """An unknown key is never skipped."""
     said = refusal("cap_bytes:", "cap_byte:")
     assert said.startswith(f"rules.yaml:{line_of('cap_bytes:')}: unknown key 'cap_byte' in 'size'")
     assert "did you mean 'cap_bytes'?" in said
     assert "did you mean 'format'?" in refusal("format: policy/1", "formt: policy/1")
+    assert "did you mean 'evidence'?" in refusal("    evidence:", "    evidense:")
     assert "did you mean 'required'?" in refusal("    required:", "    requird:")
     assert "did you mean" not in refusal("format: policy/1", "format: policy/1\nzzz: 1")
 
@@ -128,6 +137,9 @@ def test_a_missing_key_is_named_with_its_group() -> None:
     [
         ("gpus: 0", "gpus: -1", "'gpus' in 'hardware'"),
         ("gpus: 0", "gpus: true", "'gpus' in 'hardware'"),
+        ("gpus: 0", "gpus: 1", "replay.calibrated.device is 'cpu', hardware.gpus 1"),
+        ("device: cpu", "device: NVIDIA H200", "'NVIDIA H200', hardware.gpus 0"),
+        ("device: cpu", 'device: ""', "'device' in 'replay.calibrated'"),
         ("alpha: 0.001", "alpha: 1.5", "'alpha' in 'replay'"),
         ("alpha: 0.001", "alpha: .nan", "'alpha' in 'replay'"),
         ("limit_seconds: 300", "limit_seconds: .inf", "'limit_seconds' in 'train'"),

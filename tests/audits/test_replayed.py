@@ -13,7 +13,7 @@ from tests.audits.evidence import EVERYWHERE, HONEST, N
 from tests.audits.test_chain import CHEAT, GAINED
 from verifier.audits import determinism, lookahead, normalization, purity, reset
 from verifier.audits.replayed import ASKED, read_replay
-from verifier.policy import Policy
+from verifier.policy import CalibrationRule, Policy
 from verifier.records import Adaptation, Array, Evidence, NonceOpened, Outcome, Step
 
 FIVE = (lookahead.AUDIT, normalization.AUDIT, reset.AUDIT, purity.AUDIT, determinism.AUDIT)
@@ -226,3 +226,68 @@ def test_a_nonce_that_was_not_committed_and_signed_proves_nothing(
     finding = lookahead.AUDIT.judge(replace(found, nonce=opened), make.sampled())
     assert finding.outcome is Outcome.UNPROVEN
     assert said in finding.reason
+
+
+# ---------------------------------------------------------------- where τ was measured
+
+H200 = "NVIDIA H200"
+
+
+def on_a_gpu(device: str | None) -> Policy:
+    """The default policy for one GPU, its τ measured on `device` (None: on none)."""
+    known = None if device is None else CalibrationRule(device=device, evidence="e" * 64)
+    return make.changed(make.local(), hardware={"gpus": 1}, replay={"calibrated": known})
+
+
+def run_on(gpu: str) -> Evidence:
+    """A run whose machine has GPUs of these models; "" for none that is known by name."""
+    machine = {"cpu": "some", "gpus": "1", **({"gpu": gpu} if gpu else {})}
+    return make.with_opening(make.evidence(), hardware=machine)
+
+
+def test_a_replay_on_the_calibrated_device_is_judged() -> None:
+    """§4.4: measured once for its model, τ holds there."""
+    assert outcomes(run_on(H200), on_a_gpu(H200)) == {Outcome.KEPT}
+
+
+@pytest.mark.parametrize(
+    ("gpu", "device", "said"),
+    [
+        (H200, None, "what honest answers differ by on NVIDIA H200 was not measured"),
+        (H200, "NVIDIA H100 80GB HBM3", "measured on NVIDIA H100 80GB HBM3, this ran on"),
+        (f"{H200}, NVIDIA L4", H200, "this ran on NVIDIA H200, NVIDIA L4"),
+        ("", H200, "not known by name"),
+    ],
+)
+def test_on_another_device_agreement_proves_nothing(
+    gpu: str, device: str | None, said: str
+) -> None:
+    """§4.4: what lies within a τ that was measured elsewhere is not kept."""
+    found = run_on(gpu)
+    assert outcomes(found, on_a_gpu(device)) == {Outcome.UNPROVEN}
+    finding = purity.AUDIT.judge(found, on_a_gpu(device))
+    assert finding.reason.startswith("uncalibrated: ")
+    assert said in finding.reason
+    assert "verifier calibrate" in finding.advice
+    assert finding.evidence["largest_nats"] == 0.0
+
+
+def test_on_an_uncalibrated_device_no_deviation_refutes() -> None:
+    """§4.4: what the chain calls a look ahead there may be the device's own arithmetic."""
+    steps = make.chain(CHEAT, GAINED, {Step.EVERY_SYMBOL: HONEST})
+    cheat = make.with_seed(make.evidence(CHEAT), chain=steps)
+    assert lookahead.AUDIT.judge(cheat, make.local()).outcome is Outcome.BROKEN
+    elsewhere = make.with_opening(cheat, hardware={"gpus": "1", "gpu": H200})
+    assert outcomes(elsewhere, on_a_gpu(None)) == {Outcome.UNPROVEN}
+    assert lookahead.AUDIT.judge(elsewhere, on_a_gpu(H200)).outcome is Outcome.BROKEN
+
+
+def test_any_cpu_is_the_calibrated_one_even_beside_a_gpu() -> None:
+    """§4.4: boxes of a policy without GPUs have none; the machine's own change nothing."""
+    assert outcomes(run_on(H200), make.local()) == {Outcome.KEPT}
+
+
+def test_without_a_calibration_a_cpus_replay_proves_nothing_either() -> None:
+    """§4.4: null is null."""
+    bare = make.changed(make.local(), replay={"calibrated": None})
+    assert outcomes(make.evidence(), bare) == {Outcome.UNPROVEN}

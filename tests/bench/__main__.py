@@ -3,7 +3,9 @@
 | figure | target |
 |---|---|
 | pass ÷ the same scorer driven in one process without a wire | ≤ 1.10 |
-| box start to first answer ÷ bare `docker run` to first output | ≤ 1.3 |
+| box start to first answer ÷ bare `docker run` to first output, ÷ a bare process | ≤ 1.3; – |
+| a training step's CPU time in a box ÷ the same in a bare container | ≤ 1.02 |
+| a limit passes → the last of 50 processes is gone: p50, p99, max of 100 kills | ≤ 100 ms |
 | 62,000,000 charges summed exactly and hashed | ≤ 1.5 s, ≤ 600 MB |
 | sampled replay of 10,000 draws at competition lengths, in passes | ≤ 0.25, δ printed |
 | cost of a verification over sizes spanning 10× | linear, R² |
@@ -18,12 +20,14 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import boxes, exact, pages, passes, sampled, sizes, watching
+from tests.bench import boxes, exact, kills, pages, passes, sampled, sizes, walls, watching
 
 PARTS = {
     "exact": exact.figures,
     "sampled": sampled.figures,
     "boxes": boxes.figures,
+    "walls": walls.figures,
+    "kills": kills.figures,
     "passes": passes.figures,
     "sizes": sizes.figures,
     "pages": pages.figures,

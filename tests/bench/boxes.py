@@ -1,22 +1,24 @@
-"""How long until a box gives its first answer, beside a bare `docker run`? Imports excluded."""
+"""How long until a box gives its first answer, beside a bare `docker run` and a bare process?"""
 
 from __future__ import annotations
 
 import os
 import socket
+import statistics
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from verifier import image, store
-from verifier.errors import MachineFault
+from tests.bench.backends import at_hand, host_root, pinned_root
 from verifier.records import BoxSpec, Limits, Root
 from verifier.sandbox import BACKENDS
+from verifier.sandbox.enginestore import REPOSITORY, tag
 from verifier.sandbox.interface import Sandbox
 
-RUNS = 5
+RUNS = 9
+ENGINE, PROCESS = "bare docker run", "a bare process"
 ANSWER = (
     "import os, socket; s = socket.socket(socket.AF_UNIX);"
     "s.connect(os.environ['VERIFIER_CHANNEL'] + '/wire'); s.send(b'1'); s.recv(1)"
@@ -62,9 +64,19 @@ def box_seconds(sandbox: Sandbox, root: Root) -> float:
     return seconds
 
 
+def process_seconds(python: str) -> float:
+    """From the fork to the first byte that the interpreter at hand prints, without any box."""
+    return first_byte([python, "-S", "-c", "print(1)"])
+
+
 def bare_seconds(tag: str) -> float:
     """From `docker run` to the first byte that the same interpreter prints."""
-    command = ["docker", "run", "--rm", "--network", "none", tag, "python3", "-S", "-c", "print(1)"]
+    run = ["docker", "run", "--rm", "--network", "none", tag]
+    return first_byte([*run, "python3", "-S", "-c", "print(1)"])
+
+
+def first_byte(command: list[str]) -> float:
+    """Seconds until a command prints something; it is waited for."""
     began = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -75,28 +87,28 @@ def bare_seconds(tag: str) -> float:
 
 
 def figures() -> Iterator[tuple[str, str, str, str]]:
-    """Every backend at hand against the bare engine."""
-    root, _ = image.build("cpu", store.root(), locked=False)
+    """Every backend at hand against the bare engine and a bare process."""
     arms: dict[str, Callable[[], float]] = {}
-    for name in ("docker", "bubblewrap"):
-        try:
-            sandbox = BACKENDS[name]()
-        except MachineFault:
-            yield f"start of a {name} box", "not run", "≤ 1.3", "it is not to be had here"
-            continue
-        sandbox.prepare(root)
-        arms[name] = lambda made=sandbox: box_seconds(made, root)  # type: ignore[misc]
-    if "docker" not in arms:
-        return
-    arms["bare docker run"] = lambda: bare_seconds(f"golf-verifier-root:{root.digest[:32]}")
+    for name, sandbox, root in at_hand():
+        arms[name] = lambda made=sandbox, on=root: box_seconds(made, on)  # type: ignore[misc]
+    backends = tuple(arms)
+    if "docker" in arms:
+        arms[ENGINE] = lambda: bare_seconds(f"{REPOSITORY}:{tag(pinned_root())}")
+    arms[PROCESS] = lambda: process_seconds(host_root().python)
     times: dict[str, list[float]] = {name: [] for name in arms}
     for _ in range(RUNS + 1):
         for name, arm in arms.items():
             times[name].append(arm())
     # The first round fills caches.
-    medians = {name: sorted(found[1:])[RUNS // 2] for name, found in times.items()}
-    bare = medians["bare docker run"]
-    for name in arms:
-        target = "≤ 1.3" if name == "docker" else "–"
-        how = f"{medians[name]:.2f} s ÷ {bare:.2f} s, medians of {RUNS}"
-        yield f"first answer of {name} ÷ bare", f"{medians[name] / bare:.2f}", target, how
+    medians = {name: statistics.median(found[1:]) for name, found in times.items()}
+    for name in BACKENDS:
+        if name not in backends:
+            yield f"start of a {name} box", "not run", "≤ 1.3", "it is not to be had here"
+            continue
+        for bare in (ENGINE, PROCESS):
+            if bare not in medians:
+                continue
+            target = "≤ 1.3" if (name, bare) == ("docker", ENGINE) else "–"
+            how = f"{medians[name]:.3f} s ÷ {medians[bare]:.3f} s, medians of {RUNS}"
+            ratio = f"{medians[name] / medians[bare]:.2f}"
+            yield f"first answer of {name} ÷ {bare}", ratio, target, how

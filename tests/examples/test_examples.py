@@ -13,7 +13,15 @@ from verifier.records import Adaptation
 from verifier.submission import Submission, pull
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-NAMES = ("baseline", "byte_level", "int8_gptq", "lora_ttt", "ngram", "recurrent")
+NAMES = (
+    "baseline",
+    "byte_level",
+    "int8_gptq",
+    "lora_ttt",
+    "ngram",
+    "recurrent",
+    "sealed_start",
+)
 FILES = {
     "README.md",
     "model.py",
@@ -192,8 +200,14 @@ def test_training_takes_the_seed_that_the_verifier_draws(
 def test_the_examples_exercise_every_key_of_the_contract(pulled: dict[str, Submission]) -> None:
     """Promise: each key of verify.yaml is shown by the example that is named for it."""
     manifests = {name: submission.manifest for name, submission in pulled.items()}
-    assert {name for name, m in manifests.items() if m.pack is not None} == {"int8_gptq"}
-    assert {name for name, m in manifests.items() if m.sealed_start} == {"recurrent"}
+    assert {name for name, m in manifests.items() if m.pack is not None} == {
+        "int8_gptq",
+        "sealed_start",
+    }
+    assert {name for name, m in manifests.items() if m.sealed_start} == {
+        "recurrent",
+        "sealed_start",
+    }
     assert {name for name, m in manifests.items() if m.tokenizer == "bytes"} == {"byte_level"}
     adapting = {name for name, m in manifests.items() if m.adaptation is Adaptation.DOCUMENT}
     assert adapting == {"lora_ttt", "ngram"}
@@ -206,9 +220,16 @@ def test_the_examples_exercise_every_key_of_the_contract(pulled: dict[str, Submi
         ("int8_gptq", ("model.py", "reader.py", "train.py")),
         ("byte_level", ("reader.py",)),
         ("recurrent", ("reader.py",)),
+        ("sealed_start", ("model.py", "reader.py")),
     ],
 )
 def test_files_said_to_be_the_baselines_are(name: str, files: tuple[str, ...]) -> None:
     """Promise: what the READMEs call the same file is the same, byte for byte."""
     for file in files:
         assert (EXAMPLES / name / file).read_bytes() == (EXAMPLES / "baseline" / file).read_bytes()
+
+
+def test_the_packed_examples_are_scored_alike() -> None:
+    """Promise: sealed_start's scorer is int8_gptq's, as its README says."""
+    one, other = (EXAMPLES / name / "scorer.py" for name in ("int8_gptq", "sealed_start"))
+    assert one.read_bytes() == other.read_bytes()

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
-import json
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.sandbox import traces
 from tests.sandbox.conftest import Boxes
-from verifier.errors import EngineUnavailable
+from tests.sandbox.other_verifier import next_one, other_verifier
 from verifier.records import EndedBy
-from verifier.sandbox import container, output, owner
-from verifier.sandbox.docker import Docker
+from verifier.sandbox import output, owner
 
 DAEMONS = """
 import os, sys, time
@@ -44,7 +36,7 @@ def test_a_box_leaves_nothing(boxes: Boxes) -> None:
     with boxes.running("import time; open('/out/x', 'w').close(); time.sleep(100)"):
         assert traces.of_boxes() != before or boxes.sandbox.name == "docker"
     assert traces.of_boxes() == before
-    assert not _containers(owner.mark())
+    assert not traces.containers(owner.mark())
 
 
 @pytest.mark.parametrize("how", ["wall limit", "kill", "itself"])
@@ -69,57 +61,21 @@ def test_daemons_die_with_the_box(boxes: Boxes, how: str) -> None:
 
 # ---------------------------------------------------------------- a verifier that was killed
 
-VERIFIER = """
-import json, sys
-from pathlib import Path
-from verifier.records import BoxSpec, Limits, Mount, Root
-from verifier.sandbox import BACKENDS, owner
-said = json.loads(sys.argv[1])
-root = {name: Path(path) if name in ("tar", "folder") and path else path
-        for name, path in said["root"].items()}
-spec = BoxSpec(label="killed", root=Root(**root), argv=tuple(said["argv"]), environment={},
-               inputs=(), output=Mount(source=Path(said["out"]), target="/out"), channel=None,
-               working_folder="/", limits=Limits(**said["limits"]))
-with BACKENDS[said["backend"]]().start(spec) as box:
-    print(owner.mark(), flush=True)
-    box.wait()
-"""
-
-
-@contextlib.contextmanager
-def _other_verifier(boxes: Boxes, argv: tuple[str, ...]) -> Iterator[tuple[str, int]]:
-    """Another process with a box that runs: its mark and its number."""
-    said = {
-        "root": {
-            name: str(value) if isinstance(value, Path) else value
-            for name, value in dataclasses.asdict(boxes.root).items()
-        },
-        "argv": argv,
-        "out": str(boxes.out),
-        "limits": dataclasses.asdict(boxes.spec("").limits),
-        "backend": boxes.sandbox.name,
-    }
-    command = [sys.executable, "-c", VERIFIER, json.dumps(said)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as verifier:
-        assert verifier.stdout is not None
-        yield verifier.stdout.readline().strip(), verifier.pid
-        verifier.kill()
-
 
 def test_what_a_killed_verifier_left_is_swept_at_the_next_start(boxes: Boxes) -> None:
     """Processes, groups, mounts, folders and containers of one that had no time to clean up."""
     argument = f"golf-verifier-killed-{os.getpid()}-{boxes.sandbox.name}"
     source = "import time; open('/out/ready', 'w').close(); time.sleep(100)"
     argv = (*boxes.spec(source).argv, argument)
-    with _other_verifier(boxes, argv) as (mark, pid):
+    with other_verifier(boxes, argv) as (mark, pid):
         traces.until(boxes.out / "ready")
         assert traces.running(argument)
-        assert traces.of_boxes(mark) or _containers(mark)
+        assert traces.of_boxes(mark) or traces.containers(mark)
         os.kill(pid, signal.SIGKILL)
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     next_one(boxes)
     assert traces.of_boxes(mark) == set()
-    assert not _containers(mark)
+    assert not traces.containers(mark)
     assert traces.soon_gone(argument)
     assert list(boxes.out.iterdir()) == [] or not output.mountable()
 
@@ -128,28 +84,10 @@ def test_a_living_verifier_is_left_alone(boxes: Boxes) -> None:
     """A second one that starts beside it takes nothing of its away."""
     argument = f"golf-verifier-living-{os.getpid()}-{boxes.sandbox.name}"
     source = "import time; open('/out/ready', 'w').close(); time.sleep(100)"
-    with _other_verifier(boxes, (*boxes.spec(source).argv, argument)) as (mark, _):
+    with other_verifier(boxes, (*boxes.spec(source).argv, argument)) as (mark, _):
         traces.until(boxes.out / "ready")
-        before = traces.of_boxes(mark), _containers(mark)
+        before = traces.of_boxes(mark), traces.containers(mark)
         next_one(boxes)
-        assert (traces.of_boxes(mark), _containers(mark)) == before
+        assert (traces.of_boxes(mark), traces.containers(mark)) == before
         assert traces.running(argument)
     next_one(boxes)
-
-
-def next_one(boxes: Boxes) -> None:
-    """Open the same backend anew, as the next verifier does."""
-    backend = type(boxes.sandbox)()
-    if isinstance(backend, Docker):
-        backend.close()
-
-
-def _containers(mark: str) -> list[str]:
-    """The containers that the verifier of that mark made; none without an engine."""
-    try:
-        backend = Docker()
-    except EngineUnavailable:
-        return []
-    with contextlib.closing(backend):
-        filters = {"label": f"{container.OWNER_LABEL}={mark}"}
-        return [found["Id"] for found in backend._api.containers(all=True, filters=filters)]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from verifier import sandbox
 from verifier.errors import EngineUnavailable, MissingTool, RequestError
-from verifier.sandbox import choose, open_sandbox
+from verifier.sandbox import choose, local, open_sandbox
+from verifier.sandbox.bubblewrap import Bubblewrap
 
 
 class Standing:
@@ -72,3 +74,21 @@ def test_an_unknown_name_is_the_callers_mistake() -> None:
     """The message lists the known ones."""
     with pytest.raises(RequestError, match="auto, local, docker, bubblewrap, plain"):
         open_sandbox("podman")
+
+
+@pytest.mark.parametrize(("fails", "had"), [(4, True), (5, False)])
+def test_a_mount_that_goes_away_during_the_try_is_no_reason_for_a_weaker_box(
+    fails: int, had: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine's containers come and go: one failed try of many says nothing of bwrap."""
+    program, tries = tmp_path / "bwrap", tmp_path / "tries"
+    program.write_text(
+        f'#!/bin/sh\necho x >> "{tries}"\n[ $(wc -l < "{tries}") -gt {fails} ]\n', encoding="utf-8"
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(local, "program", lambda _: str(program))
+    if had:
+        assert Bubblewrap().name == "bubblewrap"
+    else:
+        with pytest.raises(MissingTool, match="does not work here"):
+            Bubblewrap()

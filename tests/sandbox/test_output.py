@@ -156,3 +156,23 @@ def test_mounts_of_the_dead_are_swept(tmp_path: Path, monkeypatch: pytest.Monkey
     assert os.path.ismount(folder)
     output.sweep()
     assert not os.path.ismount(folder) and list(folder.iterdir()) == []
+
+
+@needs_mounts
+def test_a_living_mount_over_a_dead_one_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A box that runs keeps its bound, though its folder was a killed verifier's before."""
+    folder = tmp_path / "out"
+    space, pid, _ = output.owner.mark().split("-")
+    with monkeypatch.context() as dead:
+        dead.setattr(output, "mount_name", lambda: f"golf-verifier-{space}-{pid}-1")
+        opened(folder)
+    bound = opened(folder)
+    (folder / "of the living").touch()
+    output.sweep()
+    assert (folder / "of the living").exists()
+    bound.discard()
+    assert os.path.ismount(folder)
+    output.sweep()
+    assert not os.path.ismount(folder)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from verifier.audits.audit import Judge, Reading, each_seed, kept, not_run, unproven
+from verifier.audits.calibration import CALIBRATE, uncalibrated
 from verifier.audits.chain import SUM_TO_ONE, differ, try_rules
 from verifier.policy import Policy
 from verifier.records import (
@@ -53,6 +54,9 @@ def read_replay(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> dict[
         return dict.fromkeys(ASKED, not_run(_why_no_replay(scorer)))
     if wrong := _contradiction(evidence, seed, scoring, replay):
         return dict.fromkeys(ASKED, unproven(wrong))
+    if unknown := uncalibrated(evidence.opening, policy):
+        seen = _apart(scoring, replay)
+        return dict.fromkeys(ASKED, unproven(unknown, CALIBRATE, **seen))
     if differ(replay.blind, scoring.charges[replay.targets], policy.replay.tau_nats):
         found = _deviating(evidence, seed, scorer, scoring, replay, policy)
     else:
@@ -92,6 +96,14 @@ def _contradiction(evidence: Evidence, seed: SeedEvidence, scoring: Pass, replay
     if np.any(np.diff(replay.targets) <= 0):
         return "replay: targets are not ascending and unique"
     return ""
+
+
+def _apart(scoring: Pass, replay: Replay) -> dict[str, Any]:
+    """How far blind costs and charges are apart, where nobody knows how far they may be."""
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(replay.blind.astype(np.float64) - scoring.charges[replay.targets])
+    worst = float(apart.max()) if len(apart) else None
+    return {"replayed": len(replay.targets), "largest_nats": worst}
 
 
 def _doubt(scoring: Pass, replay: Replay, policy: Policy) -> str:

@@ -40,6 +40,18 @@ def gpu_models() -> tuple[str, ...]:
         pynvml.nvmlShutdown()
 
 
+def gpu_driver() -> str:
+    """The version of the GPU's driver; "" without one."""
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return ""
+    try:
+        return str(pynvml.nvmlSystemGetDriverVersion())
+    finally:
+        pynvml.nvmlShutdown()
+
+
 def processor() -> str:
     """The model of the processor, as the kernel names it."""
     with contextlib.suppress(OSError):

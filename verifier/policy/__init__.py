@@ -8,7 +8,9 @@ Must never judge: what a number means for a submission is the audits' to say.
 
 from verifier.policy.reading import PolicyFile, as_shipped, digest, load, names, parse, schema
 from verifier.policy.rules import (
+    CPU,
     AuditRule,
+    CalibrationRule,
     ClaimRule,
     DataRule,
     HardwareRule,
@@ -25,7 +27,9 @@ from verifier.policy.rules import (
 )
 
 __all__ = [
+    "CPU",
     "AuditRule",
+    "CalibrationRule",
     "ClaimRule",
     "DataRule",
     "HardwareRule",

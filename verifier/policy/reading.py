@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from verifier import bundle
 from verifier.errors import BadPolicy, RequestError
-from verifier.policy.rules import AuditRule, Policy
+from verifier.policy.rules import AuditRule, CalibrationRule, Policy
 
 FILE_BYTES = 65_536
 
@@ -214,10 +214,12 @@ class _Reading:
 
 
 def _keys(place: _Place) -> tuple[str, ...]:
-    """The keys that may stand in the group at `place`: the file, a group of it, or a contract."""
+    """The keys that may stand at `place`: in the file, in one of its groups, in a contract."""
     group: type[BaseModel] = Policy
     if place and place[0] == "audits":
         group = AuditRule
+    elif place == ("replay", "calibrated"):
+        group = CalibrationRule
     elif place:
         group = Policy.model_fields[str(place[0])].annotation  # type: ignore[assignment]
     return tuple(group.model_fields)

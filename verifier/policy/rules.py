@@ -18,6 +18,8 @@ Count = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Reach = Annotated[Adaptation, Field(strict=False)]
+CPU = "cpu"
+"""What a calibration calls every CPU."""
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -123,6 +125,15 @@ class SizeRule(Rules):
     """R1, R8, §6: tokenizers that are not weighed, by sha256."""
 
 
+class CalibrationRule(Rules):
+    """§4.4: where τ was measured, with the honest examples and never with a submission's."""
+
+    device: Annotated[str, Field(min_length=1)]
+    """§4.4: "cpu" (any, in float32), or a GPU's model as its driver names it."""
+    evidence: Digest
+    """§4.4: the sha256 of the evidence that `verifier calibrate` wrote."""
+
+
 class ReplayRule(Rules):
     """R5, C1 to C3, §4: blind replay."""
 
@@ -132,6 +143,8 @@ class ReplayRule(Rules):
     """§4.6: m, with replacement; 0 only with `all`."""
     tau_nats: Annotated[float, Field(gt=0, le=0.1)]
     """§4.4: what two honest answers may differ by, per token."""
+    calibrated: CalibrationRule | None
+    """§4.4: the device that τ was measured on; null: on none, and no replay proves anything."""
     reference: Literal["bigram", "ledger"]
     """§4.6: what the bound is measured from."""
     slack_nats: Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -271,3 +284,12 @@ class Policy(Rules):
     """R2, DESIGN §6."""
     audits: dict[Literal["scorer/1", "script/1"], AuditRule]
     """§8: per contract; a contract that is not listed cannot be verified."""
+
+    @model_validator(mode="after")
+    def _calibrated_on_its_own_device(self) -> Self:
+        known = self.replay.calibrated
+        if known is not None and (known.device == CPU) != (self.hardware.gpus == 0):
+            raise ValueError(
+                f"replay.calibrated.device is {known.device!r}, hardware.gpus {self.hardware.gpus}"
+            )
+        return self

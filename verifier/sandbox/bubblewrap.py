@@ -37,6 +37,8 @@ from verifier.sandbox.roots import host_view, require_folder
 
 LOOK_SECONDS = 0.0005
 READ_BACK_SECONDS = 5.0
+# Another's mount that goes away while all are taken over fails a try, and says nothing of bwrap.
+TRIES = 5
 
 
 class Bubblewrap:
@@ -57,10 +59,12 @@ class Bubblewrap:
 
     def _try(self) -> None:
         command = [self._program, "--unshare-all", "--ro-bind", "/", "/", "true"]
-        tried = subprocess.run(command, capture_output=True, timeout=10, check=False)
-        if tried.returncode != 0:
-            reason = tried.stderr.decode("utf-8", "replace").strip()
-            raise MissingTool(f"bwrap does not work here: {reason}", remedy="allow user namespaces")
+        for _ in range(TRIES):
+            tried = subprocess.run(command, capture_output=True, timeout=10, check=False)
+            if tried.returncode == 0:
+                return
+        reason = tried.stderr.decode("utf-8", "replace").strip()
+        raise MissingTool(f"bwrap does not work here: {reason}", remedy="allow user namespaces")
 
     def lacking(self) -> tuple[str, ...]:
         """The walls this backend does not have here."""

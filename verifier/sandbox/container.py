@@ -151,7 +151,7 @@ class ContainerRun:
             return
         try:
             self._died = self.ended(0)
-            if not self._died:
+            if not self._died and not self._struck():
                 with contextlib.suppress(APIError):
                     self._api.kill(self._id)
             if self.pid:
@@ -162,6 +162,14 @@ class ContainerRun:
         if state["Status"] in TAKEN_AWAY:
             raise BoxLost("somebody else took the box away")
         self._state = state
+
+    def _struck(self) -> bool:
+        """Whether its group is dead by our own hand: the engine starts a program to kill it."""
+        if self.group is None:
+            return False
+        with contextlib.suppress(BoxLost):
+            self.group.kill()
+        return not self.group.processes() and self.ended(0)
 
     def exit_code(self) -> int | None:
         """The engine's word for it, once dead."""

@@ -106,6 +106,9 @@ class LocalRun:
 
     def kill(self) -> None:
         """Kill the command, all it started, and wait for the keeper."""
+        if self._group is not None:
+            # A keeper looks through every process of the host for those below it.
+            self._group.kill()
         self._tell(b"kill\n")
         deadline = time.monotonic() + ANSWER_SECONDS
         while not self.ended(0.05):

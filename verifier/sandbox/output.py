@@ -124,14 +124,25 @@ def mount_limited(place: Path, size: int, uid: int) -> None:
 
 
 def sweep() -> None:
-    """Unmount what a killed verifier left. What lay there had no end and so is no evidence."""
+    """Unmount what a killed verifier left. What lay there had no end and so is no evidence.
+
+    Only the topmost mount of a folder can be taken away: where a living verifier's lies over a
+    dead one's, both stay, and the next sweep takes the dead one's.
+    """
     if not mountable():
         return
+    stacks: dict[str, list[str]] = {}
     for mount in mount_points():
-        made_by = mount.source.removeprefix(TMPFS_NAME)
-        if made_by != mount.source and owner.is_gone(made_by):
+        stacks.setdefault(mount.place, []).append(mount.source)
+    for place, sources in stacks.items():
+        while sources and _of_the_dead(sources.pop()):
             with contextlib.suppress(OSError):
-                unmount(Path(mount.place))
+                unmount(Path(place))
+
+
+def _of_the_dead(source: str) -> bool:
+    made_by = source.removeprefix(TMPFS_NAME)
+    return made_by != source and owner.is_gone(made_by)
 
 
 def _effective() -> int:
