@@ -4,14 +4,16 @@ Run as `python -I -S keeper.py`. It reads one plan (a line of JSON) from stdin, 
 child behind its limits and walls, and execs the command there. It stays outside the walls as the
 subreaper of everything the command may start: when the command ends, when stdin closes (the
 verifier is gone) or on "kill", it kills all descendants and waits until none is left. On stdout it
-says `pid`, `gate` (walls are up, waiting for "go") and `exit`. Must never import the verifier: it
-starts in some 15 ms because it does not.
+says `pid`, `gate` (walls are up, waiting for "go") and `exit`, with what the command tried where
+that is recorded (`recorder`). Must never import the verifier: it starts in some 15 ms because it
+does not.
 
 Landlock as in linux/landlock.h, up to ABI 6; classic BPF as `seccomp.program` makes it.
 """
 
 from __future__ import annotations
 
+import _thread
 import base64
 import contextlib
 import ctypes
@@ -20,13 +22,26 @@ import os
 import resource
 import select
 import signal
+import socket
 import struct
 import sys
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING or __name__ != "__main__":
+    from verifier.sandbox import recorder
+else:
+    sys.dont_write_bytecode = True
+    # A script in isolated mode finds its neighbours only when told where they are.
+    sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+    import recorder
 
 PR_SET_NO_NEW_PRIVS, PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE = 38, 36, 4
 PR_SET_PDEATHSIG = 1
 PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
+SET_MODE_FILTER, NEW_LISTENER, WAIT_KILLABLE = 1, 8, 32
+SECCOMP_CALL = {"x86_64": 317, "aarch64": 277}
+ALLOW_ALL = struct.pack("=HBBI", 0x06, 0, 0, 0x7FFF0000)
+LISTENER, TAKEN, GO = b"L", b"T", b"1"
 PR_CAPBSET_DROP, LAST_CAPABILITY = 24, 63
 CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 4096, 16384, 1 << 18
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
@@ -116,10 +131,12 @@ def become(plan: dict[str, Any], gate: int) -> NoReturn:
         os.umask(0o022)
         os.chdir(plan["folder"])
         arrange(plan["log"], plan["keep"], (ruleset, gate))
+        if plan["recorder"] is not None:
+            be_seen(base64.b64decode(plan["recorder"]["filter"]), gate)
         if guard is not None:
             restrict(ruleset, base64.b64decode(guard["filter"]))
-            os.write(gate, b"1")
-            if os.read(gate, 1) != b"1":
+            os.write(gate, GO)
+            if os.read(gate, 1) != GO:
                 os._exit(FAILED)
             os.close(gate)
         os.execve(plan["argv"][0], plan["argv"], plan["environment"])
@@ -193,6 +210,42 @@ def restrict(ruleset: int, program: bytes) -> None:
         check(libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filtered, 0, 0), "seccomp")
 
 
+def be_seen(program: bytes, gate: int) -> None:
+    """Lay the recording filter on, and give its listener away through `gate`.
+
+    The filter may hold up `sendmsg`, which alone can give it away; a thread that was there before
+    is not behind it, and shares our descriptors.
+    """
+    listeners: list[int] = []
+    laid_on = _thread.allocate_lock()
+    laid_on.acquire()
+
+    def give() -> None:
+        with laid_on, socket.socket(fileno=os.dup(gate)) as way:
+            socket.send_fds(way, [LISTENER], listeners)
+
+    _thread.start_new_thread(give, ())
+    listeners.append(listen(program))
+    laid_on.release()
+    if os.read(gate, 1) != TAKEN:
+        raise OSError("nobody takes the recorder's listener")
+    os.close(listeners[0])
+
+
+def listen(program: bytes) -> int:
+    """Lay `program` on ourselves; the descriptor where the calls it hands over arrive."""
+    check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no new privileges")
+    code = ctypes.create_string_buffer(program, len(program))
+    filtered = struct.pack("@HP", len(program) // 8, ctypes.addressof(code))
+    call = SECCOMP_CALL[os.uname().machine]
+    # An older kernel knows no waiting that only a kill can end; then a signal asks twice.
+    for flags in (NEW_LISTENER | WAIT_KILLABLE, NEW_LISTENER):
+        listener = int(libc.syscall(call, SET_MODE_FILTER, flags, filtered))
+        if listener >= 0:
+            break
+    return check(listener, "recorder")
+
+
 # ---------------------------------------------------------------- the keeper
 
 
@@ -250,16 +303,22 @@ def signal_to(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
-def watch(child: int, gate: int) -> None:
+def watch(child: int, gate: int, plan: dict[str, Any]) -> None:
     """Serve the verifier until the command ends or must end; report how."""
     alive = os.pidfd_open(child)
     waiting = [alive, 0, gate]
+    seen: recorder.Recorder | None = None
     while True:
         ready = select.select(waiting, [], [])[0]
         if gate in ready:
-            waiting.remove(gate)
-            if os.read(gate, 1):
+            word, given = hear(gate)
+            if given:
+                seen = recorder.Recorder(given[0], plan["recorder"])
+                os.write(gate, TAKEN)
+            elif word:
                 say(gate=True)
+            else:
+                waiting.remove(gate)
         if alive in ready:
             break
         if 0 in ready:
@@ -268,7 +327,7 @@ def watch(child: int, gate: int) -> None:
                 end_all_but(child)
                 break
             with contextlib.suppress(BrokenPipeError):
-                os.write(gate, b"1")
+                os.write(gate, GO)
     _, status = os.waitpid(child, 0)
     end_all()
     code = os.waitstatus_to_exitcode(status)
@@ -277,7 +336,18 @@ def watch(child: int, gate: int) -> None:
         exit=code if code >= 0 else 128 - code,
         cpu=used.ru_utime + used.ru_stime,
         peak=used.ru_maxrss * 1024,
+        attempts=seen.attempts() if seen is not None else [],
     )
+
+
+def hear(gate: int) -> tuple[bytes, list[int]]:
+    """What the child says, and the descriptors it gives; nothing when it is gone."""
+    with socket.socket(fileno=os.dup(gate)) as way:
+        try:
+            word, given, _, _ = socket.recv_fds(way, 1, 1)
+        except OSError:
+            return b"", []
+    return word, given
 
 
 def end_all_but(child: int) -> None:
@@ -286,7 +356,10 @@ def end_all_but(child: int) -> None:
 
 
 def main() -> None:
-    """Read the plan, start the command, keep it, end it."""
+    """Read the plan, start the command, keep it, end it. "listen": only try whether we could."""
+    if sys.argv[1:] == ["listen"]:
+        listen(ALLOW_ALL)
+        return
     line = bytearray()
     while not line.endswith(b"\n"):
         byte = os.read(0, 1)
@@ -297,7 +370,7 @@ def main() -> None:
     check(libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "subreaper")
     libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     # A socket pair: the gate is written and read at both ends.
-    gate_here, gate_there = make_gate()
+    gate_here, gate_there = (end.detach() for end in socket.socketpair())
     child = os.fork()
     if child == 0:
         os.close(gate_here)
@@ -306,17 +379,8 @@ def main() -> None:
     for descriptor in (plan["log"], *plan["keep"]):
         os.close(descriptor)
     say(pid=child)
-    watch(child, gate_here)
-
-
-def make_gate() -> tuple[int, int]:
-    """Two connected descriptors."""
-    import socket  # noqa: PLC0415 — 3 ms that only this needs
-
-    here, there = socket.socketpair()
-    return here.detach(), there.detach()
+    watch(child, gate_here, plan)
 
 
 if __name__ == "__main__":
-    sys.dont_write_bytecode = True
     main()

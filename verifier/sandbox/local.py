@@ -207,6 +207,7 @@ class Preparing:
                 began=self.began,
                 running=time.monotonic(),
                 release=self.place.remove,
+                attempts=self.run.attempts,
             )
         )
 

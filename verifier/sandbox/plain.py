@@ -14,7 +14,8 @@ from pathlib import Path
 
 from verifier.errors import BoxNotAsAsked, ImageFault, MachineFault
 from verifier.records import Assurance, BoxFacts, BoxSpec, Root
-from verifier.sandbox import cgroup, keeper, local, output, seccomp, syscalls
+from verifier.sandbox import attempts, cgroup, keeper, local, output, seccomp, syscalls
+from verifier.sandbox.attempts import Recording
 from verifier.sandbox.interface import Box
 from verifier.sandbox.kept import LocalRun
 from verifier.sandbox.local import CHANNEL, Preparing
@@ -37,6 +38,8 @@ class Plain:
         self._abi = keeper.landlock_abi()
         self._filter = _filter_possible()
         walled = self._abi > 0 and self._filter
+        # Without Landlock no wall stops what is opened.
+        self._recording = walled and attempts.possible()
         self.level = Assurance.L0 if walled else Assurance.NONE
         local.sweep()
 
@@ -91,7 +94,13 @@ class Plain:
         # Where the host's programs lie is written in host paths already.
         environment["PATH"] = spec.environment.get("PATH", path)
         families = syscalls.ONLY_LOCAL_FAMILIES if spec.channel is not None else ()
+        readable = [*map(str, view.paths), *MACHINE_FILES, *paths.readable]
+        writable = [*DEVICES, *paths.writable]
+        recording: Recording | None = None
         program = seccomp.program(families) if self._filter else b""
+        if self._recording:
+            recording = attempts.of_process(families, (*readable, *writable))
+            program = recording.wall()
         command = resolve_command(spec.root, spec.argv, path)
         plan = {
             "argv": [command[0], *(paths.rewrite(argument) for argument in command[1:])],
@@ -101,10 +110,11 @@ class Plain:
             "cgroup": list(preparing.group.entries) if preparing.group else [],
             "rlimits": local.resource_limits(spec, preparing.group),
             "stage": None,
+            "recorder": recording and recording.plan(),
             "guard": {
                 "landlock": self._abi > 0,
-                "readable": [*map(str, view.paths), *MACHINE_FILES, *paths.readable],
-                "writable": [*DEVICES, *paths.writable],
+                "readable": readable,
+                "writable": writable,
                 "filter": base64.b64encode(program).decode(),
             },
         }
@@ -140,6 +150,8 @@ class Plain:
             del expected["bounding capabilities"]
         if not self._filter:
             del expected["system call filter"]
+        if self._recording:
+            expected |= attempts.two_filters()
         observed = {**(process_walls(pid) or {}), **local.limits_walls(preparing.group)}
         require_same(spec.label, expected, observed)
         landlock = f"ABI {self._abi}" if self._abi else "none"
