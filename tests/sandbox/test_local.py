@@ -16,7 +16,7 @@ from tests.sandbox import traces
 from tests.sandbox.conftest import Boxes, boxes_in, opened
 from verifier.errors import BoxLost, BoxNotAsAsked, ImageFault, MachineFault, MissingTool
 from verifier.records import Assurance, Root
-from verifier.sandbox import bubblewrap, cgroup, keeper, kept, local, plain, seccomp
+from verifier.sandbox import bubblewrap, cgroup, kept, kernel, local, plain, seccomp
 from verifier.sandbox.bubblewrap import Bubblewrap
 from verifier.sandbox.layout import Layout, etc_with_hosts
 from verifier.sandbox.plain import Plain
@@ -226,11 +226,11 @@ def test_a_kernel_without_landlock_gives_no_level(
     monkeypatch: pytest.MonkeyPatch, host_root: Root
 ) -> None:
     """Such a box says what it lacks and that it is no wall: its level is NONE."""
-    monkeypatch.setattr(keeper, "landlock_abi", lambda: 0)
+    monkeypatch.setattr(kernel, "landlock_abi", lambda: 0)
     weak = Plain()
     assert weak.level is Assurance.NONE
     assert any("no Landlock" in wall for wall in weak.lacking())
-    monkeypatch.setattr(keeper, "landlock_abi", lambda: 3)
+    monkeypatch.setattr(kernel, "landlock_abi", lambda: 3)
     assert any("can be signalled" in wall for wall in Plain().lacking())
     monkeypatch.setattr(plain, "_filter_possible", lambda: False)
     weak = Plain()

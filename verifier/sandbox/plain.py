@@ -14,7 +14,7 @@ from pathlib import Path
 
 from verifier.errors import BoxNotAsAsked, ImageFault, MachineFault
 from verifier.records import Assurance, BoxFacts, BoxSpec, Root
-from verifier.sandbox import attempts, cgroup, keeper, local, output, seccomp, syscalls
+from verifier.sandbox import attempts, cgroup, kernel, local, output, seccomp, syscalls
 from verifier.sandbox.attempts import Recording
 from verifier.sandbox.interface import Box
 from verifier.sandbox.kept import LocalRun
@@ -35,7 +35,7 @@ class Plain:
 
     def __init__(self) -> None:
         """Find out what this kernel has."""
-        self._abi = keeper.landlock_abi()
+        self._abi = kernel.landlock_abi()
         self._filter = _filter_possible()
         walled = self._abi > 0 and self._filter
         # Without Landlock no wall stops what is opened.
