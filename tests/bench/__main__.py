@@ -2,6 +2,7 @@
 
 | figure | target |
 |---|---|
+| import of torch and 100 steps in a box whose calls are recorded ÷ in one whose are not | ≤ 1.02 |
 | pass ÷ the same scorer driven in one process without a wire | ≤ 1.10 |
 | box start to first answer ÷ bare `docker run` to first output | ≤ 1.3 |
 | 62,000,000 charges summed exactly and hashed | ≤ 1.5 s, ≤ 600 MB |
@@ -17,12 +18,13 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import boxes, exact, pages, passes, sampled, sizes
+from tests.bench import boxes, exact, pages, passes, recorded, sampled, sizes
 
 PARTS = {
     "exact": exact.figures,
     "sampled": sampled.figures,
     "boxes": boxes.figures,
+    "recorded": recorded.figures,
     "passes": passes.figures,
     "sizes": sizes.figures,
     "pages": pages.figures,
