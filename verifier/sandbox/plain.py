@@ -14,7 +14,7 @@ from pathlib import Path
 
 from verifier.errors import BoxNotAsAsked, ImageFault, MachineFault
 from verifier.records import Assurance, BoxFacts, BoxSpec, Root
-from verifier.sandbox import attempts, cgroup, kernel, local, output, seccomp, syscalls
+from verifier.sandbox import attempts, cgroup, gpus, kernel, local, output, seccomp, syscalls
 from verifier.sandbox.attempts import Recording
 from verifier.sandbox.interface import Box
 from verifier.sandbox.kept import LocalRun
@@ -49,7 +49,7 @@ class Plain:
             "no namespaces: processes and their names can be seen, by other boxes too",
             "no loopback of its own: the box has no network at all",
             "the host's disk is shared: which files lie in memory, and when they were read, tells",
-            "a Unix socket that its user may open can be connected to by a box with a channel",
+            "a Unix socket open to its user can be connected to by a box with a channel or a GPU",
             *local.shared_lacks(cgroup.possible()),
         ]
         if self._abi == 0:
@@ -77,6 +77,8 @@ class Plain:
         """Create, read back and start one box."""
         self.prepare(spec.root)
         spec = local.possible(spec)
+        if spec.gpus:
+            gpus.require_no_services(spec.label, gpus.open_services())
         view = host_view(spec.root)
         uid = _reachable_uid(view)
         preparing = local.prepare_box(spec, uid)
@@ -93,9 +95,13 @@ class Plain:
         environment = {name: paths.rewrite(value) for name, value in asked.items()}
         # Where the host's programs lie is written in host paths already.
         environment["PATH"] = spec.environment.get("PATH", path)
-        families = syscalls.ONLY_LOCAL_FAMILIES if spec.channel is not None else ()
-        readable = [*map(str, view.paths), *MACHINE_FILES, *paths.readable]
-        writable = [*DEVICES, *paths.writable]
+        # CUDA does not start without a Unix socket of its own to listen at.
+        local_sockets = spec.channel is not None or spec.gpus
+        families = syscalls.ONLY_LOCAL_FAMILIES if local_sockets else ()
+        libraries = [str(source.resolve()) for source, _ in preparing.gpus.libraries]
+        readable = [*map(str, view.paths), *MACHINE_FILES, *paths.readable, *libraries]
+        nodes = [str(source) for source, _ in preparing.gpus.nodes]
+        writable = [*DEVICES, *paths.writable, *nodes]
         recording: Recording | None = None
         program = seccomp.program(families) if self._filter else b""
         if self._recording:
