@@ -37,7 +37,7 @@ END_SECONDS = 2.0
 FAMILIES = {2: "AF_INET", 10: "AF_INET6", 15: "AF_KEY", 17: "AF_PACKET", 38: "AF_ALG"}
 FAMILIES |= {29: "AF_CAN", 31: "AF_BLUETOOTH", 40: "AF_VSOCK", 44: "AF_XDP"}
 HERE = -100
-UNREADABLE = "an address that cannot be read"
+NO_ADDRESS, NO_NAME = "an address that cannot be read", "a name that cannot be read"
 
 
 class Recorder:
@@ -50,6 +50,7 @@ class Recorder:
         self._own = tuple(os.fsencode(own).rstrip(b"/") for own in plan["own"])
         self._seen: dict[str, int] = {}
         self._more = 0
+        self._could_read = False
         self._done = _thread.allocate_lock()
         self._done.acquire()
         with contextlib.suppress(OSError):
@@ -110,13 +111,13 @@ class Recorder:
         name = call["name"]
         match name:
             case "connect":
-                yield from _outside(name, _memory(pid, arguments[1], ADDRESS_BYTES))
+                yield from self._sent(name, pid, arguments[1])
             case "sendto":
-                yield from _outside(name, _memory(pid, arguments[4], ADDRESS_BYTES))
+                yield from self._sent(name, pid, arguments[4])
             case "sendmsg":
-                yield from _addressed(name, pid, arguments[1], 1)
+                yield from self._addressed(name, pid, arguments[1], 1)
             case "sendmmsg":
-                yield from _addressed(name, pid, arguments[1], arguments[2] & 0xFFFFFFFF)
+                yield from self._addressed(name, pid, arguments[1], arguments[2] & 0xFFFFFFFF)
             case "open" | "creat":
                 yield from self._opened(pid, HERE, arguments[0])
             case "openat" | "openat2":
@@ -131,8 +132,11 @@ class Recorder:
 
     def _opened(self, pid: int, folder: int, place: int) -> Iterator[str]:
         """A file that lies outside of what the box may open."""
-        path = _memory(pid, place, PATH_BYTES).split(b"\0")[0]
+        raw = self._memory(pid, place, PATH_BYTES)
+        path = raw.split(b"\0")[0]
         if not path:
+            if not raw and self._could_read:
+                yield f"open {NO_NAME}"
             return
         if not path.startswith(b"/"):
             here = b"cwd" if folder in {HERE, HERE & 0xFFFFFFFF} else b"fd/%d" % folder
@@ -141,23 +145,33 @@ class Recorder:
         if not any(path == own or path.startswith(own + b"/") for own in self._own):
             yield f"open {printable(path)}"
 
+    def _addressed(self, name: str, pid: int, place: int, count: int) -> Iterator[str]:
+        """The addresses in an array of messages (`struct mmsghdr`, or one `struct msghdr`)."""
+        for index in range(min(count, MESSAGES)):
+            head = self._memory(pid, place + index * MESSAGE_BYTES, 8)
+            if len(head) < 8:
+                return
+            (address,) = struct.unpack("=Q", head)
+            if address:
+                yield from self._sent(name, pid, address)
 
-def _addressed(name: str, pid: int, place: int, count: int) -> Iterator[str]:
-    """The addresses in an array of messages (`struct mmsghdr`, or one `struct msghdr`)."""
-    for index in range(min(count, MESSAGES)):
-        head = _memory(pid, place + index * MESSAGE_BYTES, 8)
-        if len(head) < 8:
-            return
-        (address,) = struct.unpack("=Q", head)
-        if address:
-            yield from _outside(name, _memory(pid, address, ADDRESS_BYTES))
+    def _sent(self, name: str, pid: int, place: int) -> Iterator[str]:
+        """An address outside of the box."""
+        raw = self._memory(pid, place, ADDRESS_BYTES)
+        if len(raw) >= 2:
+            yield from _outside(name, raw)
+        elif self._could_read:
+            yield f"{name} to {NO_ADDRESS}"
+
+    def _memory(self, pid: int, place: int, size: int) -> bytes:
+        """What lies there. Only where some could be read before is nothing a way to hide."""
+        raw = _memory(pid, place, size)
+        self._could_read = self._could_read or bool(raw)
+        return raw
 
 
 def _outside(name: str, raw: bytes) -> Iterator[str]:
     """An internet address other than the box's own loopback (`struct sockaddr`)."""
-    if len(raw) < 2:
-        yield f"{name} to {UNREADABLE}"
-        return
     (family,) = struct.unpack_from("=H", raw)
     if family == socket.AF_INET and len(raw) >= 8:
         where, own = socket.inet_ntop(family, raw[4:8]), raw[4] == 127 or not any(raw[4:8])
