@@ -173,9 +173,20 @@ def test_gpus_that_nobody_knows_are_asked_for_by_index(monkeypatch: pytest.Monke
 # ---------------------------------------------------------------- in boxes
 
 
+def _put_in_place(monkeypatch: pytest.MonkeyPatch, nodes: dict[str, Path], folder: Path) -> Driver:
+    """A machine with two GPUs behind `nodes`, and libraries that are text."""
+    libraries = {name: folder / name for name in gpus.LIBRARIES}
+    for name, path in libraries.items():
+        path.write_text(name)
+        path.chmod(0o666)
+    driver = Driver((Gpu("GPU-a", 1, "1"), Gpu("GPU-b", 0, "2")), nodes, libraries)
+    monkeypatch.setattr(gpus, "of_machine", lambda: driver)
+    return driver
+
+
 @pytest.fixture
 def made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Driver:
-    """A driver of two GPUs whose nodes give zeros, and whose libraries are text."""
+    """Nodes of their own that give zeros."""
     if os.geteuid() != 0:
         pytest.skip("only root can make device nodes: not run")
     nodes = {}
@@ -183,14 +194,7 @@ def made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Driver:
         nodes[f"/dev/{name}"] = tmp_path / name
         os.mknod(tmp_path / name, 0o666 | stat.S_IFCHR, os.makedev(1, 5))
         (tmp_path / name).chmod(0o666)
-    libraries = {}
-    for name in gpus.LIBRARIES:
-        libraries[name] = tmp_path / name
-        (tmp_path / name).write_text(name)
-        (tmp_path / name).chmod(0o666)
-    driver = Driver((Gpu("GPU-a", 1, "1"), Gpu("GPU-b", 0, "2")), nodes, libraries)
-    monkeypatch.setattr(gpus, "of_machine", lambda: driver)
-    return driver
+    return _put_in_place(monkeypatch, nodes, tmp_path)
 
 
 LOOK = """
@@ -207,10 +211,12 @@ print(os.environ.get("LD_LIBRARY_PATH"))
 
 
 def test_a_bubblewrap_box_has_its_gpus_nodes_and_libraries(
-    tmp_path: Path, pinned_root: Root, made_up: Driver
+    tmp_path: Path, pinned_root: Root, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The nodes can be used, the libraries only read, and another's node is not there."""
     boxes = boxes_in("bubblewrap", tmp_path, pinned_root)
+    names = ("nvidiactl", "nvidia-uvm", "nvidia0", "nvidia1")
+    _put_in_place(monkeypatch, {f"/dev/{name}": Path("/dev/zero") for name in names}, tmp_path)
     paths = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia1", "/dev/nvidia0")
     paths += ("/nvidia/libcuda.so.1",)
     asked = {"LD_LIBRARY_PATH": "/own", "CUDA_VISIBLE_DEVICES": "0,1"}

@@ -43,7 +43,7 @@ TO_FILES = frozenset({"open", "openat", "openat2", "creat"})
 CUSTOMARY_FILES = (
     *("/etc/passwd", "/etc/group", "/etc/host.conf", "/etc/resolv.conf", "/etc/gai.conf"),
     *("/etc/ssl", "/etc/os-release", "/etc/mime.types", "/etc/inputrc", "/etc/terminfo"),
-    *("/sys/kernel/mm", "/sys/fs/cgroup", "/dev/shm", "/dev/tty"),
+    *("/sys", "/dev/shm", "/dev/tty"),
 )
 
 

@@ -39,6 +39,7 @@ LISTENER, TAKEN, GO = b"L", b"T", b"1"
 PR_CAPBSET_DROP, LAST_CAPABILITY = 24, 63
 CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 4096, 16384, 1 << 18
 FAILED = 125
+PLAN_BYTES = 1 << 16
 
 
 # ---------------------------------------------------------------- the child
@@ -77,7 +78,7 @@ def become(plan: dict[str, Any], gate: int) -> NoReturn:
                 os._exit(FAILED)
             os.close(gate)
         os.execve(plan["argv"][0], plan["argv"], plan["environment"])
-    except (OSError, ValueError) as fault:
+    except (OSError, ValueError, RuntimeError) as fault:
         os.write(2, f"the box could not be entered: {fault}\n".encode())
     os._exit(FAILED)
 
@@ -285,11 +286,14 @@ def main() -> None:
         kernel.listen(kernel.ALLOW_ALL)
         return
     line = bytearray()
-    while not line.endswith(b"\n"):
-        byte = os.read(0, 1)
-        if not byte:
+    while b"\n" not in line:
+        block = os.read(0, PLAN_BYTES)
+        if not block:
             return
-        line += byte
+        line += block
+    if not line.endswith(b"\n") or line.count(b"\n") > 1:
+        # Whatever follows the plan before its gate is told can only be "kill".
+        return
     plan = json.loads(line)
     kernel.check(kernel.libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "subreaper")
     kernel.libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
