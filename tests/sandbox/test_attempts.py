@@ -5,8 +5,12 @@ Docker 20.10 hands a container's calls to nobody, so this is what the backends u
 
 from __future__ import annotations
 
+import base64
 import errno
+import json
 import os
+import subprocess
+import sys
 import textwrap
 import time
 from collections.abc import Iterator
@@ -17,7 +21,7 @@ import pytest
 from tests.sandbox.bpf import Call, answer, reachable
 from tests.sandbox.conftest import Boxes, boxes_in
 from verifier.records import EndedBy, Root
-from verifier.sandbox import BACKENDS, attempts, recorder, seccomp, syscalls
+from verifier.sandbox import BACKENDS, attempts, kernel, recorder, seccomp, syscalls
 from verifier.sandbox.attempts import Recording
 
 ARCHITECTURES = ("x86_64", "aarch64")
@@ -462,6 +466,8 @@ def test_nothing_is_let_go_that_the_filter_alone_refuses(name: str, architecture
                 assert above == seccomp.ANSWER_ALLOW or number in let_go
             else:
                 assert strictest != seccomp.ANSWER_ALLOW
+                # Nor if nobody looked: untraced, it is ENOSYS.
+                assert behind in {before, seccomp.ANSWER_UNTRACED}
                 assert number not in let_go
                 # Where the recorder does not look, the wall's own answer is the one of old.
                 assert above == seccomp.ANSWER_NOTIFY or behind == before
@@ -487,6 +493,44 @@ def test_the_keeper_refuses_whatever_is_not_to_be_let_go(name: str) -> None:
                 assert said == seccomp.ANSWER_ALLOW
             else:
                 assert said in {seccomp.ANSWER_ALLOW, seccomp.ANSWER_ERRNO | call["errno"]}
+
+
+ORPHAN = """
+import base64, ctypes, json, os, sys
+sys.path.append(sys.argv[1])
+import kernel
+filters, calls = [base64.b64decode(text) for text in sys.argv[2:4]], json.loads(sys.argv[4])
+listener = kernel.listen(filters[0])
+kernel.filter_calls(filters[1])
+os.close(listener)
+for number in calls:
+    ctypes.set_errno(0)
+    print(kernel.libc.syscall(number, 0x10000028, 0, 0, 0, 1, 8), ctypes.get_errno())
+"""
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_where_the_recorder_is_gone_the_kernel_refuses(name: str) -> None:
+    """Its death is no hole: what it would have let go is refused, too."""
+    if not attempts.possible():
+        pytest.skip("this kernel hands no system call over: not run")
+    recording = RECORDINGS[name]
+    # Opening is left out: the interpreter itself must get to its end.
+    table = recording.plan()["calls"].items()
+    calls = [n for n, call in table if call["name"] not in attempts.TO_FILES | {"socketpair"}]
+    assert len(calls) > 50
+    filters = [base64.b64encode(f).decode() for f in (recording.program(), recording.wall())]
+    place = str(Path(kernel.__file__).parent)
+    ran = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", ORPHAN, place, *filters, json.dumps(calls)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = {tuple(line.split()) for line in ran.stdout.splitlines()}
+    refused = {("-1", str(errno.ENOSYS)), ("-1", str(errno.EPERM))}
+    assert ran.returncode == 0 and said <= refused, (ran.stderr, said)
+    assert ("-1", str(errno.ENOSYS)) in said
 
 
 def test_a_box_of_namespaces_can_be_made_under_the_filter() -> None:
