@@ -10,6 +10,7 @@ import pytest
 from tests.audits import evidence as make
 from tests.audits.evidence import HONEST
 from tests.audits.test_chain import CHEAT, GAINED
+from verifier.audits.isolation import SHOWN
 from verifier.audits.number import alpha_of_attempt, mean_of
 from verifier.errors import BrokenInvariant
 from verifier.policy import AuditRule, Policy
@@ -282,6 +283,15 @@ def test_what_a_reader_must_know_stands_in_the_notes() -> None:
         "a wall stopped: train: connect 1.1.1.1:53",
     ):
         assert fact in said
+
+
+def test_a_submission_that_tries_everything_does_not_fill_the_verdict() -> None:
+    """Law 9: what is not listed is counted."""
+    tried = tuple(f"connect 1.1.1.{number}:53" for number in range(SHOWN + 5))
+    hits = (WallHits(seed=1, phase="train", attempts=tried),)
+    notes = decide(replace(make.evidence(), wall_hits=hits), make.local()).notes
+    assert len([note for note in notes if note.startswith("a wall stopped: ")]) == SHOWN
+    assert "walls stopped 5 more attempts" in notes
 
 
 def test_an_official_run_on_a_pinned_image_has_little_else_to_say() -> None:

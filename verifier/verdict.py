@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from verifier.audits import REGISTRY
-from verifier.audits.isolation import attempts
+from verifier.audits.isolation import SHOWN, attempts
 from verifier.audits.number import Mean, alpha_of_attempt, mean_of, scores
 from verifier.audits.waiting import share_held
 from verifier.errors import BrokenInvariant
@@ -178,7 +178,10 @@ def notes(
         said.append("a rehearsal: times and numbers on this machine are not the track's")
     lacking = sorted({wall for box in evidence.boxes for wall in box.lacking})
     said += [f"a wall was lacking: {wall}" for wall in lacking]
-    said += [f"a wall stopped: {what}" for what in attempts(evidence)]
+    stopped = attempts(evidence)
+    said += [f"a wall stopped: {what}" for what in stopped[:SHOWN]]
+    if len(stopped) > SHOWN:
+        said.append(f"walls stopped {len(stopped) - SHOWN} more attempts")
     return tuple(said)
 
 

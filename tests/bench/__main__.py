@@ -2,6 +2,7 @@
 
 | figure | target |
 |---|---|
+| import of torch and 100 steps in a box whose calls are recorded ÷ in one whose are not | ≤ 1.02 |
 | pass ÷ the same scorer driven in one process without a wire | ≤ 1.10 |
 | box start to first answer ÷ bare `docker run` to first output, ÷ a bare process | ≤ 1.3; – |
 | a training step's CPU time in a box ÷ the same in a bare container | ≤ 1.02 |
@@ -20,7 +21,18 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import boxes, exact, kills, pages, passes, sampled, sizes, walls, watching
+from tests.bench import (
+    boxes,
+    exact,
+    kills,
+    pages,
+    passes,
+    recorded,
+    sampled,
+    sizes,
+    walls,
+    watching,
+)
 
 PARTS = {
     "exact": exact.figures,
@@ -28,6 +40,7 @@ PARTS = {
     "boxes": boxes.figures,
     "walls": walls.figures,
     "kills": kills.figures,
+    "recorded": recorded.figures,
     "passes": passes.figures,
     "sizes": sizes.figures,
     "pages": pages.figures,

@@ -381,10 +381,11 @@ def test_the_output_folder_is_as_before_when_no_box_was_made(boxes: Boxes) -> No
 
 
 @pytest.mark.parametrize("sandbox", ["bubblewrap", "plain"], indirect=True)
-def test_only_a_container_takes_a_gpu(boxes: Boxes) -> None:
+def test_a_gpu_that_is_not_there_is_a_box_that_is_not_there(boxes: Boxes) -> None:
     """A box without the GPU it was to have would blame the submission."""
-    with pytest.raises(BoxNotAsAsked, match="GPU"):
-        boxes.sandbox.start(replace(boxes.spec(""), gpus=("0",)))
+    with pytest.raises(BoxNotAsAsked, match=r"no GPU GPU-none \(`nvidia-smi -L`"):
+        boxes.sandbox.start(replace(boxes.spec(""), gpus=("GPU-none",)))
+    assert not boxes.out.exists()
 
 
 def test_the_output_folder_is_made_where_there_was_none(boxes: Boxes, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tests.sandbox.conftest import LIMITS
 from verifier.errors import BoxNotAsAsked
 from verifier.records import BoxSpec, Mount, Root
 from verifier.sandbox import local
-from verifier.sandbox.engine import CLOSED, HIDDEN, Asked, made
+from verifier.sandbox.engine import CLOSED, HIDDEN, Asked, GpuWay, gpu_way, made
 from verifier.sandbox.readback import require_same
 
 SPEC = BoxSpec(
@@ -28,7 +28,7 @@ SPEC = BoxSpec(
     channel=Path("/host/channel"),
     working_folder="/in",
     limits=LIMITS,
-    gpus=("0", "3"),
+    gpus=("GPU-one", "GPU-two"),
 )
 ASKED = Asked(SPEC, "sha256:image", "/golf-verifier-x", 2, "runc")
 
@@ -72,6 +72,7 @@ def faithful(asked: Asked) -> dict[str, Any]:
         ASKED,
         replace(ASKED, parent="", cpus=64),
         replace(ASKED, spec=replace(SPEC, output=None, channel=None, inputs=(), gpus=())),
+        replace(ASKED, gpu_way=GpuWay.CDI),
     ],
 )
 def test_what_a_faithful_engine_made_is_what_was_asked(asked: Asked) -> None:
@@ -173,3 +174,53 @@ def test_a_box_gets_no_more_cpus_than_there_are() -> None:
     wide = replace(SPEC, limits=replace(LIMITS, threads=8))
     assert replace(ASKED, spec=wide, cpus=2).nano_cpus == 2_000_000_000
     assert replace(ASKED, spec=wide, cpus=64).nano_cpus == 8_000_000_000
+
+
+# ---------------------------------------------------------------- GPUs
+
+
+def test_an_engine_that_knows_cdi_is_asked_by_its_names() -> None:
+    """Docker says where its specifications lie; one that says nothing has its own hook."""
+    cases: list[tuple[dict[str, Any], GpuWay]] = [
+        ({"CDISpecDirs": ["/etc/cdi", "/var/run/cdi"]}, GpuWay.CDI),
+        ({"CDISpecDirs": []}, GpuWay.HOOK),
+        ({"CDISpecDirs": None}, GpuWay.HOOK),
+        ({"ServerVersion": "20.10.24"}, GpuWay.HOOK),
+    ]
+    assert [gpu_way(info) for info, _ in cases] == [way for _, way in cases]
+    for way, driver, prefix in ((GpuWay.CDI, "cdi", "nvidia.com/gpu="), (GpuWay.HOOK, "", "")):
+        (request,) = replace(ASKED, gpu_way=way).host_config()["device_requests"]
+        assert request["Driver"] == driver
+        assert request["DeviceIDs"] == [f"{prefix}GPU-one", f"{prefix}GPU-two"]
+        assert request["Count"] == 0
+
+
+@pytest.mark.parametrize("way", GpuWay)
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"DeviceIDs": ["GPU-one"]},
+        {"DeviceIDs": None, "Count": -1},
+        {"DeviceIDs": ["nvidia.com/gpu=all"]},
+        {"DeviceIDs": ["all"]},
+        {"Count": 1},
+        {"Driver": "other"},
+    ],
+)
+def test_other_gpus_than_those_asked_for_are_refused(way: GpuWay, other: dict[str, Any]) -> None:
+    """Fewer, more, all, any one, or brought by another driver."""
+    asked = replace(ASKED, gpu_way=way)
+    inspected = copy.deepcopy(faithful(asked))
+    inspected["HostConfig"]["DeviceRequests"][0].update(other)
+    with pytest.raises(BoxNotAsAsked, match="box: GPUs is "):
+        require_same("box", asked.walls(), made(inspected))
+
+
+def test_a_box_is_told_its_gpus_whatever_was_asked_for() -> None:
+    """The engine's hook reads this name; a submission's launch line must not widen it."""
+    wide = {"NVIDIA_VISIBLE_DEVICES": "all", "CUDA_VISIBLE_DEVICES": "0,1,2,3"}
+    told = replace(ASKED, spec=replace(SPEC, environment=wide)).environment
+    assert "NVIDIA_VISIBLE_DEVICES=GPU-one,GPU-two" in told
+    assert "CUDA_VISIBLE_DEVICES=GPU-one,GPU-two" in told
+    none = replace(ASKED, spec=replace(SPEC, environment=wide, gpus=())).environment
+    assert not any(name.startswith("NVIDIA_VISIBLE_DEVICES") for name in none)

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.sandbox import traces
 from tests.sandbox.conftest import Boxes
 from verifier.records import Assurance
-from verifier.sandbox import keeper
+from verifier.sandbox import kernel
 
 NAME = "golf-verifier-note"
 
@@ -113,7 +113,7 @@ def _commands(mark: str) -> list[int]:
 
 def test_signals_to_other_boxes_need_landlock_that_stops_them(boxes: Boxes) -> None:
     """Where Landlock is too old for that the backend says so."""
-    old = boxes.sandbox.level < Assurance.L1 and keeper.landlock_abi() < 6
+    old = boxes.sandbox.level < Assurance.L1 and kernel.landlock_abi() < 6
     assert any("can be signalled" in wall for wall in boxes.sandbox.lacking()) == (
-        old and keeper.landlock_abi() > 0
+        old and kernel.landlock_abi() > 0
     )

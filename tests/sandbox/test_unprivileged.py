@@ -15,7 +15,7 @@ from tests.sandbox.conftest import SYSTEM_PYTHON, open_to_all
 from verifier.sandbox import local
 
 PROJECT = Path(__file__).parents[2]
-CONTRACT = ("contract", "walls", "limits", "two_boxes", "left_behind")
+CONTRACT = ("contract", "walls", "limits", "two_boxes", "left_behind", "attempts")
 OPTIONS = ("-p", "no:cacheprovider", "-q", "-rs")
 FOLDERS = tuple(path for path in sys.path if path.endswith(("site-packages", "dist-packages")))
 

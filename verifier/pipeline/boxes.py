@@ -12,6 +12,7 @@ from pathlib import Path
 from verifier.pipeline.harness import Harness
 from verifier.policy import Policy
 from verifier.records import BoxSpec, Limits, Mount, Root
+from verifier.sandbox.gpus import chosen
 
 PIDS = 256
 LOG_BYTES = 4 << 20
@@ -46,7 +47,7 @@ def scoring_spec(
         environment=environment,
         inputs=tuple(inputs),
         wall_seconds=policy.score.start_seconds + 2 * seconds,
-        gpus=tuple(str(index) for index in range(policy.hardware.gpus)),
+        gpus=chosen(policy.hardware.gpus),
     )
     return replace(spec, working_folder="/shipment/code")
 

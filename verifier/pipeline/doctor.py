@@ -25,7 +25,7 @@ from verifier import image, store
 from verifier.errors import MachineFault
 from verifier.pipeline.machine import hardware
 from verifier.records import Assurance
-from verifier.sandbox import BACKENDS, keeper
+from verifier.sandbox import BACKENDS, kernel
 
 STORE_BYTES = 12_000_000_000
 """What images, wheels and data take, with room to build in."""
@@ -120,7 +120,7 @@ def _second_wall() -> Iterator[Check]:
 
 def _kernel() -> Iterator[Check]:
     release = platform.release()
-    abi = keeper.landlock_abi()
+    abi = kernel.landlock_abi()
     yield Check("kernel", State.WELL, f"{release}, Landlock ABI {abi or 'none'}")
     unified = Path("/sys/fs/cgroup/cgroup.controllers").exists()
     yield Check("control groups", State.WELL, "unified" if unified else "version 1")

@@ -9,12 +9,13 @@ from verifier.audits.gpuwatched import machine_fault
 from verifier.ledger import Ledger
 from verifier.policy import Policy
 from verifier.records import Array, EnvironmentFault, GpuWitness
-from verifier.sandbox.gpuwitness import Witness, gpu_names, witness_of
+from verifier.sandbox.gpus import chosen
+from verifier.sandbox.gpuwitness import Witness, witness_of
 
 
 def witness_for(policy: Policy) -> Witness:
     """Who watches the GPUs that boxes are given under `policy`."""
-    return witness_of(gpu_names(policy.hardware.gpus), policy.witness.hertz)
+    return witness_of(chosen(policy.hardware.gpus), policy.witness.hertz)
 
 
 def keep(
@@ -32,7 +33,7 @@ def keep(
     """
     if trace is None:
         return
-    gpus = gpu_names(policy.hardware.gpus)
+    gpus = chosen(policy.hardware.gpus)
     seen = GpuWitness(seed=seed, phase=phase, gpus=gpus, hertz=policy.witness.hertz, trace=trace)
     ledger.append(seen)
     if fault := machine_fault(seen, policy, init_seconds):

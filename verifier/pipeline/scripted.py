@@ -28,6 +28,7 @@ from verifier.pipeline.witnessing import Watching, watching
 from verifier.policy import Policy
 from verifier.records import BoxEnd, BoxFacts, BoxSpec, EndedBy, Mount, ScriptRun
 from verifier.sandbox.clock import Stopwatch
+from verifier.sandbox.gpus import chosen
 from verifier.sandbox.interface import Box
 from verifier.shadow import left
 from verifier.shadow.claimed import counted
@@ -293,5 +294,5 @@ def _box(full: Full, seed: int, given: Path, out: Path) -> BoxSpec:
         channel=None,
         working_folder=OUT,
         limits=replace(training.limits(policy, seconds_at_most(policy)), pids=PIDS),
-        gpus=tuple(str(index) for index in range(cards)),
+        gpus=chosen(cards),
     )

@@ -10,16 +10,19 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 import subprocess
 import tempfile
 import time
 import weakref
+from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from verifier.errors import BoxLost, BoxNotAsAsked, MissingTool, StorageFault
 from verifier.records import Assurance, BoxFacts, BoxSpec, Root
-from verifier.sandbox import cgroup, local, output, seccomp
+from verifier.sandbox import attempts, cgroup, local, output, seccomp
+from verifier.sandbox.attempts import Recording
 from verifier.sandbox.interface import Box
 from verifier.sandbox.kept import LocalRun
 from verifier.sandbox.layout import Layout, etc_with_hosts
@@ -54,6 +57,10 @@ class Bubblewrap:
             raise MissingTool("bwrap is not installed", remedy="apt-get install bubblewrap")
         self._program = found
         self._try()
+        self._recording: Recording | None = None
+        # What gains rights when it is run gains none behind a filter of ours.
+        if not os.stat(found).st_mode & stat.S_ISUID and attempts.possible():
+            self._recording = attempts.of_namespaces()
         self._checked: dict[tuple[str, Path | None], Path | None] = {}
         local.sweep()
 
@@ -100,13 +107,14 @@ class Bubblewrap:
 
     def _start(self, spec: BoxSpec, preparing: Preparing) -> Box:
         layout = Layout(spec, preparing, self._checked.get((spec.root.digest, spec.root.folder)))
+        recording = self._recording
         status, status_end = _pipe()
         block_end, block = _pipe()
         # Both stay open as long as the box: bwrap dies of a report of the end that nobody can
         # read, and lets the command go when its block is closed, that of a refused box too.
         preparing.place.held += [status, block]
         with status_end, block_end, tempfile.TemporaryFile() as filter_file:
-            filter_file.write(seccomp.program())
+            filter_file.write(recording.wall() if recording else seccomp.program())
             filter_file.seek(0)
             descriptors = (filter_file.fileno(), status_end.fileno(), block_end.fileno())
             plan = {
@@ -117,6 +125,7 @@ class Bubblewrap:
                 "cgroup": list(preparing.group.entries) if preparing.group else [],
                 "rlimits": local.resource_limits(spec, preparing.group),
                 "stage": layout.stage(),
+                "recorder": recording and recording.plan(),
                 "guard": None,
             }
             preparing.run = LocalRun(plan, descriptors, preparing.group)
@@ -166,17 +175,26 @@ class Bubblewrap:
     def _after(self, spec: BoxSpec, pid: int) -> dict[str, str]:
         """Read back what stands only once the command runs: of bwrap's reaper and its child."""
         expected = {**PROCESS_WALLS, "user": str(local.box_uid())}
+        if self._recording is not None:
+            expected |= attempts.two_filters()
         deadline = time.monotonic() + READ_BACK_SECONDS
         while (reaper := process_walls(pid)) is not None:
             commands = [process_walls(child) for child in children(pid)[:1]]
             both = [reaper, *(walls for walls in commands if walls is not None)]
-            walled = all(walls["system call filter"] != "0" for walls in both)
+            walled = all(_walled(walls, expected) for walls in both)
             if (walled and len(both) == 2) or time.monotonic() > deadline:
                 for walls in both:
                     require_same(spec.label, expected, walls)
                 return both[-1]
             time.sleep(LOOK_SECONDS)
         return {"process": "not read back: the command ended at once"}
+
+
+def _walled(walls: Mapping[str, str], expected: Mapping[str, str]) -> bool:
+    """Whether bwrap has laid its filter on; the one of the recorder lies there from the first."""
+    if attempts.FILTERS in expected:
+        return walls[attempts.FILTERS] == expected[attempts.FILTERS]
+    return walls["system call filter"] != "0"
 
 
 def _pipe() -> tuple[BinaryIO, BinaryIO]:

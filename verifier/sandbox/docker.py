@@ -25,7 +25,7 @@ from docker.utils import kwargs_from_env
 
 from verifier.errors import BoxLost, BoxNotAsAsked, EngineUnavailable
 from verifier.records import Assurance, BoxFacts, BoxSpec, Limits, Root
-from verifier.sandbox import cgroup, local, names, output, owner
+from verifier.sandbox import cgroup, gpus, local, names, output, owner
 from verifier.sandbox.boxlog import BoxLog
 from verifier.sandbox.cgroup import Cgroup
 from verifier.sandbox.container import (
@@ -35,7 +35,7 @@ from verifier.sandbox.container import (
     ContainerRun,
     Faults,
 )
-from verifier.sandbox.engine import Asked, made
+from verifier.sandbox.engine import Asked, gpu_way, made
 from verifier.sandbox.enginestore import EngineStore
 from verifier.sandbox.interface import Box
 from verifier.sandbox.output import Output
@@ -105,7 +105,8 @@ class Docker:
             if spec.output is not None:
                 folder = output.open_output(spec.output, spec.limits, local.box_uid())
             parent = f"/{run.group.name}" if run.group is not None else ""
-            asked = Asked(spec, image, parent, int(self._info["NCPU"]), self._runtime)
+            cpus, way = int(self._info["NCPU"]), gpu_way(self._info)
+            asked = Asked(spec, image, parent, cpus, self._runtime, way)
             return self._start(asked, run, folder, began)
         except BaseException as fault:
             with contextlib.suppress(BoxLost):
@@ -153,6 +154,7 @@ class Docker:
         spec, uid = asked.spec, str(local.box_uid())
         walls = process_walls(run.pid) or {}
         points = {mount.place: mount for mount in mount_points(run.pid)}
+        gpus.require_no_services(spec.label, points)
         expected = {
             **{f"process: {wall}": state for wall, state in PROCESS_WALLS.items()},
             "process: user": uid,

@@ -11,7 +11,8 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from enum import Enum
+from typing import Any, assert_never
 
 from docker.types import DeviceRequest, LogConfig, Ulimit
 from docker.types import Mount as BindMount
@@ -26,6 +27,14 @@ TMPFS_OPTIONS = "rw,exec,nosuid,nodev,mode=0700"
 HIDDEN = frozenset({"/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware"})
 CLOSED = frozenset({"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"})
 NANO = 1_000_000_000
+CDI_KIND = "nvidia.com/gpu="
+
+
+class GpuWay(Enum):
+    """How an engine is asked for GPUs: by its own hook, or by names of the CDI specification."""
+
+    HOOK = ""
+    CDI = "cdi"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +46,7 @@ class Asked:
     parent: str
     cpus: int
     runtime: str
+    gpu_way: GpuWay = GpuWay.HOOK
 
     @property
     def user(self) -> str:
@@ -104,9 +114,23 @@ class Asked:
         if self.parent:
             config["cgroup_parent"] = self.parent
         if self.spec.gpus:
-            request = DeviceRequest(device_ids=list(self.spec.gpus), capabilities=[["gpu"]])
-            config["device_requests"] = [request]
+            config["device_requests"] = [self._gpu_request()]
         return config
+
+    @property
+    def gpu_names(self) -> list[str]:
+        """The GPUs as the engine is to name them."""
+        prefix = CDI_KIND if self.gpu_way is GpuWay.CDI else ""
+        return [f"{prefix}{uuid}" for uuid in self.spec.gpus]
+
+    def _gpu_request(self) -> DeviceRequest:
+        match self.gpu_way:
+            case GpuWay.CDI:
+                return DeviceRequest(driver=self.gpu_way.value, device_ids=self.gpu_names)
+            case GpuWay.HOOK:
+                return DeviceRequest(device_ids=self.gpu_names, capabilities=[["gpu"]])
+            case _:
+                assert_never(self.gpu_way)
 
     def walls(self) -> dict[str, str]:
         """What the engine must say it made."""
@@ -137,7 +161,7 @@ class Asked:
                 "closed to it": sorted(CLOSED),
                 "never killed for memory": False,
                 "started again": False,
-                "GPUs": list(self.spec.gpus),
+                "GPUs": self.gpu_names,
                 "process namespace": "",
                 "IPC namespace": "private",
                 "host name namespace": "",
@@ -186,7 +210,7 @@ def made(inspected: Mapping[str, Any]) -> dict[str, str]:
             "closed to it": sorted(CLOSED & set(host.get("ReadonlyPaths") or [])),
             "never killed for memory": bool(host.get("OomKillDisable")),
             "started again": (host.get("RestartPolicy") or {}).get("Name", "") not in {"", "no"},
-            "GPUs": [device for request in requests for device in request["DeviceIDs"] or ["all"]],
+            "GPUs": [name for request in requests for name in _gpus(request)],
             "process namespace": host.get("PidMode", ""),
             "IPC namespace": host["IpcMode"],
             "host name namespace": host.get("UTSMode", ""),
@@ -211,6 +235,20 @@ def made(inspected: Mapping[str, Any]) -> dict[str, str]:
             "log": host["LogConfig"]["Type"],
         }
     )
+
+
+def gpu_way(info: Mapping[str, Any]) -> GpuWay:
+    """How the engine that says `info` of itself brings GPUs: without folders it has no CDI."""
+    return GpuWay.CDI if info.get("CDISpecDirs") else GpuWay.HOOK
+
+
+def _gpus(request: Mapping[str, Any]) -> list[str]:
+    """What a device request asks for; one by number or of another driver is none of ours."""
+    names: list[str] = request.get("DeviceIDs") or ["all"]
+    named = all(name.startswith(CDI_KIND) for name in names)
+    driver = request.get("Driver", "")
+    ours = {GpuWay.CDI.value} if named else {"", "nvidia"}
+    return names if driver in ours and not request.get("Count") else [f"{driver}: {names}"]
 
 
 def _options(options: list[str]) -> list[str]:

@@ -321,11 +321,6 @@ class _Watched:
         return self._sandbox.lacking()
 
 
-def gpu_names(count: int) -> tuple[str, ...]:
-    """The first `count` GPUs of the machine, as boxes are given them."""
-    return tuple(str(index) for index in range(count))
-
-
 def witness_of(gpus: tuple[str, ...], hertz: float) -> Witness:
     """Who watches a run that is given these GPUs, so often: nobody where there are none."""
     return GpuWitness(gpus, hertz) if gpus else NoWitness()

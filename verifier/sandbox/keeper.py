@@ -4,89 +4,42 @@ Run as `python -I -S keeper.py`. It reads one plan (a line of JSON) from stdin, 
 child behind its limits and walls, and execs the command there. It stays outside the walls as the
 subreaper of everything the command may start: when the command ends, when stdin closes (the
 verifier is gone) or on "kill", it kills all descendants and waits until none is left. On stdout it
-says `pid`, `gate` (walls are up, waiting for "go") and `exit`. Must never import the verifier: it
-starts in some 15 ms because it does not.
-
-Landlock as in linux/landlock.h, up to ABI 6; classic BPF as `seccomp.program` makes it.
+says `pid`, `gate` (walls are up, waiting for "go") and `exit`, with what the command tried where
+that is recorded (`recorder`). Must never import the verifier: it starts in some 15 ms because it
+does not.
 """
 
 from __future__ import annotations
 
+import _thread
 import base64
 import contextlib
-import ctypes
 import json
 import os
 import resource
 import select
 import signal
+import socket
 import struct
 import sys
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-PR_SET_NO_NEW_PRIVS, PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE = 38, 36, 4
+if TYPE_CHECKING or __name__ != "__main__":
+    from verifier.sandbox import kernel, recorder
+else:
+    sys.dont_write_bytecode = True
+    # A script in isolated mode finds its neighbours only when told where they are.
+    sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+    import kernel
+    import recorder
+
+PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE = 36, 4
 PR_SET_PDEATHSIG = 1
-PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
+LISTENER, TAKEN, GO = b"L", b"T", b"1"
 PR_CAPBSET_DROP, LAST_CAPABILITY = 24, 63
 CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 4096, 16384, 1 << 18
-CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
-RULE_PATH_BENEATH, GET_ABI = 1, 1
-# Rights by the ABI that brought them: 13 at first, then REFER, TRUNCATE and IOCTL_DEV.
-FILE_RIGHTS = (0, 13, 14, 15, 15, 16)
-EXECUTE_READ_LIST = 0b1101
-ONLY_FILES = 0b1 | 0b10 | 0b100 | 1 << 14 | 1 << 15
-NET_BIND_CONNECT, SCOPE_SOCKETS_SIGNALS = 0b11, 0b11
 FAILED = 125
-
-libc = ctypes.CDLL(None, use_errno=True)
-
-
-def check(result: int, what: str) -> int:
-    """Raise OSError for a failed call."""
-    if result < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{what}: {os.strerror(number)}")
-    return result
-
-
-# ---------------------------------------------------------------- Landlock
-
-
-def landlock_abi() -> int:
-    """The version the kernel speaks; 0: none."""
-    return max(0, int(libc.syscall(CREATE_RULESET, None, 0, GET_ABI)))
-
-
-def landlock_ruleset(readable: list[str], writable: list[str]) -> int:
-    """A ruleset: files below `readable` can be read and run, below `writable` everything.
-
-    Opened as the caller, before rights are dropped. Returns its file descriptor.
-    """
-    abi = landlock_abi()
-    handled = (1 << FILE_RIGHTS[min(abi, 5)]) - 1
-    net = NET_BIND_CONNECT if abi >= 4 else 0
-    scope = SCOPE_SOCKETS_SIGNALS if abi >= 6 else 0
-    size = 24 if abi >= 6 else 16 if abi >= 4 else 8
-    attributes = struct.pack("=QQQ", handled, net, scope)[:size]
-    ruleset = check(libc.syscall(CREATE_RULESET, attributes, size, 0), "landlock")
-    for path in readable:
-        allow(ruleset, path, EXECUTE_READ_LIST)
-    for path in writable:
-        allow(ruleset, path, handled)
-    return ruleset
-
-
-def allow(ruleset: int, path: str, rights: int) -> None:
-    """Let `rights` through below `path`; a path that is not there needs no rule."""
-    try:
-        place = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return
-    if not os.path.isdir(path):
-        rights &= ONLY_FILES
-    rule = struct.pack("=Qi", rights, place)
-    check(libc.syscall(ADD_RULE, ruleset, RULE_PATH_BENEATH, rule, 0), f"landlock {path}")
-    os.close(place)
+PLAN_BYTES = 1 << 16
 
 
 # ---------------------------------------------------------------- the child
@@ -105,25 +58,27 @@ def become(plan: dict[str, Any], gate: int) -> NoReturn:
         guard = plan["guard"]
         ruleset = -1
         if guard is not None and guard["landlock"]:
-            ruleset = landlock_ruleset(guard["readable"], guard["writable"])
+            ruleset = kernel.landlock_ruleset(guard["readable"], guard["writable"])
         if plan["uid"] is not None or guard is not None:
             drop(plan["uid"])
         # Becoming another user clears it. Nobody else would end the command if we were killed.
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        kernel.libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         for number in (signal.SIGPIPE, signal.SIGXFSZ):
             # Python ignores them, and what is ignored stays so in the command.
             signal.signal(number, signal.SIG_DFL)
         os.umask(0o022)
         os.chdir(plan["folder"])
         arrange(plan["log"], plan["keep"], (ruleset, gate))
+        if plan["recorder"] is not None:
+            be_seen(base64.b64decode(plan["recorder"]["filter"]), gate)
         if guard is not None:
             restrict(ruleset, base64.b64decode(guard["filter"]))
-            os.write(gate, b"1")
-            if os.read(gate, 1) != b"1":
+            os.write(gate, GO)
+            if os.read(gate, 1) != GO:
                 os._exit(FAILED)
             os.close(gate)
         os.execve(plan["argv"][0], plan["argv"], plan["environment"])
-    except (OSError, ValueError) as fault:
+    except (OSError, ValueError, RuntimeError) as fault:
         os.write(2, f"the box could not be entered: {fault}\n".encode())
     os._exit(FAILED)
 
@@ -138,17 +93,21 @@ def limit(kind: int, value: int) -> None:
 
 def stage(place: str, binds: list[list[str]]) -> None:
     """In a mount namespace of our own, gather sources where an unprivileged user can reach them."""
-    check(libc.unshare(CLONE_NEWNS), "unshare")
-    check(libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None), "private mounts")
-    check(libc.mount(b"none", place.encode(), b"tmpfs", 0, b"mode=0755"), "staging folder")
+    kernel.check(kernel.libc.unshare(CLONE_NEWNS), "unshare")
+    kernel.check(kernel.libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None), "private mounts")
+    kernel.check(
+        kernel.libc.mount(b"none", place.encode(), b"tmpfs", 0, b"mode=0755"), "staging folder"
+    )
     for source, name in binds:
         target = f"{place}/{name}"
         if os.path.isdir(source):
             os.mkdir(target)
         else:
             os.close(os.open(target, os.O_CREAT | os.O_WRONLY))
-        check(
-            libc.mount(os.fsencode(source), os.fsencode(target), None, MS_BIND | MS_REC, None),
+        kernel.check(
+            kernel.libc.mount(
+                os.fsencode(source), os.fsencode(target), None, MS_BIND | MS_REC, None
+            ),
             f"bind {source}",
         )
 
@@ -157,13 +116,13 @@ def drop(uid: int | None) -> None:
     """Become `uid` (None: stay) without any capability to be had again."""
     if os.geteuid() == 0:
         for capability in range(LAST_CAPABILITY):
-            libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+            kernel.libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
     if uid is not None:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
     header = struct.pack("=Ii", 0x20080522, 0)
-    check(libc.capset(header, bytes(24)), "capset")
+    kernel.check(kernel.libc.capset(header, bytes(24)), "capset")
 
 
 def arrange(log: int, keep: list[int], ours: tuple[int, ...]) -> None:
@@ -183,14 +142,33 @@ def arrange(log: int, keep: list[int], ours: tuple[int, ...]) -> None:
 
 def restrict(ruleset: int, program: bytes) -> None:
     """No new privileges, Landlock, then the system call filter."""
-    check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no new privileges")
+    kernel.forswear()
     if ruleset >= 0:
-        check(libc.syscall(RESTRICT_SELF, ruleset, 0), "landlock")
-        os.close(ruleset)
+        kernel.confine(ruleset)
     if program:
-        code = ctypes.create_string_buffer(program, len(program))
-        filtered = struct.pack("@HP", len(program) // 8, ctypes.addressof(code))
-        check(libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filtered, 0, 0), "seccomp")
+        kernel.filter_calls(program)
+
+
+def be_seen(program: bytes, gate: int) -> None:
+    """Lay the recording filter on, and give its listener away through `gate`.
+
+    The filter may hold up `sendmsg`, which alone can give it away; a thread that was there before
+    is not behind it, and shares our descriptors.
+    """
+    listeners: list[int] = []
+    laid_on = _thread.allocate_lock()
+    laid_on.acquire()
+
+    def give() -> None:
+        with laid_on, socket.socket(fileno=os.dup(gate)) as way:
+            socket.send_fds(way, [LISTENER], listeners)
+
+    _thread.start_new_thread(give, ())
+    listeners.append(kernel.listen(program))
+    laid_on.release()
+    if os.read(gate, 1) != TAKEN:
+        raise OSError("nobody takes the recorder's listener")
+    os.close(listeners[0])
 
 
 # ---------------------------------------------------------------- the keeper
@@ -250,16 +228,22 @@ def signal_to(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
-def watch(child: int, gate: int) -> None:
+def watch(child: int, gate: int, plan: dict[str, Any]) -> None:
     """Serve the verifier until the command ends or must end; report how."""
     alive = os.pidfd_open(child)
     waiting = [alive, 0, gate]
+    seen: recorder.Recorder | None = None
     while True:
         ready = select.select(waiting, [], [])[0]
         if gate in ready:
-            waiting.remove(gate)
-            if os.read(gate, 1):
+            word, given = hear(gate)
+            if given:
+                seen = recorder.Recorder(given[0], plan["recorder"])
+                os.write(gate, TAKEN)
+            elif word:
                 say(gate=True)
+            else:
+                waiting.remove(gate)
         if alive in ready:
             break
         if 0 in ready:
@@ -268,7 +252,7 @@ def watch(child: int, gate: int) -> None:
                 end_all_but(child)
                 break
             with contextlib.suppress(BrokenPipeError):
-                os.write(gate, b"1")
+                os.write(gate, GO)
     _, status = os.waitpid(child, 0)
     end_all()
     code = os.waitstatus_to_exitcode(status)
@@ -277,7 +261,18 @@ def watch(child: int, gate: int) -> None:
         exit=code if code >= 0 else 128 - code,
         cpu=used.ru_utime + used.ru_stime,
         peak=used.ru_maxrss * 1024,
+        attempts=seen.attempts() if seen is not None else [],
     )
+
+
+def hear(gate: int) -> tuple[bytes, list[int]]:
+    """What the child says, and the descriptors it gives; nothing when it is gone."""
+    with socket.socket(fileno=os.dup(gate)) as way:
+        try:
+            word, given, _, _ = socket.recv_fds(way, 1, 1)
+        except OSError:
+            return b"", []
+    return word, given
 
 
 def end_all_but(child: int) -> None:
@@ -286,18 +281,24 @@ def end_all_but(child: int) -> None:
 
 
 def main() -> None:
-    """Read the plan, start the command, keep it, end it."""
+    """Read the plan, start the command, keep it, end it. "listen": only try whether we could."""
+    if sys.argv[1:] == ["listen"]:
+        kernel.listen(kernel.ALLOW_ALL)
+        return
     line = bytearray()
-    while not line.endswith(b"\n"):
-        byte = os.read(0, 1)
-        if not byte:
+    while b"\n" not in line:
+        block = os.read(0, PLAN_BYTES)
+        if not block:
             return
-        line += byte
+        line += block
+    if not line.endswith(b"\n") or line.count(b"\n") > 1:
+        # Whatever follows the plan before its gate is told can only be "kill".
+        return
     plan = json.loads(line)
-    check(libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "subreaper")
-    libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    kernel.check(kernel.libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "subreaper")
+    kernel.libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     # A socket pair: the gate is written and read at both ends.
-    gate_here, gate_there = make_gate()
+    gate_here, gate_there = (end.detach() for end in socket.socketpair())
     child = os.fork()
     if child == 0:
         os.close(gate_here)
@@ -306,17 +307,8 @@ def main() -> None:
     for descriptor in (plan["log"], *plan["keep"]):
         os.close(descriptor)
     say(pid=child)
-    watch(child, gate_here)
-
-
-def make_gate() -> tuple[int, int]:
-    """Two connected descriptors."""
-    import socket  # noqa: PLC0415 — 3 ms that only this needs
-
-    here, there = socket.socketpair()
-    return here.detach(), there.detach()
+    watch(child, gate_here, plan)
 
 
 if __name__ == "__main__":
-    sys.dont_write_bytecode = True
     main()

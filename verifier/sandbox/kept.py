@@ -138,6 +138,10 @@ class LocalRun:
             float(cpu) if cpu is not None else None, int(peak) if peak is not None else None, 0
         )
 
+    def attempts(self) -> tuple[str, ...]:
+        """What the command tried at its walls, as far as that was recorded; once `ended`."""
+        return tuple(map(str, self._last.get("attempts", ())))
+
     def processes(self) -> set[int]:
         """Those in its control group, else all below its keeper."""
         if self._group is not None:

@@ -12,11 +12,11 @@ import shutil
 from pathlib import Path
 
 from verifier.records import BoxSpec
-from verifier.sandbox import local
+from verifier.sandbox import gpus, local
 from verifier.sandbox.local import CHANNEL, Preparing
 from verifier.sandbox.roots import PYTHON_NAMES, HostView, host_view, search_path
 
-OWN_FOLDERS = frozenset({"proc", "dev", "sys", "tmp", "cache", "run"})
+OWN_FOLDERS = frozenset({"proc", "dev", "sys", "tmp", "cache", "run", gpus.FOLDER[1:]})
 HOSTS = "127.0.0.1 localhost\n"
 
 
@@ -30,6 +30,7 @@ class Layout:
         """
         self._spec = spec
         self._etc = etc
+        self._gpus = preparing.gpus
         self._stage = preparing.place.make("stage") if os.geteuid() == 0 else None
         # The box's own name must mean its own loopback, whatever the image or the host says.
         self._hosts = preparing.place.make("names") / "hosts"
@@ -68,7 +69,8 @@ class Layout:
             rights[self._spec.output.target] = "rw"
         if self._spec.channel is not None:
             rights[CHANNEL] = "ro"
-        return rights
+        rights |= {name: "rw" for _, name in self._gpus.nodes}
+        return rights | {name: "ro" for _, name in self._gpus.libraries}
 
     def arguments(self, descriptors: tuple[int, int, int]) -> list[str]:
         """bwrap's arguments. `descriptors`: of the filter, the status and the block pipe."""
@@ -78,6 +80,9 @@ class Layout:
         arguments += ["--hostname", local.HOSTNAME, "--clearenv"]
         path = search_path(spec.root)
         environment = local.base_environment(spec, path, "/tmp", CHANNEL)
+        if self._gpus.libraries:
+            found = environment.get("LD_LIBRARY_PATH", "")
+            environment["LD_LIBRARY_PATH"] = ":".join(filter(None, (gpus.FOLDER, found)))
         for name, value in environment.items():
             arguments += ["--setenv", name, value]
         arguments += self._root()
@@ -91,6 +96,10 @@ class Layout:
             arguments += ["--bind", self._source(spec.output.source), spec.output.target]
         if spec.channel is not None:
             arguments += ["--ro-bind", self._source(spec.channel), CHANNEL]
+        for source, name in self._gpus.nodes:
+            arguments += ["--dev-bind", self._source(source), name]
+        for source, name in self._gpus.libraries:
+            arguments += ["--ro-bind", self._source(source.resolve()), name]
         arguments += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", spec.working_folder]
         names = ("--seccomp", "--json-status-fd", "--block-fd")
         for name, descriptor in zip(names, descriptors, strict=True):

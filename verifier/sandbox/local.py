@@ -17,9 +17,10 @@ from typing import BinaryIO
 
 from verifier.errors import BoxLost, BoxNotAsAsked, StorageFault
 from verifier.records import BoxFacts, BoxSpec, Mount
-from verifier.sandbox import cgroup, hostile, names, output, owner
+from verifier.sandbox import cgroup, gpus, hostile, names, output, owner
 from verifier.sandbox.boxlog import BoxLog, read_blocks
 from verifier.sandbox.cgroup import Cgroup
+from verifier.sandbox.gpus import GpuView
 from verifier.sandbox.kept import LocalRun
 from verifier.sandbox.output import Output
 from verifier.sandbox.supervise import Started, WatchedBox
@@ -48,7 +49,7 @@ def base_environment(spec: BoxSpec, path: str, temporary: str, channel: str) -> 
     }
     if spec.channel is not None:
         base["VERIFIER_CHANNEL"] = channel
-    return {**base, **spec.environment}
+    return {**base, **gpus.environment(spec.gpus, spec.environment)}
 
 
 def possible(spec: BoxSpec) -> BoxSpec:
@@ -84,14 +85,6 @@ def possible(spec: BoxSpec) -> BoxSpec:
 
 def _absolute(mount: Mount) -> Mount:
     return replace(mount, source=mount.source.resolve())
-
-
-def require_no_gpus(spec: BoxSpec) -> None:
-    """Raises BoxNotAsAsked when GPUs are asked for where no backend but the engine has a way."""
-    if spec.gpus:
-        raise BoxNotAsAsked(
-            f"{spec.label}: a GPU can only go into a container", remedy="--backend docker"
-        )
 
 
 @dataclass(slots=True)
@@ -155,7 +148,8 @@ def resource_limits(spec: BoxSpec, group: Cgroup | None) -> dict[str, int]:
         "RLIMIT_MEMLOCK": 1 << 20,
     }
     if group is None:
-        limits["RLIMIT_AS"] = spec.limits.memory_bytes
+        # CUDA reserves addresses for all memory of all GPUs; what it writes to counts as data.
+        limits["RLIMIT_DATA" if spec.gpus else "RLIMIT_AS"] = spec.limits.memory_bytes
         limits["RLIMIT_NPROC"] = _tasks_of(box_uid()) + spec.limits.pids
     return limits
 
@@ -179,6 +173,7 @@ class Preparing:
     group: Cgroup | None
     output: Output | None
     began: float
+    gpus: GpuView = gpus.NOTHING
     run: LocalRun | None = None
 
     def undo(self) -> None:
@@ -207,6 +202,7 @@ class Preparing:
                 began=self.began,
                 running=time.monotonic(),
                 release=self.place.remove,
+                attempts=self.run.attempts,
             )
         )
 
@@ -217,8 +213,8 @@ def prepare_box(spec: BoxSpec, uid: int) -> Preparing:
     Raises StorageFault, or BoxNotAsAsked for what cannot be had here.
     """
     began = time.monotonic()
-    require_no_gpus(spec)
-    preparing = Preparing(spec, new_place(), None, None, began)
+    seen = gpus.view(spec.label, spec.gpus, gpus.of_machine()) if spec.gpus else gpus.NOTHING
+    preparing = Preparing(spec, new_place(), None, None, began, seen)
     try:
         preparing.group = cgroup.create(f"{time.monotonic_ns():x}", spec.limits)
         if spec.output is not None:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from verifier.errors import BoxNotAsAsked, ImageFault, MachineFault
 from verifier.records import Assurance, BoxFacts, BoxSpec, Root
-from verifier.sandbox import cgroup, keeper, local, output, seccomp, syscalls
+from verifier.sandbox import attempts, cgroup, gpus, kernel, local, output, seccomp, syscalls
+from verifier.sandbox.attempts import Recording
 from verifier.sandbox.interface import Box
 from verifier.sandbox.kept import LocalRun
 from verifier.sandbox.local import CHANNEL, Preparing
@@ -34,9 +35,11 @@ class Plain:
 
     def __init__(self) -> None:
         """Find out what this kernel has."""
-        self._abi = keeper.landlock_abi()
+        self._abi = kernel.landlock_abi()
         self._filter = _filter_possible()
         walled = self._abi > 0 and self._filter
+        # Without Landlock no wall stops what is opened.
+        self._recording = walled and attempts.possible()
         self.level = Assurance.L0 if walled else Assurance.NONE
         local.sweep()
 
@@ -46,7 +49,7 @@ class Plain:
             "no namespaces: processes and their names can be seen, by other boxes too",
             "no loopback of its own: the box has no network at all",
             "the host's disk is shared: which files lie in memory, and when they were read, tells",
-            "a Unix socket that its user may open can be connected to by a box with a channel",
+            "a Unix socket open to its user can be connected to by a box with a channel or a GPU",
             *local.shared_lacks(cgroup.possible()),
         ]
         if self._abi == 0:
@@ -74,6 +77,8 @@ class Plain:
         """Create, read back and start one box."""
         self.prepare(spec.root)
         spec = local.possible(spec)
+        if spec.gpus:
+            gpus.require_no_services(spec.label, gpus.open_services())
         view = host_view(spec.root)
         uid = _reachable_uid(view)
         preparing = local.prepare_box(spec, uid)
@@ -90,8 +95,18 @@ class Plain:
         environment = {name: paths.rewrite(value) for name, value in asked.items()}
         # Where the host's programs lie is written in host paths already.
         environment["PATH"] = spec.environment.get("PATH", path)
-        families = syscalls.ONLY_LOCAL_FAMILIES if spec.channel is not None else ()
+        # CUDA does not start without a Unix socket of its own to listen at.
+        local_sockets = spec.channel is not None or spec.gpus
+        families = syscalls.ONLY_LOCAL_FAMILIES if local_sockets else ()
+        libraries = [str(source.resolve()) for source, _ in preparing.gpus.libraries]
+        readable = [*map(str, view.paths), *MACHINE_FILES, *paths.readable, *libraries]
+        nodes = [str(source) for source, _ in preparing.gpus.nodes]
+        writable = [*DEVICES, *paths.writable, *nodes]
+        recording: Recording | None = None
         program = seccomp.program(families) if self._filter else b""
+        if self._recording:
+            recording = attempts.of_process(families, (*readable, *writable))
+            program = recording.wall()
         command = resolve_command(spec.root, spec.argv, path)
         plan = {
             "argv": [command[0], *(paths.rewrite(argument) for argument in command[1:])],
@@ -101,10 +116,11 @@ class Plain:
             "cgroup": list(preparing.group.entries) if preparing.group else [],
             "rlimits": local.resource_limits(spec, preparing.group),
             "stage": None,
+            "recorder": recording and recording.plan(),
             "guard": {
                 "landlock": self._abi > 0,
-                "readable": [*map(str, view.paths), *MACHINE_FILES, *paths.readable],
-                "writable": [*DEVICES, *paths.writable],
+                "readable": readable,
+                "writable": writable,
                 "filter": base64.b64encode(program).decode(),
             },
         }
@@ -140,6 +156,8 @@ class Plain:
             del expected["bounding capabilities"]
         if not self._filter:
             del expected["system call filter"]
+        if self._recording:
+            expected |= attempts.two_filters()
         observed = {**(process_walls(pid) or {}), **local.limits_walls(preparing.group)}
         require_same(spec.label, expected, observed)
         landlock = f"ABI {self._abi}" if self._abi else "none"

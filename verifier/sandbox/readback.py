@@ -26,6 +26,7 @@ PROCESS_WALLS: Mapping[str, str] = {
 STATUS_FIELDS = {
     "no new privileges": "NoNewPrivs",
     "system call filter": "Seccomp",
+    "system call filters": "Seccomp_filters",
     "effective capabilities": "CapEff",
     "permitted capabilities": "CapPrm",
     "bounding capabilities": "CapBnd",

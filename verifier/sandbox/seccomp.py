@@ -10,7 +10,7 @@ import itertools
 import json
 import platform
 import struct
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from verifier.errors import MachineFault
 from verifier.sandbox import syscalls
@@ -24,6 +24,9 @@ LOAD_WORD, AND_CONSTANT, RETURN = 0x20, 0x54, 0x06
 JUMP_EQUAL, JUMP_GREATER, JUMP_AT_LEAST = 0x15, 0x25, 0x35
 ANSWER_ALLOW = 0x7FFF0000
 ANSWER_ERRNO = 0x00050000
+ANSWER_NOTIFY = 0x7FC00000
+# ENOSYS, unless a tracer lets the call go; what a filter above has to say of it comes first.
+ANSWER_UNTRACED = 0x7FF00000
 ANSWER_KILL = 0x80000000
 NUMBER_OFFSET, ARCHITECTURE_OFFSET, ARGUMENTS_OFFSET = 0, 4, 16
 
@@ -67,9 +70,14 @@ def _docker_rule(name: str, rule: Filter, value: int) -> dict[str, object]:
 
 
 def program(
-    families: tuple[int, ...] = syscalls.LOOPBACK_FAMILIES, architecture: str | None = None
+    families: tuple[int, ...] = syscalls.LOOPBACK_FAMILIES,
+    architecture: str | None = None,
+    seen: Collection[str] = (),
 ) -> bytes:
-    """The filter as an array of `struct sock_filter`, for `bwrap --seccomp` and `seccomp(2)`."""
+    """The filter as an array of `struct sock_filter`, for `bwrap --seccomp` and `seccomp(2)`.
+
+    `seen`: refused calls that another filter hands to a recorder before they are refused.
+    """
     name = architecture or machine()
     code: list[Instruction] = [
         (LOAD_WORD, 0, 0, ARCHITECTURE_OFFSET),
@@ -77,34 +85,59 @@ def program(
         (RETURN, 0, 0, ANSWER_KILL),
         (LOAD_WORD, 0, 0, NUMBER_OFFSET),
     ]
-    for first, last in _ranges(_numbers(syscalls.parse(syscalls.ALLOWED), name).values()):
-        code += [
-            (JUMP_AT_LEAST, 0, 2, first),
-            (JUMP_GREATER, 1, 0, last),
-            (RETURN, 0, 0, ANSWER_ALLOW),
-        ]
-    rules = syscalls.filters(families)
-    for call, number in _numbers(syscalls.parse(syscalls.FILTERED), name).items():
-        code += _filtered(number, rules[call])
+    code += answer_ranges(numbers_of(syscalls.parse(syscalls.ALLOWED), name).values(), ANSWER_ALLOW)
+    for call, number in numbers_of(syscalls.parse(syscalls.FILTERED), name).items():
+        rule = syscalls.filters(families)[call]
+        refusal = ANSWER_ERRNO | errno.EPERM
+        answers = dict.fromkeys(rule.customary if call in seen else (), refusal)
+        answers |= dict.fromkeys(rule.values, ANSWER_ALLOW)
+        otherwise = ANSWER_UNTRACED if call in seen else refusal
+        code += answer_by_argument(number, rule, answers, otherwise)
+    code += answer_ranges(refused_and_seen(name, seen), ANSWER_UNTRACED)
     code.append((RETURN, 0, 0, ANSWER_ERRNO | errno.ENOSYS))
-    return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
+    return assembled(code)
 
 
-def _filtered(number: int, rule: Filter) -> list[Instruction]:
-    """Allow `number` for the listed argument values, else refuse with EPERM."""
+def refused_and_seen(architecture: str, seen: Collection[str]) -> set[int]:
+    """The numbers of the REFUSED among `seen`, with x86's second set of numbers."""
+    refused = numbers_of(syscalls.parse(syscalls.REFUSED), architecture)
+    found = {number for name, number in refused.items() if name in seen}
+    if seen and architecture == "x86_64":
+        found |= set(range(syscalls.X32_FIRST, syscalls.X32_LAST + 1))
+    return found
+
+
+def answer_ranges(numbers: Iterable[int], answer: int) -> list[Instruction]:
+    """The same answer to each of these calls."""
+    code: list[Instruction] = []
+    for first, last in _ranges(numbers):
+        code += [(JUMP_AT_LEAST, 0, 2, first), (JUMP_GREATER, 1, 0, last), (RETURN, 0, 0, answer)]
+    return code
+
+
+def answer_by_argument(
+    number: int, rule: Filter, answers: Mapping[int, int], otherwise: int
+) -> list[Instruction]:
+    """An answer to call `number` for each value of the argument that `rule` looks at."""
     tests: list[Instruction] = []
-    for value in rule.values:
-        tests += [(JUMP_EQUAL, 0, 1, value), (RETURN, 0, 0, ANSWER_ALLOW)]
+    for value, answer in answers.items():
+        tests += [(JUMP_EQUAL, 0, 1, value), (RETURN, 0, 0, answer)]
     body: list[Instruction] = [
         (LOAD_WORD, 0, 0, ARGUMENTS_OFFSET + 8 * rule.argument),
         (AND_CONSTANT, 0, 0, rule.mask),
         *tests,
-        (RETURN, 0, 0, ANSWER_ERRNO | errno.EPERM),
+        (RETURN, 0, 0, otherwise),
     ]
     return [(JUMP_EQUAL, 0, len(body), number), *body]
 
 
-def _numbers(calls: dict[str, Numbers], architecture: str) -> dict[str, int]:
+def assembled(code: Iterable[Instruction]) -> bytes:
+    """The bytes the kernel takes."""
+    return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
+
+
+def numbers_of(calls: dict[str, Numbers], architecture: str) -> dict[str, int]:
+    """The number of each call that the architecture has."""
     found = {
         name: numbers.x86_64 if architecture == "x86_64" else numbers.aarch64
         for name, numbers in calls.items()

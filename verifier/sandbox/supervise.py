@@ -54,7 +54,10 @@ class Run(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """A run with what watches it. `began` before, `running` after it was started (monotonic)."""
+    """A run with what watches it. `began` before, `running` after it was started (monotonic).
+
+    `attempts`: what it tried at its walls, asked for when every process is gone.
+    """
 
     run: Run
     facts: BoxFacts
@@ -64,6 +67,7 @@ class Started:
     began: float
     running: float
     release: Callable[[], None]
+    attempts: Callable[[], tuple[str, ...]] = tuple
 
 
 class WatchedBox:
@@ -176,7 +180,7 @@ class WatchedBox:
             cpu_seconds=usage.cpu_seconds,
             memory_peak_bytes=usage.memory_peak_bytes,
             log=text,
-            attempts=self._held(usage),
+            attempts=(*started.attempts(), *self._held(usage)),
         )
 
     def _until_ended(self) -> tuple[EndedBy | None, float]:

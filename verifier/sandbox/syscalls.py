@@ -94,6 +94,18 @@ unshare=272/97 uselib=134/- userfaultfd=323/282 ustat=136/- vhangup=153/58 vmspl
 vserver=236/-
 """
 
+# What the C library tries first, on a kernel of any age: no attempt at a wall.
+TRIED_FIRST = frozenset({"clone3", "map_shadow_stack"})
+# What makes a box of namespaces, and so must be its maker's while it does.
+BOX_MAKING = frozenset(
+    {
+        *("chroot", "clone", "fsconfig", "fsmount", "fsopen", "fspick", "mount", "mount_setattr"),
+        *("move_mount", "open_tree", "pivot_root", "setdomainname", "sethostname", "setns"),
+        *("umount2", "unshare"),
+    }
+)
+X32_FIRST, X32_LAST = 0x40000000, 0x400003FF
+
 NEW_NAMESPACES = 0x7E020080
 RWF_NOWAIT = 0x8
 AF_UNIX, AF_INET, AF_INET6, AF_NETLINK = 1, 2, 10, 16
@@ -111,11 +123,15 @@ class Numbers:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A call is answered only if its argument, masked, is one of `values` (the low 32 bits)."""
+    """A call is answered only if its argument, masked, is one of `values` (the low 32 bits).
+
+    To ask for one of `customary` is no attempt at a wall: what every program does.
+    """
 
     argument: int
     mask: int
     values: tuple[int, ...]
+    customary: tuple[int, ...] = ()
 
 
 def filters(families: tuple[int, ...]) -> dict[str, Filter]:
@@ -125,7 +141,8 @@ def filters(families: tuple[int, ...]) -> dict[str, Filter]:
         "personality": Filter(0, 0xFFFFFFFF, (0, 0xFFFFFFFF)),
         # With RWF_NOWAIT a read tells whether a page is cached: a channel between two boxes.
         "preadv2": Filter(5, RWF_NOWAIT, (0,)),
-        "socket": Filter(0, 0xFFFFFFFF, families),
+        # The C library looks up names and interfaces this way, whether it can or not.
+        "socket": Filter(0, 0xFFFFFFFF, families, (AF_UNIX, AF_NETLINK)),
         "socketpair": Filter(0, 0xFFFFFFFF, (AF_UNIX,)),
     }
 

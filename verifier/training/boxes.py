@@ -11,6 +11,7 @@ from typing import Protocol
 
 from verifier.policy import Policy
 from verifier.records import BoxSpec, Limits, Mount, Root
+from verifier.sandbox.gpus import chosen
 
 SUBMISSION, DATA, OUT, IN, CACHE = "/submission", "/data", "/out", "/in", "/cache"
 PIDS = 256
@@ -69,7 +70,7 @@ def train_spec(
         channel=None,
         working_folder=SUBMISSION,
         limits=limits(policy, seconds),
-        gpus=tuple(str(index) for index in range(policy.hardware.gpus)),
+        gpus=chosen(policy.hardware.gpus),
     )
 
 
