@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.tiny_root import tiny_root
+from verifier.sandbox.selfcheck.tiny_root import tiny_root
 from verifier.errors import EngineUnavailable, MachineFault
 from verifier.records import BoxEnd, BoxSpec, Limits, Mount, Root
 from verifier.sandbox import BACKENDS
