@@ -25,6 +25,7 @@ JUMP_EQUAL, JUMP_GREATER, JUMP_AT_LEAST = 0x15, 0x25, 0x35
 ANSWER_ALLOW = 0x7FFF0000
 ANSWER_ERRNO = 0x00050000
 ANSWER_KILL = 0x80000000
+WHOLE = 0xFFFFFFFF
 NUMBER_OFFSET, ARCHITECTURE_OFFSET, ARGUMENTS_OFFSET = 0, 4, 16
 
 Instruction = tuple[int, int, int, int]
@@ -57,13 +58,15 @@ def docker_profile(families: tuple[int, ...] = syscalls.LOOPBACK_FAMILIES) -> st
 
 
 def _docker_rule(name: str, rule: Filter, value: int) -> dict[str, object]:
-    test = {
-        "index": rule.argument,
-        "value": rule.mask,
-        "valueTwo": value,
-        "op": "SCMP_CMP_MASKED_EQ",
-    }
-    return {"names": [name], "action": "SCMP_ACT_ALLOW", "args": [test]}
+    tests = [_docker_test(rule.argument, rule.mask, value)]
+    if value in rule.also:
+        argument, only = rule.also[value]
+        tests.append(_docker_test(argument, WHOLE, only))
+    return {"names": [name], "action": "SCMP_ACT_ALLOW", "args": tests}
+
+
+def _docker_test(argument: int, mask: int, value: int) -> dict[str, object]:
+    return {"index": argument, "value": mask, "valueTwo": value, "op": "SCMP_CMP_MASKED_EQ"}
 
 
 def program(
@@ -94,7 +97,16 @@ def _filtered(number: int, rule: Filter) -> list[Instruction]:
     """Allow `number` for the listed argument values, else refuse with EPERM."""
     tests: list[Instruction] = []
     for value in rule.values:
-        tests += [(JUMP_EQUAL, 0, 1, value), (RETURN, 0, 0, ANSWER_ALLOW)]
+        allowed = [(RETURN, 0, 0, ANSWER_ALLOW)]
+        if value in rule.also:
+            argument, only = rule.also[value]
+            allowed = [
+                (LOAD_WORD, 0, 0, ARGUMENTS_OFFSET + 8 * argument),
+                (JUMP_EQUAL, 1, 0, only),
+                (RETURN, 0, 0, ANSWER_ERRNO | errno.EPERM),
+                *allowed,
+            ]
+        tests += [(JUMP_EQUAL, 0, len(allowed), value), *allowed]
     body: list[Instruction] = [
         (LOAD_WORD, 0, 0, ARGUMENTS_OFFSET + 8 * rule.argument),
         (AND_CONSTANT, 0, 0, rule.mask),
