@@ -16,7 +16,7 @@ STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
 .PHONY: help setup engine stop-engine demo test slow coverage fuzz lint format docs labels cheats bench \
-  images record-facts try-action lock clean
+  selfcheck weakened images record-facts try-action lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,12 @@ bench: engine ## the figures of the closing table: ratios, medians of interleave
 
 try-action: setup ## the CI action on pull requests of a clone: make try-action CLONE=… PULLS="1 2"
 	@$(RUN)/python -m tests.cli.try_action "$(CLONE)" $(PULLS)
+
+selfcheck: engine ## try to break out of every kind of box this machine has (some minutes)
+	@$(RUN)/verifier selfcheck --backend all
+
+weakened: engine ## take one wall at a time away, and see which probes notice
+	@$(RUN)/python -m tests.sandbox.weakened
 
 images: engine ## build the CUDA image for real and try it (gigabytes)
 	@$(RUN)/python tools/check_cuda_image.py --locked
