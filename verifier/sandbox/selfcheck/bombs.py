@@ -15,6 +15,8 @@ from verifier.sandbox.selfcheck.judging import (
 from verifier.sandbox.selfcheck.probe import Company, Evidence, Family, Judge, Probe
 
 MEMORY = 64 << 20
+# What starting the interpreter and the container around it may take.
+STARTED_SECONDS = 0.3
 FULL = frozenset({"ENOSPC", "EDQUOT", "EFBIG", "ENOMEM"})
 NO_MORE = frozenset({"EAGAIN", "ENOMEM", "EMFILE", "ENFILE"})
 # Per process and user instead of per box: a bomb of many parts is not held.
@@ -45,10 +47,10 @@ def bomb(
 
 def _not_more_processor(evidence: Evidence) -> tuple[str, ...]:
     """As many processors' time as it was given; bandwidth is handed out in slices of 0.1 s."""
-    used, longest = evidence.end.cpu_seconds, evidence.end.wall_seconds[1]
+    used, (shortest, longest) = evidence.end.cpu_seconds, evidence.end.wall_seconds
     if used is None:
         return ("nobody counted its processor time",)
-    most = evidence.limits.threads * longest * 1.15 + 0.3
+    most = evidence.limits.threads * (shortest + 0.2) + STARTED_SECONDS
     return (f"it used {used:.1f} s of processors in {longest:.1f} s",) if used > most else ()
 
 

@@ -72,8 +72,11 @@ class Host:
             raise
 
     def close(self) -> None:
-        """End and remove everything."""
+        """End and remove everything, what a box should not have been able to write included."""
         self._done.set()
+        for place in (*ROOTS, *PRIVATE):
+            with contextlib.suppress(OSError):
+                Path(place, self.note).unlink()
         self._stack.close()
 
     def __enter__(self) -> Self:
