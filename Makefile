@@ -55,8 +55,9 @@ format: setup ## let ruff format and fix
 labels: setup ## screen labelled submissions of a clone: make labels CLONE=… LABELS=…
 	@$(RUN)/python tools/check_labels.py $(CLONE) $(LABELS)
 
-docs: setup ## write the rules of screening into docs/audits.md
+docs: setup ## write the rules of screening into docs/audits.md, the probes into docs/selfcheck.md
 	@$(RUN)/python tools/write_rules.py
+	@$(RUN)/python tools/write_selfcheck.py
 
 coverage: engine ## the tests again, with the branches that the deciding rooms must cover
 	@$(RUN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow" --cov=verifier --cov-branch --cov-report=
