@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 import struct
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -40,6 +41,16 @@ from verifier.sandbox.boxlog import BoxLog
 from verifier.sandbox.selfcheck import Outcome, check, judging, running, scene
 from verifier.watch import Unwatched
 
+# A box whose calls are answered leaves keys with its user.
+FORGET_KEYS = f"""
+import ctypes, os
+if os.geteuid() == 0:
+    os.setresgid(*[{local.NOBODY}] * 3)
+    os.setresuid(*[{local.NOBODY}] * 3)
+for line in open("/proc/keys"):
+    if "user" in line and "golf-verifier" in line:
+        ctypes.CDLL(None).syscall({running._numbers()["keyctl"]}, 9, int(line.split()[0], 16), -4)
+"""
 # A box that may use more processors gets them only where nobody else wants them.
 ONLY_WHEN_IDLE = frozenset({"processors"})
 Weaken = Callable[[ExitStack], None]
@@ -99,6 +110,7 @@ def _marks_ended() -> Iterator[None]:
 
     with mock.patch.object(running, "_mark", remembered):
         yield
+    subprocess.run([sys.executable, "-c", FORGET_KEYS], check=False)
     for mark in marks:
         while alive := scene.running(mark):
             for number in alive:

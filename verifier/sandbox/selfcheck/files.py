@@ -119,7 +119,7 @@ def read(path):
     if not content:
         raise OSError(errno.ENOENT, "")
     return content
-for path in ("/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/sched_debug", "/proc/kmsg",
+for path in ("/proc/kcore", "/proc/timer_list", "/proc/sched_debug", "/proc/kmsg",
     "/dev/kmsg",
              "/dev/mem", "/dev/kmem", "/dev/port", "/sys/firmware/dmi/tables/DMI",
                  "/sys/kernel/debug/sched",
@@ -134,7 +134,23 @@ except OSError:
 note("addresses", "EPERM" if addresses <= {"0" * 16} else f"shown: {max(addresses)}")
 """,
             judge=refused("/proc/kcore", "/dev/mem", "addresses", by=CLOSED | {"EIO"}),
-            lacks=("kernel files tell",),
+        ),
+        Probe(
+            id="read-keys",
+            wall="hidden kernel files",
+            tries="list the keys that its user has in the kernel",
+            source="""
+def keys():
+    with open("/proc/keys", "rb") as file:
+        found = file.read(200)
+    # The box's own session has none.
+    return found or None
+attempt("keys", keys)
+if said["keys"] == "did":
+    note("keys", "ENOENT")
+""",
+            judge=refused("keys", by=CLOSED),
+            lacks=("names of keys",),
         ),
         Probe(
             id="read-devices",

@@ -65,7 +65,8 @@ def outside(pid):
     return 4_194_303 if command(pid) and command(pid) == command("self") else pid
 
 def tell(**record):
-    os.write(1, (given["token"] + json.dumps(record) + "\\n").encode())
+    # What was printed on the other stream before may have had no end of line.
+    os.write(1, ("\\n" + given["token"] + json.dumps(record) + "\\n").encode())
 
 def run(probe, source):
     tell(probe=probe, began=True)
