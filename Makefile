@@ -16,7 +16,7 @@ STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
 .PHONY: help setup engine stop-engine demo test slow coverage fuzz lint format docs labels cheats traces bench \
-  images stress record-facts try-action lock clean
+  selfcheck weakened stress images record-facts try-action lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,8 +55,9 @@ format: setup ## let ruff format and fix
 labels: setup ## screen labelled submissions of a clone: make labels CLONE=… LABELS=…
 	@$(RUN)/python tools/check_labels.py $(CLONE) $(LABELS)
 
-docs: setup ## write the rules of screening into docs/audits.md
+docs: setup ## write the rules of screening into docs/audits.md, the probes into docs/selfcheck.md
 	@$(RUN)/python tools/write_rules.py
+	@$(RUN)/python tools/write_selfcheck.py
 
 coverage: engine ## the tests again, with the branches that the deciding rooms must cover
 	@$(RUN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow" --cov=verifier --cov-branch --cov-report=
@@ -81,6 +82,12 @@ stress: engine ## 200 boxes of each backend, ended at random moments: what is le
 
 try-action: setup ## the CI action on pull requests of a clone: make try-action CLONE=… PULLS="1 2"
 	@$(RUN)/python -m tests.cli.try_action "$(CLONE)" $(PULLS)
+
+selfcheck: engine ## try to break out of every kind of box this machine has (some minutes)
+	@$(RUN)/verifier selfcheck --backend all
+
+weakened: engine ## take one wall at a time away, and see which probes notice
+	@$(RUN)/python -m tests.sandbox.weakened
 
 images: engine ## build the CUDA image for real and try it (gigabytes)
 	@$(RUN)/python tools/check_cuda_image.py --locked

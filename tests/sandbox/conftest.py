@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.tiny_root import tiny_root
 from verifier.errors import EngineUnavailable, MachineFault
 from verifier.records import BoxEnd, BoxSpec, Limits, Mount, Root
 from verifier.sandbox import BACKENDS
 from verifier.sandbox.interface import Box, Sandbox
+from verifier.sandbox.selfcheck.tiny_root import tiny_root
 
 LIMITS = Limits(
     wall_seconds=20.0,

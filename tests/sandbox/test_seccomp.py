@@ -81,6 +81,13 @@ def test_calls_of_another_architecture_kill(architecture: str) -> None:
         ("preadv2", (3, 0, 1, 0, 0, 0x8), False),
         ("preadv2", (3, 0, 1, 0, 0, 0x9), False),
         ("preadv2", (3, 0, 1, 0, 0, 0x10), True),
+        *(
+            ("fcntl", (3, command), True)
+            for command in (0, 1, 2, 3, 4, 5, 6, 7, 0x406, 0x407, 0x409)
+        ),
+        *(("fcntl", (3, command), False) for command in (0x400, 0x401, 0x402, 0x405, 99)),
+        *(("socket", (16, 3, protocol), False) for protocol in (4, 9, 12, 15, 16, 2**32 - 1)),
+        *(("socket", (family, 1, 6), True) for family in (1, 2, 10)),
         *(("socket", (family, 1, 0), True) for family in (1, 2, 10, 16)),
         *(("socket", (family, 1, 0), False) for family in (0, 15, 17, 38, 40, 44, 2**32 - 1)),
         ("socketpair", (1, 1, 0), True),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from verifier.cli import calibrating, screening, shadowing
+from verifier.cli import calibrating, screening, selfchecking, shadowing
 from verifier.errors import RequestError
 
 if TYPE_CHECKING:
@@ -394,6 +394,7 @@ def policy_schema(as_json: Annotated[bool, JSON] = False) -> None:
 screening.register(app)
 shadowing.register(app)
 calibrating.register(app)
+selfchecking.register(app)
 
 
 # ---------------------------------------------------------------- saying

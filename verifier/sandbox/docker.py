@@ -82,7 +82,7 @@ class Docker:
         lacks = ["the kernel is shared with the host; there is no second wall behind it"]
         if not output.mountable():
             lacks.append("output is counted by a watcher, not bounded by a file system")
-        return (*lacks, *names.lacks())
+        return (*lacks, local.LOCKS, *names.lacks())
 
     def prepare(self, root: Root) -> None:
         """Import the tar of `root`, once per digest. Raises ImageFault."""

@@ -31,6 +31,7 @@ READABLE_BY_ALL = 0o005
 HOSTNAME = "localhost"
 CHANNEL = "/channel"
 FOLDER_NAME = "golf-verifier-box-"
+LOCKS = "file locks on an input that two boxes share can be seen by both"
 
 
 def box_uid() -> int:
@@ -246,7 +247,8 @@ def shared_lacks(group_possible: bool) -> tuple[str, ...]:
         lacks.append("memory and processes are limited per process and user, not per box")
     if not output.mountable():
         lacks.append("output is counted by a watcher, not bounded by a file system")
-    return (*lacks, *names.lacks())
+    lacks.append("names of keys that its user has in the kernel can be read")
+    return (*lacks, LOCKS, *names.lacks())
 
 
 def program(name: str) -> str | None:

@@ -50,6 +50,7 @@ class Plain:
             "no loopback of its own: the box has no network at all",
             "the host's disk is shared: which files lie in memory, and when they were read, tells",
             "a Unix socket open to its user can be connected to by a box with a channel or a GPU",
+            "processes of its user can be slowed down and held to less, those of other boxes too",
             *local.shared_lacks(cgroup.possible()),
         ]
         if self._abi == 0:

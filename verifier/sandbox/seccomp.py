@@ -28,6 +28,7 @@ ANSWER_NOTIFY = 0x7FC00000
 # ENOSYS, unless a tracer lets the call go; what a filter above has to say of it comes first.
 ANSWER_UNTRACED = 0x7FF00000
 ANSWER_KILL = 0x80000000
+WHOLE = 0xFFFFFFFF
 NUMBER_OFFSET, ARCHITECTURE_OFFSET, ARGUMENTS_OFFSET = 0, 4, 16
 
 Instruction = tuple[int, int, int, int]
@@ -60,13 +61,15 @@ def docker_profile(families: tuple[int, ...] = syscalls.LOOPBACK_FAMILIES) -> st
 
 
 def _docker_rule(name: str, rule: Filter, value: int) -> dict[str, object]:
-    test = {
-        "index": rule.argument,
-        "value": rule.mask,
-        "valueTwo": value,
-        "op": "SCMP_CMP_MASKED_EQ",
-    }
-    return {"names": [name], "action": "SCMP_ACT_ALLOW", "args": [test]}
+    tests = [_docker_test(rule.argument, rule.mask, value)]
+    if value in rule.also:
+        argument, only = rule.also[value]
+        tests.append(_docker_test(argument, WHOLE, only))
+    return {"names": [name], "action": "SCMP_ACT_ALLOW", "args": tests}
+
+
+def _docker_test(argument: int, mask: int, value: int) -> dict[str, object]:
+    return {"index": argument, "value": mask, "valueTwo": value, "op": "SCMP_CMP_MASKED_EQ"}
 
 
 def program(
@@ -121,7 +124,16 @@ def answer_by_argument(
     """An answer to call `number` for each value of the argument that `rule` looks at."""
     tests: list[Instruction] = []
     for value, answer in answers.items():
-        tests += [(JUMP_EQUAL, 0, 1, value), (RETURN, 0, 0, answer)]
+        answered = [(RETURN, 0, 0, answer)]
+        if value in rule.also and answer == ANSWER_ALLOW:
+            argument, only = rule.also[value]
+            answered = [
+                (LOAD_WORD, 0, 0, ARGUMENTS_OFFSET + 8 * argument),
+                (JUMP_EQUAL, 1, 0, only),
+                (RETURN, 0, 0, ANSWER_ERRNO | errno.EPERM),
+                *answered,
+            ]
+        tests += [(JUMP_EQUAL, 0, len(answered), value), *answered]
     body: list[Instruction] = [
         (LOAD_WORD, 0, 0, ARGUMENTS_OFFSET + 8 * rule.argument),
         (AND_CONSTANT, 0, 0, rule.mask),

@@ -6,12 +6,13 @@ through; everything else, REFUSED or not yet invented, gets ENOSYS. REFUSED exis
 sees what is kept out on purpose: two boxes must not be able to talk through a kernel keyring,
 message queue, shared memory or the page cache (PROTOCOL §7). Asynchronous I/O can read with
 RWF_NOWAIT where no filter sees it, and inotify tells when another box opens a file that both were
-given. Must never hold a policy of its own per backend.
+given, as F_NOTIFY and leases do. Must never hold a policy of its own per backend.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 ALLOWED = """
 read=0/63 write=1/64 open=2/- close=3/57 stat=4/- fstat=5/80 lstat=6/- poll=7/- lseek=8/62
@@ -22,7 +23,7 @@ dup2=33/- pause=34/- nanosleep=35/101 getitimer=36/102 alarm=37/- setitimer=38/1
 sendfile=40/71 connect=42/203 accept=43/202 sendto=44/206 recvfrom=45/207 sendmsg=46/211
 recvmsg=47/212 shutdown=48/210 bind=49/200 listen=50/201 getsockname=51/204 getpeername=52/205
 setsockopt=54/208 getsockopt=55/209 fork=57/- vfork=58/- execve=59/221 exit=60/93 wait4=61/260
-kill=62/129 uname=63/160 fcntl=72/25 flock=73/32 fsync=74/82 fdatasync=75/83 truncate=76/45
+kill=62/129 uname=63/160 flock=73/32 fsync=74/82 fdatasync=75/83 truncate=76/45
 ftruncate=77/46 getdents=78/- getcwd=79/17 chdir=80/49 fchdir=81/50 rename=82/- mkdir=83/-
 rmdir=84/- creat=85/- link=86/- unlink=87/- symlink=88/- readlink=89/- chmod=90/- fchmod=91/52
 chown=92/- fchown=93/55 lchown=94/- umask=95/166 gettimeofday=96/169 getrlimit=97/163
@@ -64,7 +65,7 @@ futex_wait=455/455 futex_requeue=456/456 mseal=462/462
 """
 
 FILTERED = """
-clone=56/220 personality=135/92 preadv2=327/286 socket=41/198 socketpair=53/199
+clone=56/220 fcntl=72/25 personality=135/92 preadv2=327/286 socket=41/198 socketpair=53/199
 """
 
 REFUSED = """
@@ -108,6 +109,9 @@ X32_FIRST, X32_LAST = 0x40000000, 0x400003FF
 
 NEW_NAMESPACES = 0x7E020080
 RWF_NOWAIT = 0x8
+# All that fcntl can be asked but F_SETLEASE, F_GETLEASE and F_NOTIFY (linux/fcntl.h).
+FCNTL_COMMANDS = (*range(12), 15, 16, 17, *range(36, 39), 0x403, 0x404, *range(0x406, 0x40F))
+NETLINK_ROUTE = 0
 AF_UNIX, AF_INET, AF_INET6, AF_NETLINK = 1, 2, 10, 16
 LOOPBACK_FAMILIES = (AF_UNIX, AF_INET, AF_INET6, AF_NETLINK)
 ONLY_LOCAL_FAMILIES = (AF_UNIX,)
@@ -125,24 +129,35 @@ class Numbers:
 class Filter:
     """A call is answered only if its argument, masked, is one of `values` (the low 32 bits).
 
-    To ask for one of `customary` is no attempt at a wall: what every program does.
+    `also` holds, for some of those values, what another argument must be then. To ask for one of
+    `customary` is no attempt at a wall: what every program does.
     """
 
     argument: int
     mask: int
     values: tuple[int, ...]
     customary: tuple[int, ...] = ()
+    also: Mapping[int, tuple[int, int]] = field(default_factory=dict)
 
 
 def filters(families: tuple[int, ...]) -> dict[str, Filter]:
     """What each FILTERED call may be asked. `families`: the socket families that may be opened."""
     return {
         "clone": Filter(0, NEW_NAMESPACES, (0,)),
+        "fcntl": Filter(1, 0xFFFFFFFF, FCNTL_COMMANDS),
         "personality": Filter(0, 0xFFFFFFFF, (0, 0xFFFFFFFF)),
         # With RWF_NOWAIT a read tells whether a page is cached: a channel between two boxes.
         "preadv2": Filter(5, RWF_NOWAIT, (0,)),
-        # The C library looks up names and interfaces this way, whether it can or not.
-        "socket": Filter(0, 0xFFFFFFFF, families, (AF_UNIX, AF_NETLINK)),
+        # The C library looks up names and interfaces this way, whether it can or not. Of the
+        # kernel's own conversations only that about routes: the events of devices are heard in
+        # every container of the host's user namespace, and the others are not a box's business.
+        "socket": Filter(
+            0,
+            0xFFFFFFFF,
+            families,
+            customary=(AF_UNIX, AF_NETLINK),
+            also={AF_NETLINK: (2, NETLINK_ROUTE)},
+        ),
         "socketpair": Filter(0, 0xFFFFFFFF, (AF_UNIX,)),
     }
 

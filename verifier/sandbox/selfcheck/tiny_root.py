@@ -1,4 +1,8 @@
-"""A small root file system: the interpreter at hand, what of its library boxes use, no more."""
+"""What is the smallest root file system that a probe runs in? The interpreter at hand, and no more.
+
+Its library without what boxes of probes do not import, and the shared libraries it names. The same
+interpreter gives the same bytes. Must never be the root of a submission: nothing of it is pinned.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +15,14 @@ import sys
 import tarfile
 from pathlib import Path
 
+from verifier.errors import ImageFault
 from verifier.records import Root
 
 LEFT_OUT = """
 __pycache__ test tests site-packages dist-packages idlelib tkinter turtledemo ensurepip lib2to3
 pydoc_data distutils unittest xmlrpc sqlite3 curses asyncio multiprocessing msilib wsgiref
 """
-# What the boxes of these tests import; the others would bring libraries of megabytes.
+# What probes import; the others would bring libraries of megabytes.
 EXTENSIONS = """
 _bisect _ctypes _heapq _json _opcode _posixsubprocess _random _sha512 _sha2 _socket _struct array
 binascii fcntl grp math mmap resource select unicodedata zlib
@@ -29,7 +34,7 @@ ETC = {
 
 
 def tiny_root(folder: Path) -> Root:
-    """Make the tar and its extraction in `folder`."""
+    """Make the tar and its extraction in `folder`. Raises ImageFault where it cannot be made."""
     interpreter = Path(sys.executable).resolve()
     library = Path(os.__file__).parent
     files = {interpreter, *_below(library)}
@@ -58,7 +63,11 @@ def _below(library: Path) -> set[Path]:
 
 def _needs(path: Path) -> set[Path]:
     """The shared libraries of a program, by the names it looks for."""
-    said = subprocess.run(["ldd", str(path)], capture_output=True, text=True, check=False).stdout
+    try:
+        listed = subprocess.run(["ldd", str(path)], capture_output=True, text=True, check=False)
+    except OSError as fault:
+        raise ImageFault(f"ldd cannot be run: {fault.strerror}") from fault
+    said = listed.stdout
     return {Path(name) for name in re.findall(r"(?:=> |^\s*)(/\S+) \(0x", said, re.MULTILINE)}
 
 

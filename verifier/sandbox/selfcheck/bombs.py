@@ -1,0 +1,297 @@
+"""Can a box use more than it was given?
+
+Each runs alone, held to little, and is ended by a limit seen from outside, or refused within.
+"""
+
+from __future__ import annotations
+
+from verifier.records import EndedBy
+from verifier.sandbox.selfcheck.judging import (
+    both,
+    either,
+    ended,
+    refused,
+)
+from verifier.sandbox.selfcheck.probe import Company, Evidence, Family, Judge, Probe
+
+MEMORY = 64 << 20
+# What starting the interpreter and the container around it may take.
+STARTED_SECONDS = 0.3
+FULL = frozenset({"ENOSPC", "EDQUOT", "EFBIG", "ENOMEM"})
+NO_MORE = frozenset({"EAGAIN", "ENOMEM", "EMFILE", "ENFILE"})
+# Per process and user instead of per box: a bomb of many parts is not held.
+PER_PROCESS = ("memory and processes are limited per process",)
+
+
+def bomb(
+    id: str,
+    wall: str,
+    tries: str,
+    source: str,
+    judge: Judge,
+    lacks: tuple[str, ...] = (),
+    **limits: float,
+) -> Probe:
+    """A probe in a box of its own, held to `limits` of its own."""
+    return Probe(
+        id=id,
+        wall=wall,
+        tries=tries,
+        source=source,
+        judge=judge,
+        company=Company.ALONE,
+        limits={"memory_bytes": MEMORY, "wall_seconds": 6.0, **limits},
+        lacks=lacks,
+    )
+
+
+def _not_more_processor(evidence: Evidence) -> tuple[str, ...]:
+    """As many processors' time as it was given; bandwidth is handed out in slices of 0.1 s."""
+    used, (shortest, longest) = evidence.end.cpu_seconds, evidence.end.wall_seconds
+    if used is None:
+        return ("nobody counted its processor time",)
+    most = evidence.limits.threads * (shortest + 0.2) + STARTED_SECONDS
+    return (f"it used {used:.1f} s of processors in {longest:.1f} s",) if used > most else ()
+
+
+# In folders whose size is bounded, what is written in many files is bounded as a whole.
+FILL = """
+def fill(place):
+    for index in range(64):
+        with open(f"{place}/fill{index}", "wb") as file:
+            file.write(b"x" * (1 << 20))
+"""
+held_in_memory = either(
+    ended(EndedBy.MEMORY), refused("memory", by=frozenset({"MemoryError: ", "ENOMEM", *FULL}))
+)
+
+BOMBS = Family(
+    name="bombs",
+    title="Limits",
+    probes=(
+        bomb(
+            "bomb-processes",
+            "process limit",
+            "start more processes than it may",
+            """
+def start():
+    for _ in range(96):
+        if os.fork() == 0:
+            time.sleep(20)
+            os._exit(0)
+attempt("processes", start)
+""",
+            refused("processes", by=NO_MORE),
+            pids=24,
+        ),
+        bomb(
+            "bomb-threads",
+            "process limit",
+            "start more threads than it may",
+            """
+import threading
+def start():
+    try:
+        for _ in range(96):
+            threading.Thread(target=time.sleep, args=(20,), daemon=True).start()
+    except RuntimeError:
+        raise OSError(errno.EAGAIN, "")
+threading.stack_size(1 << 16)
+attempt("threads", start)
+""",
+            refused("threads", by=NO_MORE),
+            pids=24,
+        ),
+        bomb(
+            "bomb-memory",
+            "memory limit",
+            "use more memory than it may",
+            """
+def use():
+    held = []
+    for _ in range(160):
+        held.append(bytearray(b"x") * (1 << 20))
+attempt("memory", use)
+""",
+            held_in_memory,
+        ),
+        bomb(
+            "bomb-memory-shared",
+            "memory limit",
+            "use more memory than it may, in many processes",
+            """
+import mmap
+def use():
+    def part():
+        held = mmap.mmap(-1, 40 << 20)
+        for place in range(0, 40 << 20, 4096):
+            held[place] = 1
+        return held
+    children = []
+    for _ in range(4):
+        child = os.fork()
+        if child == 0:
+            try:
+                held = part()
+                time.sleep(1)
+            except BaseException:
+                os._exit(1)
+            os._exit(0)
+        children.append(child)
+    codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    if any(codes):
+        raise OSError(errno.ENOMEM, "")
+attempt("memory", use)
+""",
+            held_in_memory,
+            PER_PROCESS,
+        ),
+        bomb(
+            "bomb-memory-files",
+            "memory limit",
+            "use more memory than it may, in files that lie in memory (memfd)",
+            """
+def use():
+    for index in range(4):
+        place = os.memfd_create(f"m{index}")
+        for _ in range(40):
+            os.write(place, b"x" * (1 << 20))
+import signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+attempt("memory", use)
+""",
+            held_in_memory,
+            PER_PROCESS,
+            temporary_bytes=64 << 20,
+            output_bytes=64 << 20,
+        ),
+        bomb(
+            "bomb-tmp",
+            "private folders",
+            "fill /tmp beyond its size",
+            FILL + 'attempt("fill", fill, "/tmp")',
+            refused("fill", by=FULL),
+            ("the temporary folder is bounded per file",),
+            temporary_bytes=4 << 20,
+        ),
+        bomb(
+            "bomb-cache",
+            "private folders",
+            "fill /cache beyond its size",
+            FILL + 'attempt("fill", fill, "/cache")',
+            refused("fill", by=FULL),
+            ("the temporary folder is bounded per file",),
+            temporary_bytes=4 << 20,
+        ),
+        bomb(
+            "bomb-shm",
+            "private folders",
+            "fill /dev/shm beyond its size",
+            FILL + 'attempt("fill", fill, "/dev/shm")',
+            refused("fill", by=FULL | {"EACCES", "EROFS", "EPERM", "ENOENT"}),
+            temporary_bytes=4 << 20,
+        ),
+        bomb(
+            "bomb-names",
+            "memory limit",
+            "make a million files in a private folder",
+            """
+def make():
+    for index in range(1_000_000):
+        os.close(os.open(f"/tmp/{index}", os.O_CREAT | os.O_WRONLY))
+attempt("files", make)
+""",
+            either(ended(EndedBy.MEMORY), refused("files", by=FULL)),
+            PER_PROCESS,
+            memory_bytes=32 << 20,
+            wall_seconds=15.0,
+        ),
+        bomb(
+            "bomb-output",
+            "output limit",
+            "leave more bytes than it may",
+            """
+import signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+index = 0
+while True:
+    try:
+        with open(f"/out/{index % 8}", "ab") as file:
+            file.write(b"x" * 65536)
+    except OSError:
+        pass
+    index += 1
+""",
+            ended(EndedBy.OUTPUT),
+            output_bytes=1 << 20,
+        ),
+        bomb(
+            "bomb-output-files",
+            "output limit",
+            "leave a million files",
+            """
+for index in range(1_000_000):
+    try:
+        os.mkdir(f"/out/{index}")
+    except OSError:
+        time.sleep(0.05)
+""",
+            ended(EndedBy.OUTPUT),
+            output_files=100,
+        ),
+        bomb(
+            "bomb-output-hole",
+            "output limit",
+            "leave a file of a terabyte that is one hole",
+            """
+import signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+def hole():
+    with open("/out/hole", "wb") as file:
+        file.truncate(1 << 40)
+attempt("hole", hole)
+""",
+            either(ended(EndedBy.OUTPUT), refused("hole", by=FULL)),
+        ),
+        bomb(
+            "bomb-log",
+            "log limit",
+            "print without end",
+            """
+while True:
+    os.write(1, b"x" * 30_000 + b"\\n")
+    # Only the end of what is printed is kept.
+    tell(probe="bomb-log", began=True)
+""",
+            ended(EndedBy.LOG),
+            log_bytes=1 << 20,
+        ),
+        bomb(
+            "bomb-descriptors",
+            "limits",
+            "open more files than it may",
+            """
+def open_all():
+    for _ in range(20_000):
+        os.open("/dev/null", os.O_RDONLY)
+attempt("files", open_all)
+""",
+            refused("files", by=NO_MORE),
+        ),
+        bomb(
+            "bomb-processors",
+            "processor limit",
+            "use more processors than it may",
+            """
+for _ in range(3):
+    if os.fork() == 0:
+        break
+while True:
+    pass
+""",
+            both(ended(EndedBy.WALL_CLOCK), _not_more_processor),
+            PER_PROCESS,
+            wall_seconds=2.5,
+        ),
+    ),
+)

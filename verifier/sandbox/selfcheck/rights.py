@@ -1,0 +1,133 @@
+"""Can a box get a right that it was not given, or keep one that it should have lost?
+
+What it is, what it may become, and what it is held to.
+"""
+
+from __future__ import annotations
+
+from verifier.sandbox.selfcheck.judging import NOTHING_THERE, REFUSALS, only, refused
+from verifier.sandbox.selfcheck.probe import Family, Probe
+
+RIGHTS = Family(
+    name="rights",
+    title="Rights",
+    probes=(
+        Probe(
+            id="rights-status",
+            wall="capabilities",
+            tries="find a capability, a new privilege or no filter in what the kernel says of it",
+            source="""
+fields = dict(line.split(":\\t", 1) for line in open("/proc/self/status").read().splitlines()
+              if ":\\t" in line)
+for name in ("CapInh", "CapPrm", "CapEff", "CapAmb") + given["bounding"] * ("CapBnd",):
+    note(name, "none" if int(fields[name], 16) == 0 else fields[name])
+note("new privileges", "none" if fields["NoNewPrivs"] == "1" else "possible")
+note("calls", "none" if fields["Seccomp"] == "2" else "all are answered")
+""",
+            judge=only("none", "CapPrm", "CapEff", "new privileges", "calls"),
+            lacks=("no system call filter",),
+        ),
+        Probe(
+            id="rights-user",
+            wall="unprivileged user",
+            tries="be root, or in a group of the host's",
+            source="""
+for name, numbers in (("user", os.getresuid()), ("group", os.getresgid()), ("groups",
+    os.getgroups())):
+    note(name, "nobody" if 0 not in numbers else f"{numbers}")
+""",
+            judge=only("nobody", "user", "group", "groups"),
+            lacks=("the box runs as root without capabilities",),
+        ),
+        Probe(
+            id="rights-become",
+            wall="unprivileged user",
+            tries="become root, or anybody else",
+            source="""
+for user in (0, 1, 1000):
+    attempt(f"setuid {user}", os.setuid, user)
+    attempt(f"setgid {user}", os.setgid, user)
+attempt("setresuid", os.setresuid, 0, 0, 0)
+attempt("setgroups", os.setgroups, [0])
+attempt("capset", raw, given["calls"]["capset"], struct.pack("=Ii", 0x20080522, 0),
+    struct.pack("=6I", 1 << 21, 1 << 21, 0, 0, 0, 0))
+attempt("ambient", raw, given["calls"]["prctl"], 47, 2, 21, 0, 0)
+""",
+            judge=refused(
+                "setuid 0", "setgid 0", "setresuid", "setgroups", "capset", by=REFUSALS | {"EINVAL"}
+            ),
+            lacks=("the box runs as root without capabilities",),
+        ),
+        Probe(
+            id="rights-setuid",
+            wall="no new privileges",
+            tries="find a program that makes whoever runs it root",
+            source="""
+found = []
+for top, folders, names in os.walk("/"):
+    folders[:] = [name for name in folders if os.path.join(top, name) not in ("/proc", "/sys",
+        "/dev")]
+    for name in names:
+        try:
+            status = os.lstat(os.path.join(top, name))
+        except OSError:
+            continue
+        if stat.S_ISREG(status.st_mode) and status.st_mode & 0o6000:
+            found.append((os.path.join(top, name), status.st_mode & 0o6000))
+powerless = not found or "NoNewPrivs:\\t1\\n" in open("/proc/self/status").read()
+note("programs", "powerless" if powerless else found[:3])
+""",
+            judge=only("powerless", "programs"),
+        ),
+        Probe(
+            id="rights-priority",
+            wall="capabilities",
+            tries="go before everybody else: real time, a negative niceness, first at the disk",
+            source="""
+attempt("real time", os.sched_setscheduler, 0, os.SCHED_FIFO, os.sched_param(50))
+attempt("round robin", os.sched_setscheduler, 0, os.SCHED_RR, os.sched_param(1))
+attempt("nice", os.setpriority, os.PRIO_PROCESS, 0, -10)
+attempt("disk", raw, given["calls"]["ioprio_set"], 1, 0, 1 << 13)
+deadline = struct.pack("=IIQiIQQQ", 48, 6, 0, 0, 0, 10**7, 3 * 10**7, 3 * 10**7)
+attempt("deadline", raw, given["calls"]["sched_setattr"], 0, deadline, 0)
+""",
+            judge=refused("real time", "nice", "disk", "deadline"),
+        ),
+        Probe(
+            id="rights-limits",
+            wall="limits",
+            tries="raise a limit it is held to, or make itself the last to be killed for memory",
+            source="""
+import resource
+for name in ("NOFILE", "FSIZE", "CORE", "MSGQUEUE"):
+    kind = getattr(resource, "RLIMIT_" + name, 12)
+    hard = resource.getrlimit(kind)[1]
+    def raise_it():
+        try:
+            resource.setrlimit(kind, (-1, -1))
+        except ValueError:
+            raise PermissionError(errno.EPERM, "")
+    if name != "MSGQUEUE" or hard != -1:
+        attempt(name, raise_it)
+def last():
+    with open("/proc/self/oom_score_adj", "w") as file:
+        file.write("-1000")
+attempt("last to be killed", last)
+""",
+            judge=refused("NOFILE", "FSIZE", "CORE", "last to be killed", by=NOTHING_THERE),
+        ),
+        Probe(
+            id="rights-devices",
+            wall="capabilities",
+            tries="make device nodes",
+            source="""
+for index, place in enumerate(("/tmp", "/out", "/cache")):
+    for name, kind, number in (("disk", stat.S_IFBLK, os.makedev(254, 0)), ("memory",
+        stat.S_IFCHR, os.makedev(1, 1)),
+                               ("zero", stat.S_IFCHR, os.makedev(1, 5))):
+        attempt(f"{index} {name}", os.mknod, f"{place}/{name}", 0o666 | kind, number)
+""",
+            judge=refused("0 disk", "0 memory", "1 disk", "2 zero"),
+        ),
+    ),
+)
