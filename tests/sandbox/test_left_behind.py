@@ -21,6 +21,8 @@ from verifier.records import EndedBy
 from verifier.sandbox import container, output, owner
 from verifier.sandbox.docker import Docker
 
+# The host sees no command of these boxes: the control group that holds their kernel stands for it.
+UNSEEN = "gvisor"
 DAEMONS = """
 import os, sys, time
 for _ in range(3):
@@ -42,7 +44,7 @@ def test_a_box_leaves_nothing(boxes: Boxes) -> None:
         pass  # the first box of a backend makes what all of them share until the verifier ends
     before = traces.of_boxes()
     with boxes.running("import time; open('/out/x', 'w').close(); time.sleep(100)"):
-        assert traces.of_boxes() != before or boxes.sandbox.name == "docker"
+        assert traces.of_boxes() != before or isinstance(boxes.sandbox, Docker)
     assert traces.of_boxes() == before
     assert not _containers(owner.mark())
 
@@ -57,7 +59,7 @@ def test_daemons_die_with_the_box(boxes: Boxes, how: str) -> None:
         if how == "kill":
             while len(os.listdir(boxes.out)) < 3:
                 assert box.wait(0.01) is None
-            assert len(traces.running(mark)) >= 3
+            assert len(traces.running(mark)) >= 3 or boxes.sandbox.name == UNSEEN
             box.kill()
         end = box.wait(20)
     assert end is not None
@@ -113,7 +115,7 @@ def test_what_a_killed_verifier_left_is_swept_at_the_next_start(boxes: Boxes) ->
     argv = (*boxes.spec(source).argv, argument)
     with _other_verifier(boxes, argv) as (mark, pid):
         traces.until(boxes.out / "ready")
-        assert traces.running(argument)
+        assert traces.running(argument) or boxes.sandbox.name == UNSEEN
         assert traces.of_boxes(mark) or _containers(mark)
         os.kill(pid, signal.SIGKILL)
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
@@ -133,7 +135,7 @@ def test_a_living_verifier_is_left_alone(boxes: Boxes) -> None:
         before = traces.of_boxes(mark), _containers(mark)
         next_one(boxes)
         assert (traces.of_boxes(mark), _containers(mark)) == before
-        assert traces.running(argument)
+        assert traces.running(argument) or boxes.sandbox.name == UNSEEN
     next_one(boxes)
 
 

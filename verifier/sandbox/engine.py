@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from docker.types import DeviceRequest, LogConfig, Ulimit
@@ -30,13 +30,17 @@ NANO = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """All that one container is made from. `cpus` is what the engine's machine has."""
+    """All that one container is made from. `cpus` is what the engine's machine has.
+
+    `profile` is the system call filter, in the engine's JSON.
+    """
 
     spec: BoxSpec
     image: str
     parent: str
     cpus: int
     runtime: str
+    profile: str = field(default_factory=seccomp.docker_profile)
 
     @property
     def user(self) -> str:
@@ -86,7 +90,7 @@ class Asked:
             "network_mode": "none",
             "read_only": True,
             "cap_drop": ["ALL"],
-            "security_opt": ["no-new-privileges", f"seccomp={seccomp.docker_profile()}"],
+            "security_opt": ["no-new-privileges", f"seccomp={self.profile}"],
             "ipc_mode": "private",
             "shm_size": limits.temporary_bytes,
             "pids_limit": limits.pids,
@@ -126,9 +130,7 @@ class Asked:
                 "privileged": False,
                 "capabilities added": [],
                 "capabilities dropped": ["ALL"],
-                "security options": _options(
-                    ["no-new-privileges", f"seccomp={seccomp.docker_profile()}"]
-                ),
+                "security options": _options(["no-new-privileges", f"seccomp={self.profile}"]),
                 "groups added": [],
                 "devices": [],
                 "device rules": [],
