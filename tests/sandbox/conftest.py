@@ -64,7 +64,14 @@ def opened(name: str) -> Sandbox:
     return found
 
 
-@pytest.fixture(params=[pytest.param("docker", marks=pytest.mark.docker), "bubblewrap", "plain"])
+@pytest.fixture(
+    params=[
+        pytest.param("gvisor", marks=pytest.mark.docker),
+        pytest.param("docker", marks=pytest.mark.docker),
+        "bubblewrap",
+        "plain",
+    ]
+)
 def sandbox(request: pytest.FixtureRequest) -> Sandbox:
     """Each backend in turn."""
     return opened(request.param)

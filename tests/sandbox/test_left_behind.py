@@ -12,7 +12,10 @@ from tests.sandbox.conftest import Boxes
 from tests.sandbox.other_verifier import next_one, other_verifier
 from verifier.records import EndedBy
 from verifier.sandbox import output, owner
+from verifier.sandbox.docker import Docker
 
+# The host sees no command of these boxes: the control group that holds their kernel stands for it.
+UNSEEN = "gvisor"
 DAEMONS = """
 import os, sys, time
 for _ in range(3):
@@ -34,7 +37,7 @@ def test_a_box_leaves_nothing(boxes: Boxes) -> None:
         pass  # the first box of a backend makes what all of them share until the verifier ends
     before = traces.of_boxes()
     with boxes.running("import time; open('/out/x', 'w').close(); time.sleep(100)"):
-        assert traces.of_boxes() != before or boxes.sandbox.name == "docker"
+        assert traces.of_boxes() != before or isinstance(boxes.sandbox, Docker)
     assert traces.of_boxes() == before
     assert not traces.containers(owner.mark())
 
@@ -49,7 +52,7 @@ def test_daemons_die_with_the_box(boxes: Boxes, how: str) -> None:
         if how == "kill":
             while len(os.listdir(boxes.out)) < 3:
                 assert box.wait(0.01) is None
-            assert len(traces.running(mark)) >= 3
+            assert len(traces.running(mark)) >= 3 or boxes.sandbox.name == UNSEEN
             box.kill()
         end = box.wait(20)
     assert end is not None
@@ -69,7 +72,7 @@ def test_what_a_killed_verifier_left_is_swept_at_the_next_start(boxes: Boxes) ->
     argv = (*boxes.spec(source).argv, argument)
     with other_verifier(boxes, argv) as (mark, pid):
         traces.until(boxes.out / "ready")
-        assert traces.running(argument)
+        assert traces.running(argument) or boxes.sandbox.name == UNSEEN
         assert traces.of_boxes(mark) or traces.containers(mark)
         os.kill(pid, signal.SIGKILL)
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
@@ -89,5 +92,5 @@ def test_a_living_verifier_is_left_alone(boxes: Boxes) -> None:
         before = traces.of_boxes(mark), traces.containers(mark)
         next_one(boxes)
         assert (traces.of_boxes(mark), traces.containers(mark)) == before
-        assert traces.running(argument)
+        assert traces.running(argument) or boxes.sandbox.name == UNSEEN
     next_one(boxes)

@@ -9,7 +9,7 @@ import pytest
 
 from verifier import sandbox
 from verifier.errors import EngineUnavailable, MissingTool, RequestError
-from verifier.sandbox import choose, local, open_sandbox
+from verifier.sandbox import BACKENDS, choose, local, open_sandbox
 from verifier.sandbox.bubblewrap import Bubblewrap
 
 
@@ -23,9 +23,7 @@ class Standing:
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A machine that has every backend; a test takes some away."""
-    backends: dict[str, Any] = {
-        name: lambda name=name: Standing(name) for name in ("docker", "bubblewrap", "plain")
-    }
+    backends: dict[str, Any] = {name: lambda name=name: Standing(name) for name in BACKENDS}
     monkeypatch.setattr(sandbox, "BACKENDS", backends)
     return backends
 
@@ -41,6 +39,7 @@ def absent(fault: Exception) -> Any:
 
 def test_the_strongest_there_is_is_taken(machine: dict[str, Any]) -> None:
     """`local` never looks for an engine."""
+    machine["gvisor"] = absent(AssertionError("asked for what is slower"))
     assert choose("auto")[0].name == "docker"
     machine["docker"] = absent(AssertionError("asked for an engine"))
     assert open_sandbox("local").name == "bubblewrap"
@@ -72,7 +71,7 @@ def test_a_bug_is_no_reason_for_a_weaker_one(machine: dict[str, Any]) -> None:
 
 def test_an_unknown_name_is_the_callers_mistake() -> None:
     """The message lists the known ones."""
-    with pytest.raises(RequestError, match="auto, local, docker, bubblewrap, plain"):
+    with pytest.raises(RequestError, match="auto, local, gvisor, docker, bubblewrap, plain"):
         open_sandbox("podman")
 
 

@@ -25,7 +25,7 @@ from verifier import image, store
 from verifier.errors import MachineFault
 from verifier.pipeline.machine import hardware
 from verifier.records import Assurance
-from verifier.sandbox import BACKENDS, kernel
+from verifier.sandbox import BACKENDS, CHOICES, kernel
 
 STORE_BYTES = 12_000_000_000
 """What images, wheels and data take, with room to build in."""
@@ -89,7 +89,7 @@ def _boxes() -> tuple[list[Check], Assurance, str]:
         except MachineFault as fault:
             checks.append(Check(f"{name} boxes", State.WEAKER, str(fault), fault.remedy))
             continue
-        if not best:
+        if not best and name in CHOICES["auto"]:
             level, best = sandbox.level, name
         said = f"{sandbox.level.name}; lacking: {'; '.join(sandbox.lacking())}"
         checks.append(Check(f"{name} boxes", State.WELL, said))

@@ -16,6 +16,7 @@ import os
 import socket
 import time
 import weakref
+from collections.abc import Mapping
 from typing import Any
 
 import docker
@@ -25,7 +26,7 @@ from docker.utils import kwargs_from_env
 
 from verifier.errors import BoxLost, BoxNotAsAsked, EngineUnavailable
 from verifier.records import Assurance, BoxFacts, BoxSpec, Limits, Root
-from verifier.sandbox import cgroup, gpus, local, names, output, owner
+from verifier.sandbox import cgroup, gpus, local, names, output, owner, seccomp
 from verifier.sandbox.boxlog import BoxLog
 from verifier.sandbox.cgroup import Cgroup
 from verifier.sandbox.container import (
@@ -60,6 +61,8 @@ class Docker:
 
     name = "docker"
     level = Assurance.L2
+    # How the mounts of inputs and output are told apart: by whether they are read-only.
+    _access: Mapping[bool, str] = {True: "ro", False: "rw"}
 
     def __init__(self, runtime: str | None = None) -> None:
         """`runtime`: the engine's name of a runtime other than its default.
@@ -79,10 +82,15 @@ class Docker:
 
     def lacking(self) -> tuple[str, ...]:
         """The walls this backend does not have here."""
-        lacks = ["the kernel is shared with the host; there is no second wall behind it"]
-        if not output.mountable():
-            lacks.append("output is counted by a watcher, not bounded by a file system")
-        return (*lacks, local.LOCKS, *names.lacks())
+        shared = "the kernel is shared with the host; there is no second wall behind it"
+        return (shared, local.LOCKS, *self._shared_lacks())
+
+    def _shared_lacks(self) -> tuple[str, ...]:
+        """What no runtime makes good."""
+        if output.mountable():
+            return names.lacks()
+        counted = "output is counted by a watcher, not bounded by a file system"
+        return (counted, *names.lacks())
 
     def prepare(self, root: Root) -> None:
         """Import the tar of `root`, once per digest. Raises ImageFault."""
@@ -106,7 +114,7 @@ class Docker:
                 folder = output.open_output(spec.output, spec.limits, local.box_uid())
             parent = f"/{run.group.name}" if run.group is not None else ""
             cpus, way = int(self._info["NCPU"]), gpu_way(self._info)
-            asked = Asked(spec, image, parent, cpus, self._runtime, way)
+            asked = Asked(spec, image, parent, cpus, self._runtime, self._profile(), way)
             return self._start(asked, run, folder, began)
         except BaseException as fault:
             with contextlib.suppress(BoxLost):
@@ -151,27 +159,20 @@ class Docker:
 
     def _read_back(self, asked: Asked, run: ContainerRun, folder: Output | None) -> dict[str, str]:
         """What the kernel says of the running command."""
-        spec, uid = asked.spec, str(local.box_uid())
-        walls = process_walls(run.pid) or {}
-        points = {mount.place: mount for mount in mount_points(run.pid)}
+        spec = asked.spec
+        points = {mount.place: mount for mount in mount_points(self._files_of(run))}
         gpus.require_no_services(spec.label, points)
-        expected = {
-            **{f"process: {wall}": state for wall, state in PROCESS_WALLS.items()},
-            "process: user": uid,
-            "process: groups": uid,
-            **{f"{kind} namespace": "own" for kind in OWN_NAMESPACES},
+        expected, observed = self._walls_of(asked, run)
+        expected |= {
             **{f"held to {name}": value for name, value in local.expected_limits(spec).items()},
             "mount /": "ro",
-            **{f"mount {place}": "ro" if closed else "rw" for _, place, closed in asked.binds},
+            **{f"mount {place}": self._access[closed] for _, place, closed in asked.binds},
         }
-        observed = {
-            **{f"process: {wall}": state for wall, state in walls.items()},
-            **(separate_namespaces(run.pid) or {}),
+        observed |= {
             **{f"held to {name}": str(value) for name, value in run.limits().items()},
-            **{f"mount {place}": "ro" if m.read_only else "rw" for place, m in points.items()},
+            **{f"mount {place}": self._access[m.read_only] for place, m in points.items()},
+            "mount /": "ro" if "/" in points and points["/"].read_only else "rw",
         }
-        # Engines differ in whether a user's own group is among his further ones.
-        observed["process: groups"] = observed.get("process: groups") or uid
         if folder is not None and folder.mounted and spec.output is not None:
             expected["output is"] = output.mount_name()
             place = points.get(spec.output.target)
@@ -184,6 +185,32 @@ class Docker:
                 return dict(ENDED_AT_ONCE)
             raise
         return {wall: observed[wall] for wall in expected}
+
+    def _profile(self) -> str:
+        """The system call filter, as the runtime reads it."""
+        return seccomp.docker_profile()
+
+    def _files_of(self, run: ContainerRun) -> int:
+        """The process whose mounts are the box's."""
+        return run.pid
+
+    def _walls_of(self, asked: Asked, run: ContainerRun) -> tuple[dict[str, str], dict[str, str]]:
+        """(expected, observed) of the command's process."""
+        uid = str(local.box_uid())
+        walls = process_walls(run.pid) or {}
+        expected = {
+            **{f"process: {wall}": state for wall, state in PROCESS_WALLS.items()},
+            "process: user": uid,
+            "process: groups": uid,
+            **{f"{kind} namespace": "own" for kind in OWN_NAMESPACES},
+        }
+        observed = {
+            **{f"process: {wall}": state for wall, state in walls.items()},
+            **(separate_namespaces(run.pid) or {}),
+        }
+        # Engines differ in whether a user's own group is among his further ones.
+        observed["process: groups"] = observed.get("process: groups") or uid
+        return expected, observed
 
     def _group(self, limits: Limits) -> Cgroup | None:
         """The control group to put a box into; None where the engine takes none of ours."""

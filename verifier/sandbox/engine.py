@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, assert_never
 
@@ -39,13 +39,17 @@ class GpuWay(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """All that one container is made from. `cpus` is what the engine's machine has."""
+    """All that one container is made from. `cpus` is what the engine's machine has.
+
+    `profile` is the system call filter, in the engine's JSON.
+    """
 
     spec: BoxSpec
     image: str
     parent: str
     cpus: int
     runtime: str
+    profile: str = field(default_factory=seccomp.docker_profile)
     gpu_way: GpuWay = GpuWay.HOOK
 
     @property
@@ -96,7 +100,7 @@ class Asked:
             "network_mode": "none",
             "read_only": True,
             "cap_drop": ["ALL"],
-            "security_opt": ["no-new-privileges", f"seccomp={seccomp.docker_profile()}"],
+            "security_opt": ["no-new-privileges", f"seccomp={self.profile}"],
             "ipc_mode": "private",
             "shm_size": limits.temporary_bytes,
             "pids_limit": limits.pids,
@@ -150,9 +154,7 @@ class Asked:
                 "privileged": False,
                 "capabilities added": [],
                 "capabilities dropped": ["ALL"],
-                "security options": _options(
-                    ["no-new-privileges", f"seccomp={seccomp.docker_profile()}"]
-                ),
+                "security options": _options(["no-new-privileges", f"seccomp={self.profile}"]),
                 "groups added": [],
                 "devices": [],
                 "device rules": [],

@@ -31,6 +31,11 @@ ANSWER_KILL = 0x80000000
 WHOLE = 0xFFFFFFFF
 NUMBER_OFFSET, ARCHITECTURE_OFFSET, ARGUMENTS_OFFSET = 0, 4, 16
 
+NOT_THERE: Mapping[str, object] = {"action": "SCMP_ACT_ERRNO", "errnoRet": errno.ENOSYS}
+# seccomp(2): a call left to a tracer, where there is none, is answered with ENOSYS. For runtimes
+# that know one error only; `ptrace` must be refused for it to hold.
+TO_NO_TRACER: Mapping[str, object] = {"action": "SCMP_ACT_TRACE"}
+
 Instruction = tuple[int, int, int, int]
 
 
@@ -42,8 +47,14 @@ def machine() -> str:
     return name
 
 
-def docker_profile(families: tuple[int, ...] = syscalls.LOOPBACK_FAMILIES) -> str:
-    """The profile as the JSON a Docker engine takes in `security_opt`."""
+def docker_profile(
+    families: tuple[int, ...] = syscalls.LOOPBACK_FAMILIES,
+    refusal: Mapping[str, object] = NOT_THERE,
+) -> str:
+    """The profile as the JSON a Docker engine takes in `security_opt`.
+
+    `refusal`: the action that answers with ENOSYS.
+    """
     rules: list[dict[str, object]] = [
         {"names": sorted(syscalls.parse(syscalls.ALLOWED)), "action": "SCMP_ACT_ALLOW"}
     ]
@@ -51,7 +62,7 @@ def docker_profile(families: tuple[int, ...] = syscalls.LOOPBACK_FAMILIES) -> st
         rules.extend(_docker_rule(name, rule, value) for value in rule.values)
     # A program falls back (from clone3 to clone, which can be filtered) only on ENOSYS.
     refused = sorted(syscalls.parse(syscalls.REFUSED))
-    rules.append({"names": refused, "action": "SCMP_ACT_ERRNO", "errnoRet": errno.ENOSYS})
+    rules.append({"names": refused, **refusal})
     profile = {
         "defaultAction": "SCMP_ACT_ERRNO",
         "architectures": [DOCKER_ARCHITECTURES[machine()]],
