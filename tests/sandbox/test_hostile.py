@@ -28,11 +28,12 @@ def opened(*folders: Path) -> Iterator[list[int]]:
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Path:
-    """What the box left."""
+def source(tmp_path: Path) -> Iterator[Path]:
+    """What the box left; taken away again, since what clears up after tests cannot go so deep."""
     folder = tmp_path / "source"
     folder.mkdir()
-    return folder
+    yield folder
+    hostile.empty(folder)
 
 
 @pytest.fixture
