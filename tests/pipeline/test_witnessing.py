@@ -29,6 +29,7 @@ from verifier.records import (
     SpeedProbe,
 )
 from verifier.sandbox import speed
+from verifier.sandbox.gpuwitness import NoWitness
 from verifier.watch import Unwatched
 
 POLICY = policies.load("local_cpu").policy
@@ -61,7 +62,7 @@ class NoSandbox:
 
 
 def watching(*traces: CpuWitness) -> Watching:
-    return Watching(NoSandbox(), Watch(*traces))  # type: ignore[arg-type]
+    return Watching(NoSandbox(), Watch(*traces), NoWitness())  # type: ignore[arg-type]
 
 
 def probing(monkeypatch: pytest.MonkeyPatch, *times: float) -> None:

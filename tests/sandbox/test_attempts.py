@@ -505,7 +505,7 @@ kernel.filter_calls(filters[1])
 os.close(listener)
 for number in calls:
     ctypes.set_errno(0)
-    print(kernel.libc.syscall(number, 0x10000028, 0, 0, 0, 1, 8), ctypes.get_errno())
+    print(kernel.libc.syscall(number, 0x10000028, 0x400, 0, 0, 1, 8), ctypes.get_errno())
 """
 
 

@@ -109,9 +109,10 @@ def test_a_box_beside_busy_others_is_seen_to_be_held_back(boxes: Boxes) -> None:
             os.waitpid(child, 0)
     part = held(told(found))
     assert part is not None
-    # How much a scheduler takes from one group for the rest is its own affair, but all is told.
+    # How much a scheduler takes from one group for the rest is its own affair, but all is told. A
+    # kernel of its own works beside the command.
     assert part.share > 0.02
-    assert 0.7 < (part.held_seconds + used(found)) / part.watched_seconds < 1.2
+    assert 0.7 < (part.held_seconds + used(found)) / part.watched_seconds < 2.0
 
 
 # ---------------------------------------------------------------- what a watch adds up

@@ -49,7 +49,7 @@ class Plain:
             "no namespaces: processes and their names can be seen, by other boxes too",
             "no loopback of its own: the box has no network at all",
             "the host's disk is shared: which files lie in memory, and when they were read, tells",
-            "a Unix socket open to its user can be connected to by a box with a channel or a GPU",
+            "a Unix socket that its user may open can be reached by a box with a channel or a GPU",
             "processes of its user can be slowed down and held to less, those of other boxes too",
             *local.shared_lacks(cgroup.possible()),
         ]
