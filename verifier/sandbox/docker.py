@@ -80,6 +80,10 @@ class Docker:
         self._store = EngineStore(self._api)
         self._sweep()
 
+    def described(self) -> Mapping[str, Any]:
+        """What the engine says of itself and its machine."""
+        return self._info
+
     def lacking(self) -> tuple[str, ...]:
         """The walls this backend does not have here."""
         shared = "the kernel is shared with the host; there is no second wall behind it"
