@@ -63,6 +63,18 @@ def test_an_old_driver_leaves_a_limit_unproven(libraries: Libraries, tmp_path: P
     assert all("unproven" in said for said in found.values())
 
 
+def test_a_lost_card_does_not_hide_the_other(libraries: Libraries, tmp_path: Path) -> None:
+    """It is named as the one that does not answer."""
+    script = tmp_path / "script"
+    script.write_text(lines(*TWO, "0.5 lost 1 1"), encoding="ascii")
+    with driver(libraries[False]) as lib:
+        lib.fake_script(str(script).encode())
+        lib.fake_time(1.0)
+        check = gpus.present(gpus.found())
+    assert check.state is State.MISSING
+    assert check.found == "2 × NVIDIA H100 80GB HBM3, driver 999.0; GPU 1 does not answer"
+
+
 def test_no_driver_is_no_card(libraries: Libraries, tmp_path: Path) -> None:
     """And no error of ours."""
     assert remarks(libraries[False], tmp_path, "0 absent") == {}

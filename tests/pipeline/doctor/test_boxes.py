@@ -25,23 +25,26 @@ def info(place: Path, **changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("version", "folders", "gpus", "state", "remedy"),
+    ("version", "specified", "gpus", "remedy"),
     [
-        ("28.0.1", ["/etc/cdi"], 8, State.WELL, ""),
-        ("28.0.1", [], 8, State.WEAKER, "`nvidia-ctk cdi generate"),
-        ("20.10.24+dfsg1", None, 8, State.WEAKER, "Docker 25 or newer, then `nvidia-ctk"),
-        ("24.0.9", None, 1, State.WEAKER, "Docker 25 or newer, then"),
-        ("20.10.24+dfsg1", None, 0, State.WELL, ""),
-        ("", None, 1, State.WEAKER, "`nvidia-ctk cdi generate"),
+        ("28.0.1", "kind: nvidia.com/gpu", 8, ""),
+        ("28.0.1", "kind: other.com/fpga", 8, "`nvidia-ctk cdi generate"),
+        ("28.0.1", "", 8, '"features": {"cdi": true}'),
+        ("20.10.24+dfsg1", "", 8, 'Docker 25 or newer, "features"'),
+        ("24.0.9", "", 1, 'Docker 25 or newer, "features"'),
+        ("20.10.24+dfsg1", "", 0, ""),
+        ("28.0.1", "kind: other.com/fpga", 0, ""),
+        ("", "", 1, '"features": {"cdi": true}'),
     ],
 )
 def test_an_engine_without_cdi_is_weaker_where_there_are_gpus(
-    version: str, folders: list[str] | None, gpus: int, state: State, remedy: str, tmp_path: Path
+    version: str, specified: str, gpus: int, remedy: str, tmp_path: Path
 ) -> None:
-    """From 25 on it brings exactly what a specification names."""
-    said = info(tmp_path, ServerVersion=version, CDISpecDirs=folders)
+    """From 25 on it can bring exactly what a specification names, if there is one."""
+    (tmp_path / "a.yaml").write_text(specified)
+    said = info(tmp_path, ServerVersion=version, CDISpecDirs=[str(tmp_path)] if specified else None)
     engine, _ = boxes.described(said, gpus)
-    assert engine.state is state
+    assert engine.state is (State.WEAKER if remedy else State.WELL)
     assert engine.remedy.startswith(remedy)
     assert (version or "unknown") in engine.found
 

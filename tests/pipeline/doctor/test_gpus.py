@@ -108,12 +108,25 @@ def test_cards_of_which_the_same_is_said_stand_together() -> None:
     assert found["persistence"].found.endswith("; GPU 3: not told")
 
 
-def test_processes_in_another_numbering_cannot_be_told() -> None:
-    """NVML names them as the host does, a container otherwise."""
-    assert gpus.numbering("pid:[4026531836]").state is State.WELL
-    hidden = gpus.numbering("pid:[4026532345]")
-    assert hidden.state is State.WEAKER
-    assert "--pid=host" in hidden.remedy
+def test_processes_that_cannot_be_found_are_nobodys(tmp_path: Path) -> None:
+    """NVML numbers them as the host does, a container otherwise; /proc can hide them, too."""
+    host, root = "pid:[4026531836]", machine(tmp_path, **{"1/stat": "1 (init) S 0"})
+    assert gpus.numbering(host, root).state is State.WELL
+    elsewhere = gpus.numbering("pid:[4026532345]", root)
+    hidden = gpus.numbering(host, root / "1")
+    assert [check.state for check in (elsewhere, hidden)] == [State.WEAKER] * 2
+    assert "--pid=host" in elsewhere.remedy
+    assert "hidepid=0" in hidden.remedy
+
+
+def test_a_card_that_does_not_answer_is_missing() -> None:
+    """It is counted all the same, and named."""
+    well = {**CARD, "driver": "999.0"}
+    assert gpus.present({"0": well, "1": well}).found == f"2 × {CARD['name']}, driver 999.0"
+    lost = gpus.present({"0": well, "1": {}})
+    assert lost.state is State.MISSING
+    assert lost.found.endswith("GPU 1 does not answer")
+    assert gpus.present({"0": {"name": REFUSED}}).state is State.MISSING
 
 
 def test_a_service_that_shares_cards_is_told(tmp_path: Path) -> None:

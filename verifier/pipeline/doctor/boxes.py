@@ -12,13 +12,15 @@ from typing import Any
 from verifier.errors import MachineFault
 from verifier.pipeline.doctor.capacity import room
 from verifier.pipeline.doctor.findings import Check, State, checked
-from verifier.pipeline.doctor.reading import first_line
+from verifier.pipeline.doctor.reading import first_line, text_of
 from verifier.records import Assurance
 from verifier.sandbox import BACKENDS, CHOICES
 from verifier.sandbox.docker import Docker
 
 ENGINE_WITH_CDI = 25
-"""The first major version that brings GPUs by the names of the CDI specification, unasked."""
+"""The first major version that takes GPUs by names of the CDI specification, where it is set to."""
+SPECIFIED = "nvidia.com/gpu"
+SPECIFY = "`nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml`"
 
 
 def backends() -> tuple[list[Check], Assurance, str]:
@@ -64,28 +66,35 @@ def engine(gpus: int) -> Iterator[Check]:
 def described(info: Mapping[str, Any], gpus: int) -> Iterator[Check]:
     """What follows from what an engine says of itself."""
     version = str(info.get("ServerVersion") or "unknown")
-    major = re.match(r"\d+", version)
-    cdi = bool(info.get("CDISpecDirs"))
+    folders = [Path(folder) for folder in info.get("CDISpecDirs") or ()]
     said = f"{version}, {info.get('Driver') or 'unknown'} storage, "
-    said += "CDI" if cdi else f"no CDI ({ENGINE_WITH_CDI} or newer has it)"
-    amiss, remedy = "", ""
-    if gpus and not cdi:
-        old = major is not None and int(major[0]) < ENGINE_WITH_CDI
-        amiss = f"{version} has no CDI: its own hook brings GPUs, and more of the driver than asked"
-        remedy = f"Docker {ENGINE_WITH_CDI} or newer, then " if old else ""
-        remedy += "`nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml`"
+    said += "CDI" if folders else f"no CDI ({ENGINE_WITH_CDI} or newer has it)"
+    amiss, remedy = "", SPECIFY
+    if gpus and not folders:
+        amiss = f"{version} has no CDI: GPUs come by the container toolkit's hook"
+        remedy = f'"features": {{"cdi": true}} in its daemon.json, and {SPECIFY}'
+        major = re.match(r"\d+", version)
+        if major is not None and int(major[0]) < ENGINE_WITH_CDI:
+            remedy = f"Docker {ENGINE_WITH_CDI} or newer, {remedy}"
+    elif gpus and not any(_specifies(folder) for folder in folders):
+        amiss = f"{version}, CDI without a specification of {SPECIFIED}: boxes get no GPU"
     yield checked("engine", said, amiss, remedy)
-    yield from _images(Path(str(info.get("DockerRootDir") or "")))
+    yield _images(str(info.get("DockerRootDir") or ""))
 
 
-def _images(place: Path) -> Iterator[Check]:
+def _specifies(folder: Path) -> bool:
+    """Whether a specification that lies there names NVIDIA's GPUs."""
+    return any(SPECIFIED in text_of(path) for path in folder.glob("*.[jy]*"))
+
+
+def _images(kept: str) -> Check:
     """The disk where the engine keeps images: each is there once more, beside the store."""
+    about, place = "engine's disk", Path(kept)
     if not place.is_absolute() or not place.is_dir():
-        said = f"images are kept at {place}, whose disk cannot be seen from here"
-        yield Check("engine's disk", State.WEAKER, said, "see `docker system df` for yourself")
-        return
+        said = f"images are kept at {kept or 'a place not told'}, which cannot be seen from here"
+        return Check(about, State.WEAKER, said, "`docker system df` tells what they take")
     remedy = 'free some (`docker image prune`), or set "data-root" in the engine\'s daemon.json'
-    yield room("engine's disk", place, remedy)
+    return room(about, place, remedy)
 
 
 def second_wall() -> Iterator[Check]:

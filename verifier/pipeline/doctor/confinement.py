@@ -69,7 +69,7 @@ def user_namespaces(root: Path, user: int) -> Check:
     if number_in(root / SETTINGS / "kernel/unprivileged_userns_clone") == 0:
         closed, remedy = "this kernel", "sysctl kernel.unprivileged_userns_clone=1"
     if number_in(root / SETTINGS / "kernel/apparmor_restrict_unprivileged_userns") == 1:
-        closed = "AppArmor"
+        closed = "AppArmor, but for programs that a profile names"
         remedy = "an AppArmor profile for bwrap with `userns,`"
         remedy += ", or sysctl kernel.apparmor_restrict_unprivileged_userns=0"
     about, limit = "user namespaces", number_in(root / SETTINGS / "user/max_user_namespaces")
@@ -79,8 +79,8 @@ def user_namespaces(root: Path, user: int) -> Check:
     if not closed:
         return Check(about, State.WELL, "for everyone" if limit is None else f"at most {limit:,}")
     if user == 0:
-        return Check(about, State.WELL, f"for root only, by {closed}: others get no bubblewrap")
-    return Check(about, State.WEAKER, f"closed to users by {closed}: no bubblewrap", remedy)
+        return Check(about, State.WELL, f"for root; closed to others by {closed}")
+    return Check(about, State.WEAKER, f"closed to users by {closed}", remedy)
 
 
 def control_groups(root: Path) -> Check:
@@ -115,8 +115,9 @@ def _unified(root: Path) -> bool:
 def swap_accounting(root: Path) -> Check:
     """Whether a box can be held to memory and swap together; without swap it is anyway."""
     if _unified(root):
-        # The topmost group has no limits of its own.
-        counted = any((root / GROUPS).glob("*/memory.swap.max"))
+        # The topmost group has no limits of its own, but that of a container has.
+        limits = (root / GROUPS / "memory.swap.max", *(root / GROUPS).glob("*/memory.swap.max"))
+        counted = any(limit.exists() for limit in limits)
     else:
         counted = (root / GROUPS / "memory/memory.memsw.limit_in_bytes").exists()
     swapped = len(text_of(root / "proc/swaps").splitlines()) > 1

@@ -19,7 +19,6 @@ import pynvml
 from verifier.audits.gpufair import SLOWED
 from verifier.pipeline.doctor.findings import Check, State, checked
 from verifier.pipeline.doctor.reading import first_line, text_of
-from verifier.pipeline.machine import gpu_driver, gpu_models
 from verifier.sandbox import gpus, nvml
 
 Answers = Mapping[str, Any]
@@ -45,14 +44,31 @@ CLOCKS: Mapping[str, nvml.Question] = {
 
 
 def found() -> dict[str, dict[str, Any]]:
-    """What NVML answers of each card, by its index; none without a driver."""
-    cards = tuple(str(index) for index in range(len(gpu_models())))
+    """What NVML answers of each card, by its index; none without a driver.
+
+    Of a card that is lost it answers nothing, and that is what stands here.
+    """
+    everyone = nvml.Driver(())
+    if everyone.connect() is not None:
+        return {}
+    with contextlib.closing(everyone):
+        count = everyone.system()["gpus"]
+    cards = tuple(map(str, range(count))) if isinstance(count, int) else ()
+    # The loss of one must not hide the others.
+    return _answers(cards) or {card: _answers((card,)).get(card, {}) for card in cards}
+
+
+def _answers(cards: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     driver = nvml.Driver(cards)
-    if not cards or driver.connect() is not None:
+    if driver.connect() is not None:
         return {}
     with contextlib.closing(driver):
         questions = {**nvml.QUICK, **nvml.SLOW, **CLOCKS}
-        return {card: {**driver.answers(card, questions), **driver.facts(card)} for card in cards}
+        version = {"driver": driver.system()["driver"]}
+        return {
+            card: {**version, **driver.answers(card, questions), **driver.facts(card)}
+            for card in cards
+        }
 
 
 def look(cards: Cards) -> Iterator[Check]:
@@ -60,13 +76,24 @@ def look(cards: Cards) -> Iterator[Check]:
     if not cards:
         yield without(PCI)
         return
-    models = ", ".join(sorted({str(card["name"]) for card in cards.values()}))
-    yield Check("GPU", State.WELL, f"{len(cards)} × {models}, driver {gpu_driver()}")
+    yield present(cards)
     yield from judged(cards)
-    yield numbering(os.readlink("/proc/self/ns/pid"))
+    yield numbering(os.readlink("/proc/self/ns/pid"), Path("/proc"))
     yield mps(cards, os.environ.get("CUDA_MPS_PIPE_DIRECTORY", MPS_PIPES))
     yield from services()
     yield toolkit()
+
+
+def present(cards: Cards) -> Check:
+    """How many cards, of which model; one that does not answer is lost."""
+    models = {str(card["name"]) for card in cards.values() if isinstance(card.get("name"), str)}
+    driver = next((card["driver"] for card in cards.values() if "driver" in card), "unknown")
+    told = f"{len(cards)} × {', '.join(sorted(models)) or 'a card'}, driver {driver}"
+    lost = [number for number, card in cards.items() if not isinstance(card.get("name"), str)]
+    if lost:
+        said = f"{told}; GPU {', '.join(lost)} does not answer"
+        return Check("GPU", State.MISSING, said, "boot; a card that is lost again must be replaced")
+    return Check("GPU", State.WELL, told)
 
 
 def without(pci: Path) -> Check:
@@ -216,13 +243,16 @@ def _faults(card: Answers) -> str:
 # ---------------------------------------------------------------- around the cards
 
 
-def numbering(namespace: str) -> Check:
-    """Whether processes have the numbers here by which the driver names them."""
-    amiss = ""
+def numbering(namespace: str, processes: Path) -> Check:
+    """Whether those whom the driver names can be found here, and by the same numbers."""
+    about, unproven = "GPU processes", "whose a context is cannot be told"
     if namespace != FIRST_PID_NAMESPACE:
-        amiss = "numbered otherwise here than by the driver: whose a context is cannot be told"
-    remedy = "run the verifier outside of a container, or in one with --pid=host"
-    return checked("GPU processes", "can be told", amiss, remedy)
+        said = f"numbered otherwise here than by the driver: {unproven}"
+        remedy = "run the verifier outside of a container, or in one with --pid=host"
+        return Check(about, State.WEAKER, said, remedy)
+    hidden = not (processes / "1/stat").exists()
+    amiss = f"those of others are hidden: {unproven}" if hidden else ""
+    return checked(about, "can be told", amiss, "mount -o remount,hidepid=0 /proc")
 
 
 def mps(cards: Cards, pipes: str) -> Check:
