@@ -45,7 +45,7 @@ def test_two_idle_cards_are_no_remark(libraries: Libraries, tmp_path: Path) -> N
         (
             "0.5 fail nvmlDeviceGetEccMode 3",
             "ECC",
-            "GPU 0, 1: not told: a wrong bit is not seen",
+            "GPU 0–1: not told: a wrong bit is not seen",
         ),
     ],
 )
@@ -63,16 +63,27 @@ def test_an_old_driver_leaves_a_limit_unproven(libraries: Libraries, tmp_path: P
     assert all("unproven" in said for said in found.values())
 
 
-def test_a_lost_card_does_not_hide_the_other(libraries: Libraries, tmp_path: Path) -> None:
-    """It is named as the one that does not answer."""
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ("0.5 lost 1 1", "2 × NVIDIA H100 80GB HBM3, driver 999.0; GPU 1 does not answer"),
+        ("0.5 fail nvmlDeviceGetHandleByIndex_v2 15", "2 × a card, driver 999.0; GPU 0–1"),
+    ],
+)
+def test_a_lost_card_is_named_and_hides_no_other(
+    libraries: Libraries, tmp_path: Path, told: str, said: str
+) -> None:
+    """It is missing; nothing more is said of it, and nothing worse of the others."""
     script = tmp_path / "script"
-    script.write_text(lines(*TWO, "0.5 lost 1 1"), encoding="ascii")
+    script.write_text(lines(*TWO, told), encoding="ascii")
     with driver(libraries[False]) as lib:
         lib.fake_script(str(script).encode())
         lib.fake_time(1.0)
-        check = gpus.present(gpus.found())
-    assert check.state is State.MISSING
-    assert check.found == "2 × NVIDIA H100 80GB HBM3, driver 999.0; GPU 1 does not answer"
+        first, *others = gpus.look(gpus.found())
+    assert first.state is State.MISSING
+    assert first.found.startswith(said)
+    assert not any("GPU 1" in check.found for check in others)
+    assert any(check.about == "ECC" for check in others) == ("a card" not in said)
 
 
 def test_no_driver_is_no_card(libraries: Libraries, tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_cards_of_which_the_same_is_said_stand_together() -> None:
     cards = {str(number): {**CARD, "persistence": 0} for number in range(8)}
     cards["3"]["persistence"] = 1
     found = {check.about: check for check in gpus.judged(cards)}
-    assert found["persistence"].found.startswith("GPU 0, 1, 2, 4, 5, 6, 7: off")
+    assert found["persistence"].found.startswith("GPU 0–2, 4–7: off")
     cards["3"]["persistence"] = REFUSED
     found = {check.about: check for check in gpus.judged(cards)}
     assert found["persistence"].found.endswith("; GPU 3: not told")

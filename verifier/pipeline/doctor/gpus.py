@@ -46,29 +46,24 @@ CLOCKS: Mapping[str, nvml.Question] = {
 def found() -> dict[str, dict[str, Any]]:
     """What NVML answers of each card, by its index; none without a driver.
 
-    Of a card that is lost it answers nothing, and that is what stands here.
+    Each is asked by itself: one that is lost answers nothing, and must not hide the others.
     """
     everyone = nvml.Driver(())
     if everyone.connect() is not None:
         return {}
     with contextlib.closing(everyone):
-        count = everyone.system()["gpus"]
-    cards = tuple(map(str, range(count))) if isinstance(count, int) else ()
-    # The loss of one must not hide the others.
-    return _answers(cards) or {card: _answers((card,)).get(card, {}) for card in cards}
+        system = everyone.system()
+        count = system["gpus"] if isinstance(system["gpus"], int) else 0
+        return {card: {**system, **_answers(card)} for card in map(str, range(count))}
 
 
-def _answers(cards: tuple[str, ...]) -> dict[str, dict[str, Any]]:
-    driver = nvml.Driver(cards)
+def _answers(card: str) -> dict[str, Any]:
+    driver = nvml.Driver((card,))
     if driver.connect() is not None:
         return {}
     with contextlib.closing(driver):
         questions = {**nvml.QUICK, **nvml.SLOW, **CLOCKS}
-        version = {"driver": driver.system()["driver"]}
-        return {
-            card: {**version, **driver.answers(card, questions), **driver.facts(card)}
-            for card in cards
-        }
+        return {**driver.answers(card, questions), **driver.facts(card)}
 
 
 def look(cards: Cards) -> Iterator[Check]:
@@ -77,23 +72,29 @@ def look(cards: Cards) -> Iterator[Check]:
         yield without(PCI)
         return
     yield present(cards)
-    yield from judged(cards)
+    answering = {number: card for number, card in cards.items() if _answering(card)}
+    if answering:
+        yield from judged(answering)
+        yield mps(answering, os.environ.get("CUDA_MPS_PIPE_DIRECTORY", MPS_PIPES))
     yield numbering(os.readlink("/proc/self/ns/pid"), Path("/proc"))
-    yield mps(cards, os.environ.get("CUDA_MPS_PIPE_DIRECTORY", MPS_PIPES))
     yield from services()
     yield toolkit()
 
 
 def present(cards: Cards) -> Check:
     """How many cards, of which model; one that does not answer is lost."""
-    models = {str(card["name"]) for card in cards.values() if isinstance(card.get("name"), str)}
-    driver = next((card["driver"] for card in cards.values() if "driver" in card), "unknown")
-    told = f"{len(cards)} × {', '.join(sorted(models)) or 'a card'}, driver {driver}"
-    lost = [number for number, card in cards.items() if not isinstance(card.get("name"), str)]
+    models = sorted({str(card["name"]) for card in cards.values() if _answering(card)})
+    version = next(iter(cards.values())).get("driver", "unknown")
+    told = f"{len(cards)} × {', '.join(models) or 'a card'}, driver {version}"
+    lost = [number for number, card in cards.items() if not _answering(card)]
     if lost:
-        said = f"{told}; GPU {', '.join(lost)} does not answer"
-        return Check("GPU", State.MISSING, said, "boot; a card that is lost again must be replaced")
+        remedy = "restart the machine; a card that is lost again must be replaced"
+        return Check("GPU", State.MISSING, f"{told}; GPU {_listed(lost)} does not answer", remedy)
     return Check("GPU", State.WELL, told)
+
+
+def _answering(card: Answers) -> bool:
+    return isinstance(card.get("name"), str)
 
 
 def without(pci: Path) -> Check:
@@ -115,10 +116,10 @@ def without(pci: Path) -> Check:
 def judged(cards: Cards) -> Iterator[Check]:
     """What follows from the answers of each card; one check for each thing, of all cards."""
     yield of_all(cards, "GPU clocks", "not lowered", _clocks, "nvidia-smi -rac; nvidia-smi -rgc")
-    remedy = "nvidia-smi -pl with its own watts, on a driver that tells both"
+    remedy = "`nvidia-smi -pl WATTS`, the card's own"
     yield of_all(cards, "GPU power", "at its own limit", _power, remedy)
     yield of_all(cards, "persistence", "on", _persistence, "nvidia-smi -pm 1")
-    remedy = "nvidia-smi -e 1, then boot; where cards have none, take others for what counts"
+    remedy = "nvidia-smi -e 1, then restart; where cards have none, take others for what counts"
     yield of_all(cards, "ECC", "on", _ecc, remedy)
     remedy = "reset the card (`nvidia-smi -r`), and replace it if it says so again"
     yield of_all(cards, "GPU memory", "no errors, no rows to be replaced", _memory, remedy)
@@ -144,8 +145,19 @@ def of_all(
     for number, card in cards.items():
         said.setdefault(ask(card), []).append(number)
     said.pop("", None)
-    amiss = "; ".join(f"GPU {', '.join(numbers)}: {what}" for what, numbers in said.items())
+    amiss = "; ".join(f"GPU {_listed(numbers)}: {what}" for what, numbers in said.items())
     return checked(about, well, amiss, remedy)
+
+
+def _listed(numbers: list[str]) -> str:
+    """`0, 2–7`: numbers in their order, those that follow one another as one."""
+    runs: list[list[int]] = []
+    for number in map(int, numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{run[0]}–{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
 
 
 def _refused(answer: Any) -> bool:
