@@ -8,7 +8,7 @@ import pytest
 
 from tests.gpus.playing import driver
 from tests.gpus.scenes import card, lines
-from verifier.pipeline.doctor import State, gpus
+from verifier.pipeline.doctor import State, cards, gpus
 
 Libraries = dict[bool, Path]
 
@@ -20,7 +20,7 @@ def remarks(library: Path, folder: Path, *told: str) -> dict[str, str]:
     with driver(library) as lib:
         lib.fake_script(str(script).encode())
         lib.fake_time(1.0)
-        checks = [*gpus.judged(gpus.found())]
+        checks = [*cards.judged(gpus.found())]
     assert len(checks) == len({check.about for check in checks})
     return {check.about: check.found for check in checks if check.state is not State.WELL}
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.pipeline.doctor.test_confinement import machine
-from verifier.pipeline.doctor import Check, State, gpus
+from verifier.pipeline.doctor import Check, State, cards, gpus
 
 REFUSED = {"error": 3}
 CARD: dict[str, Any] = {
@@ -33,7 +33,7 @@ CARD: dict[str, Any] = {
 
 def amiss(**changes: Any) -> list[Check]:
     """What is remarked of a good card with these answers."""
-    checks = [*gpus.judged({"0": {**CARD, **changes}})]
+    checks = [*cards.judged({"0": {**CARD, **changes}})]
     return [check for check in checks if check.state is not State.WELL]
 
 
@@ -93,18 +93,18 @@ def test_a_card_that_no_program_may_use_is_missing() -> None:
 
 def test_a_card_that_answers_nothing_is_well_in_nothing() -> None:
     """What is not told is not taken to be good."""
-    checks = [*gpus.judged({"0": {name: REFUSED for name in CARD}})]
+    checks = [*cards.judged({"0": {name: REFUSED for name in CARD}})]
     assert {check.state for check in checks} == {State.WEAKER}
 
 
 def test_cards_of_which_the_same_is_said_stand_together() -> None:
     """Eight of them are one line."""
-    cards = {str(number): {**CARD, "persistence": 0} for number in range(8)}
-    cards["3"]["persistence"] = 1
-    found = {check.about: check for check in gpus.judged(cards)}
+    eight = {str(number): {**CARD, "persistence": 0} for number in range(8)}
+    eight["3"]["persistence"] = 1
+    found = {check.about: check for check in cards.judged(eight)}
     assert found["persistence"].found.startswith("GPU 0–2, 4–7: off")
-    cards["3"]["persistence"] = REFUSED
-    found = {check.about: check for check in gpus.judged(cards)}
+    eight["3"]["persistence"] = REFUSED
+    found = {check.about: check for check in cards.judged(eight)}
     assert found["persistence"].found.endswith("; GPU 3: not told")
 
 
