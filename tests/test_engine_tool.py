@@ -77,3 +77,25 @@ def test_a_runtime_that_cannot_be_had_stops_nothing(
     engine.install_runtime()
     assert asked == [["runsc"]]
     assert "no runsc: there will be no boxes of level L3" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("environment", "done"),
+    [({}, ["runtime", "daemon"]), ({"DOCKER": "no"}, []), ({"DOCKER_HOST": "unix:///none"}, [])],
+)
+def test_the_runtime_is_there_before_the_engine_and_only_for_ours(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], done: list[str]
+) -> None:
+    """An engine is told of its runtimes when it starts; nothing is installed for none."""
+    steps: list[str] = []
+    for name in ("DOCKER", "DOCKER_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(engine.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(engine, "answers", lambda: False)
+    monkeypatch.setattr(engine, "root_on_debian", lambda: True)
+    monkeypatch.setattr(engine, "install_runtime", lambda: steps.append("runtime"))
+    monkeypatch.setattr(engine, "start_daemon", lambda: steps.append("daemon"))
+    engine.start()
+    assert steps == done
