@@ -1,14 +1,17 @@
 """Is there a container engine, and may we start one? Installs and starts it as root on Debian.
 
 `engine.py start` leaves an engine that answers alone. Where none does, and this is root on Debian,
-it installs what is missing, starts `dockerd` with its log and pid under `.run/`, and waits for it.
-With `DOCKER=no`, or a DOCKER_HOST that does not answer, it installs and starts nothing. It never
-fails: without an engine, boxes are made locally and every verdict says what that costs.
+it installs what is missing, starts `dockerd` with its settings, log and pid under `.run/`, and
+waits for it. The settings are those of /etc/docker/daemon.json, which is only read, and what
+gVisor's boxes need, where `runsc` can be had. With `DOCKER=no`, or a DOCKER_HOST that does not
+answer, it installs and starts nothing. It never fails: without an engine, boxes are made locally
+and every verdict says what that costs.
 `engine.py stop` ends the one it started.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -16,12 +19,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from verifier.errors import EngineUnavailable
+from verifier.sandbox import gvisor
 from verifier.sandbox.docker import Docker
 
 RUN = Path(__file__).resolve().parents[1] / ".run"
-PID_FILE, LOG_FILE = RUN / "dockerd.pid", RUN / "dockerd.log"
+PID_FILE, LOG_FILE, SETTINGS = RUN / "dockerd.pid", RUN / "dockerd.log", RUN / "daemon.json"
+COMMAND = ("dockerd",)
+# What an engine reads that is given no settings of its own.
+USUAL_SETTINGS = Path("/etc/docker/daemon.json")
 WAIT_SECONDS = 20.0
 LOOK_SECONDS = 0.25
 # Program, Debian's packages of it, and what it is for.
@@ -30,6 +38,7 @@ TOOLS = (
     ("mmdebstrap", "mmdebstrap", "pinned images"),
     ("bwrap", "bubblewrap", "boxes of level L1 where no engine answers"),
 )
+RUNTIME = (gvisor.RUNTIME, "runsc", "boxes of level L3 (gVisor)")
 COMPILER = ("gcc", "gcc libc6-dev", "tests that play a GPU's driver")
 
 
@@ -70,12 +79,43 @@ def install(packages: list[str]) -> bool:
     return True
 
 
+def merged(theirs: Any, ours: dict[str, Any]) -> dict[str, Any]:
+    """Both; where both say something, `theirs` holds. Raises ValueError if theirs are none."""
+    runtimes = theirs.get("runtimes", {}) if isinstance(theirs, dict) else None
+    if not isinstance(runtimes, dict):
+        raise ValueError("is not an object, or its runtimes are none")
+    both = {**ours, **theirs}
+    if "runtimes" in both:
+        both["runtimes"] = {**ours.get("runtimes", {}), **runtimes}
+    return both
+
+
+def settings_arguments() -> list[str]:
+    """Write what the engine is to be set to; the arguments that say so to it.
+
+    Without a network of its own: no box has one.
+    """
+    ours: dict[str, Any] = {"bridge": "none", "iptables": False}
+    if shutil.which(gvisor.RUNTIME) is not None:
+        ours |= gvisor.settings()
+    try:
+        theirs = json.loads(USUAL_SETTINGS.read_bytes()) if USUAL_SETTINGS.exists() else {}
+        text = json.dumps(merged(theirs, ours), indent=1)
+    except (OSError, ValueError) as fault:
+        say(f"{USUAL_SETTINGS} cannot be added to ({fault}), so ours are left out: {RUNTIME[2]}")
+        say("  can be made only if it names their runtime itself, as `verifier doctor` will say")
+        return ["--bridge=none", "--iptables=false"]
+    SETTINGS.write_text(text, encoding="utf-8")
+    return ["--config-file", str(SETTINGS)]
+
+
 def start_daemon() -> bool:
-    """Start `dockerd` in the background, without a network of its own, and wait for its answer."""
+    """Start `dockerd` in the background and wait for its answer."""
     RUN.mkdir(exist_ok=True)
+    command = [*COMMAND, *settings_arguments()]
     with LOG_FILE.open("ab") as log:
         daemon = subprocess.Popen(
-            ["dockerd", "--bridge=none", "--iptables=false"],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -120,7 +160,15 @@ def start() -> None:
         if not root_on_debian() or shutil.which(ENGINE[0]) is None:
             say("no container engine answers; boxes are local (level L1 or L0)")
         else:
+            install_runtime()
             start_daemon()
+
+
+def install_runtime() -> None:
+    """Install gVisor's runtime, by itself: where it cannot be had the rest goes on without."""
+    program, package, purpose = RUNTIME
+    if shutil.which(program) is None and not install([package]):
+        say(f"no {program}: there will be no {purpose}")
 
 
 def stop() -> None:

@@ -63,9 +63,11 @@ def paragraph(
         put(console, Text(" " * margin).append_text(line))
 
 
-def labelled(console: Console, label: str, said: str, indent: int, *, width: int) -> None:
+def labelled(
+    console: Console, label: str, said: str, indent: int, *, width: int, at_most: int = SAID_SHOWN
+) -> None:
     """`said` wrapped beside a dim `label` in a column of `width`."""
-    shown = written(clipped(said, SAID_SHOWN), console)
+    shown = written(clipped(said, at_most), console)
     beside = styled(console, (f"{' ' * indent}{label:<{width}}", "dim"))
     for line in _wrapped(shown, console, console.width - indent - width):
         line.rstrip()

@@ -12,6 +12,7 @@ start a box that differs from the one asked for.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import time
@@ -53,6 +54,7 @@ ANSWER_SECONDS = 1.8
 OLDEST = "1.41"
 # The engine shares user and control group namespace with the host unless told otherwise.
 OWN_NAMESPACES = ("ipc", "mnt", "net", "pid", "uts")
+FORBIDDEN = os.strerror(errno.EACCES)
 ENDED_AT_ONCE = {"process": "not read back: the command ended at once"}
 
 
@@ -79,6 +81,10 @@ class Docker:
         self._runtime = runtime or str(self._info["DefaultRuntime"])
         self._store = EngineStore(self._api)
         self._sweep()
+
+    def described(self) -> Mapping[str, Any]:
+        """What the engine says of itself and its machine."""
+        return self._info
 
     def lacking(self) -> tuple[str, ...]:
         """The walls this backend does not have here."""
@@ -271,5 +277,5 @@ def _unanswered(reason: str) -> EngineUnavailable:
     address = os.environ.get("DOCKER_HOST", DEFAULT_UNIX_SOCKET)
     return EngineUnavailable(
         f"no container engine answers at {address}: {reason}",
-        remedy="start Docker, or --backend local",
+        remedy=f"{'join its group' if reason == FORBIDDEN else 'start Docker'}, or --backend local",
     )

@@ -26,6 +26,8 @@ DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 # torch and the C library look at the CPU they run on.
 MACHINE_FILES = ("/proc", "/sys/devices/system/cpu", "/sys/devices/system/node")
 SCOPE_ABI = 6
+# What starts ranks. Even a single one is met at a socket of the loopback.
+LAUNCHERS = frozenset({"torchrun", "torch.distributed.run", "torch.distributed.launch"})
 
 
 class Plain:
@@ -47,7 +49,7 @@ class Plain:
         """The walls this backend does not have here."""
         lacks = [
             "no namespaces: processes and their names can be seen, by other boxes too",
-            "no loopback of its own: the box has no network at all",
+            "one process only: no network at all, not even a loopback by which ranks could meet",
             "the host's disk is shared: which files lie in memory, and when they were read, tells",
             "a Unix socket that its user may open can be reached by a box with a channel or a GPU",
             "processes of its user can be slowed down and held to less, those of other boxes too",
@@ -78,6 +80,7 @@ class Plain:
         """Create, read back and start one box."""
         self.prepare(spec.root)
         spec = local.possible(spec)
+        require_no_launcher(spec)
         if spec.gpus:
             gpus.require_no_services(spec.label, gpus.open_services())
         view = host_view(spec.root)
@@ -163,6 +166,17 @@ class Plain:
         require_same(spec.label, expected, observed)
         landlock = f"ABI {self._abi}" if self._abi else "none"
         return {**{wall: observed[wall] for wall in expected}, "Landlock": landlock}
+
+
+def require_no_launcher(spec: BoxSpec) -> None:
+    """Raises BoxNotAsAsked for a command that starts ranks: they would wait for one another."""
+    words = " ".join(spec.argv).split()
+    found = next((word for word in words if word.rpartition("/")[2] in LAUNCHERS), None)
+    if found is not None:
+        raise BoxNotAsAsked(
+            f"{spec.label}: {found} needs a loopback, and an ordinary process has none of its own",
+            remedy="install bubblewrap or Docker",
+        )
 
 
 class _Paths:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
-from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from verifier.cli.main import run
 from verifier.pipeline import doctor
-from verifier.pipeline.doctor import Check, Examined, State, examine
+from verifier.pipeline.doctor import Check, Examined, Part, State, boxes, examine
 from verifier.records import Assurance
+from verifier.report import doctor as told
 from verifier.sandbox import choose
 
 
@@ -24,6 +25,7 @@ def test_the_strongest_box_is_the_one_that_verify_would_take() -> None:
     assert all(not check.remedy for check in found.checks if check.state is State.WELL)
     names = [check.about for check in found.checks]
     assert len(names) == len(set(names))
+    assert [part.title for part in found.parts] == ["boxes", "kernel", "machine", "GPUs"]
 
 
 def test_an_engine_that_does_not_answer_is_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,7 +48,7 @@ def test_no_box_at_all_is_something_missing(monkeypatch: pytest.MonkeyPatch) -> 
         def lacking(self) -> tuple[str, ...]:
             return ("everything",)
 
-    monkeypatch.setattr(doctor, "BACKENDS", {"plain": Nothing})
+    monkeypatch.setattr(boxes, "BACKENDS", {"plain": Nothing})
     found = examine()
     assert found.level is Assurance.NONE
     assert found.exit_code == 2
@@ -54,64 +56,47 @@ def test_no_box_at_all_is_something_missing(monkeypatch: pytest.MonkeyPatch) -> 
     assert missing[:1] == ["isolation"]
 
 
-def program(folder: Path, name: str, said: str) -> None:
-    path = folder / name
-    path.write_text(f"#!/bin/sh\necho '{said}'\n")
-    path.chmod(0o755)
-
-
-@pytest.mark.parametrize(
-    ("version", "state"),
-    [("1.17.7", State.MISSING), ("1.17.8", State.WELL), ("2.0.0", State.WELL), ("new", State.WELL)],
+CHECKS = (
+    Check("docker boxes", State.WELL, "L2, lacking:", lacking=("a wall " * 60, "another")),
+    Check("pinned images", State.MISSING, "no program mmdebstrap", "apt-get install it"),
+    Check("swap", State.WEAKER, "2 GiB", "swapoff -a"),
 )
-def test_a_toolkit_that_lets_containers_out_is_missing_its_update(
-    version: str, state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """CVE-2025-23266 and its like, before 1.17.8."""
-    program(tmp_path, "nvidia-ctk", f"NVIDIA Container Toolkit CLI version {version}")
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    (check,) = doctor._toolkit()
-    assert check.state is state
-    assert version in check.found
-
-
-def test_swap_little_memory_and_a_sleeping_clock_are_weak(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each starves or stretches a run."""
-    meminfo = "MemTotal:  4000000 kB\nSwapTotal: 2000000 kB\n"
-    monkeypatch.setattr(doctor, "_text", lambda _: meminfo)
-    memory, swap = doctor._memory()
-    assert (memory.state, swap.state) == (State.WEAKER, State.WEAKER)
-    assert "1.9 GiB" in swap.found
-    clocks = {doctor.time.CLOCK_BOOTTIME: 1000.0, doctor.time.CLOCK_MONOTONIC: 400.0}
-    monkeypatch.setattr(doctor.time, "clock_gettime", clocks.__getitem__)
-    (clock,) = doctor._clocks()
-    assert clock.state is State.WEAKER
-    assert "600 s" in clock.found
-
-
-def test_a_machine_without_image_tools_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And what to install."""
-    monkeypatch.setattr("verifier.image.base.shutil.which", lambda _: None)
-    images, _ = doctor._images()
-    assert images.state is State.MISSING
-    assert "mmdebstrap" in images.remedy
+FOUND = Examined((Part("boxes", CHECKS[:1]), Part("machine", CHECKS[1:])), Assurance.L2, "docker")
 
 
 def test_the_command_prints_it_and_ends_with_its_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """For people and for machines."""
-    checks = (
-        Check("docker boxes", State.WELL, "L2"),
-        Check("pinned images", State.MISSING, "no program mmdebstrap", "apt-get install it"),
-    )
-    monkeypatch.setattr(doctor, "examine", lambda: Examined(checks, Assurance.L2, "docker"))
+    monkeypatch.setattr(doctor, "examine", lambda: FOUND)
     assert run(["doctor"]) == 2
     printed = capsys.readouterr().out
     assert "The strongest box here: L2 (docker)" in printed
     assert "✗ pinned images" in printed
     assert "→ apt-get install it" in printed
+    assert "1 missing (✗)" in printed
+    assert "1 weaker than could be (!)" in printed
     assert run(["doctor", "--json"]) == 2
     said = json.loads(capsys.readouterr().out)
     assert (said["level"], said["exit_code"]) == ("L2", 2)
-    assert said["checks"][1]["state"] == "missing"
+    assert said["checks"][0]["lacking"] == list(CHECKS[0].lacking)
+    assert (said["checks"][1]["part"], said["checks"][1]["state"]) == ("machine", "missing")
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_what_a_box_lacks_is_never_cut(width: int) -> None:
+    """It is half of the promise; and it stays within the terminal."""
+    text = io.StringIO()
+    told.render(FOUND, Console(file=text, width=width, force_terminal=True, color_system=None))
+    assert text.getvalue().split().count("wall") == 60
+    assert "– another" in text.getvalue()
+    assert max(map(len, text.getvalue().splitlines())) <= width
+
+
+def test_a_machine_with_nothing_amiss_is_told_so() -> None:
+    """And ends with 0."""
+    well = Examined((Part("kernel", (Check("seccomp", State.WELL, "filter"),)),), Assurance.L2, "")
+    text = io.StringIO()
+    told.render(well, Console(file=text, width=80))
+    assert text.getvalue().endswith("\nNothing is missing.\n")
+    assert well.exit_code == 0
