@@ -23,6 +23,7 @@ from verifier.sandbox.container import ContainerRun
 from verifier.sandbox.docker import Docker
 from verifier.sandbox.engine import Asked
 from verifier.sandbox.enginestore import REPOSITORY, EngineStore, image_in, tag
+from verifier.sandbox.readback import MountPoint
 
 HostConfig = dict[str, Any]
 
@@ -178,6 +179,30 @@ def test_a_living_command_that_cannot_be_read_back_is_refused(
     out = boxes.beside("ended")
     end = out.run("")
     assert (end.ended_by, end.exit_code) == (EndedBy.ITSELF, 0)
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize(
+    ("what", "wall"),
+    [
+        ("process_walls", "process: system call filter is 0"),
+        ("separate_namespaces", "net namespace is the host's"),
+        ("mount_points", "mount /in is rw"),
+    ],
+)
+def test_a_command_that_ends_at_once_is_refused_for_what_was_read_of_it(
+    boxes: Boxes, monkeypatch: pytest.MonkeyPatch, what: str, wall: str
+) -> None:
+    """Attack: do what a missing wall allows, and be gone before anybody asks again."""
+    differs: dict[str, Any] = {
+        "process_walls": {"system call filter": "0"},
+        "separate_namespaces": {"net namespace": "the host's"},
+        "mount_points": (MountPoint(place="/in", read_only=False, source="/dev/sda"),),
+    }
+    monkeypatch.setattr(docker, what, lambda _: differs[what])
+    with pytest.raises(BoxNotAsAsked, match=wall) as refused:
+        boxes.sandbox.start(boxes.spec(""))
+    assert "not to be seen" not in str(refused.value)
 
 
 def _as_asked(inspected: dict[str, Any], out: str) -> dict[str, str]:

@@ -40,6 +40,8 @@ LACKS = (
     "user, capabilities and filter of the command are not read back: the host sees the sandbox",
     "that inputs are read-only is gVisor's word, not the kernel's",
     "gVisor's own tasks are counted as processes, and a box with too many dies whole",
+    "threads are bounded by memory, not by their number: gVisor's kernel keeps those that wait",
+    "gVisor's own kernel has fuse, tun, device nodes and priorities for all; none is the host's",
 )
 
 

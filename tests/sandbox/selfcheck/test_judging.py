@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -10,8 +11,10 @@ import pytest
 
 from verifier.records import BoxEnd, EndedBy
 from verifier.sandbox.selfcheck import judging
+from verifier.sandbox.selfcheck.bombs import died_of_processes
 from verifier.sandbox.selfcheck.judging import NO_WAY, judged, refused, through, unheard, unshared
 from verifier.sandbox.selfcheck.probe import Evidence, Left, Outcome, Probe
+from verifier.sandbox.selfcheck.processors import PROCESSORS, _not_more_processor
 from verifier.sandbox.selfcheck.running import LIMITS
 
 LACK = "no such wall: everybody can see it"
@@ -169,8 +172,39 @@ def test_what_arrives_in_the_output_is_harmless() -> None:
 
 def test_processor_time_that_nobody_counted_is_not_held() -> None:
     """And none beyond what was given."""
-    from verifier.sandbox.selfcheck.bombs import _not_more_processor
-
     assert _not_more_processor(evidence()) == ()
     assert _not_more_processor(evidence(end=end(cpu_seconds=None)))
     assert _not_more_processor(evidence(end=end(cpu_seconds=1.2)))
+
+
+@pytest.mark.parametrize(
+    ("used", "idle", "said"),
+    [
+        (0.5, 0.4, Outcome.HELD),
+        (0.5, 0.0, Outcome.NOT_TRIED),
+        (0.5, math.nan, Outcome.NOT_TRIED),
+        (1.2, 0.0, Outcome.BROKE),
+        (1.2, 0.4, Outcome.BROKE),
+    ],
+)
+def test_a_busy_machine_is_no_processor_limit(used: float, idle: float, said: Outcome) -> None:
+    """A box that is held to nothing gets no more than it is given where nothing is idle."""
+    ran = end(cpu_seconds=used, ended_by=EndedBy.WALL_CLOCK)
+    seen = evidence({}, end=ran, idle_seconds=idle)
+    assert judged(PROCESSORS, "bombs", seen, ()).outcome is said
+
+
+@pytest.mark.parametrize(
+    ("changes", "holds"),
+    [
+        ({"exit_code": 2, "attempts": ("more than 24 processes",)}, True),
+        ({"exit_code": 0, "attempts": ("more than 24 processes",)}, False),
+        ({"exit_code": 2}, False),
+        ({"attempts": ("more than 24 processes",), "ended_by": EndedBy.MEMORY}, False),
+    ],
+)
+def test_a_box_that_died_of_its_processes_was_refused_some(
+    changes: Mapping[str, Any], holds: bool
+) -> None:
+    """By the host's count: a bomb that fell over for another reason met no wall."""
+    assert (died_of_processes(evidence(end=end(**changes))) == ()) is holds

@@ -128,7 +128,7 @@ ask("ptrace", 16, child)
 ask("process_vm_readv", child, parts, 1, parts, 1, 0)
 ask("process_vm_writev", child, parts, 1, parts, 1, 0)
 ask("kcmp", child, os.getpid(), 0, 0, 0)
-ask("process_madvise", os.pidfd_open(child), parts, 1, 21, 0)
+attempt("process_madvise", lambda: call("process_madvise", os.pidfd_open(child), parts, 1, 21, 0))
 ask("move_pages", child, 0)
 os.kill(child, 9)
 """,
@@ -208,9 +208,9 @@ ask("sethostname", b"localhost", 9)
             """
 import mmap
 def thirty_two():
-    # mov eax, 20 (getpid); int 0x80; ret
+    # mov edi, -1; mov eax, 20 (getpid); int 0x80; ret
     code = mmap.mmap(-1, 4096, prot=7)
-    code.write(b"\\xb8\\x14\\x00\\x00\\x00\\xcd\\x80\\xc3")
+    code.write(b"\\xbf\\xff\\xff\\xff\\xff\\xb8\\x14\\x00\\x00\\x00\\xcd\\x80\\xc3")
     return ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(code)))()
 def in_a_child(action, *arguments):
     # A filter may kill whoever asks so.
@@ -230,6 +230,8 @@ def in_a_child(action, *arguments):
         raise OSError(-answer, "")
     return answer
 attempt("32 bits", in_a_child, thirty_two)
+# A kernel that has one table only takes it for that table's 20: writev, to no file.
+said["32 bits"] = "ENOSYS" if said["32 bits"] == "EBADF" else said["32 bits"]
 attempt("x32", in_a_child, raw, 0x40000000 + 39)
 """,
             *("32 bits", "x32"),

@@ -64,8 +64,7 @@ for path in ("/var/run/docker.sock", "/run/docker.sock", "/run/containerd/contai
             wall="system call filter",
             tries="take a descriptor out of another process (pidfd_getfd)",
             source="""
-mine = os.pidfd_open(os.getpid())
-ask("pidfd_getfd", mine, 1, 0)
+attempt("pidfd_getfd", lambda: call("pidfd_getfd", os.pidfd_open(os.getpid()), 1, 0))
 """,
             judge=refused("pidfd_getfd", by=REFUSALS),
         ),
