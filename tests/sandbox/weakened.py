@@ -9,7 +9,9 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
+import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -38,7 +40,8 @@ from verifier.sandbox import (
     supervise,
 )
 from verifier.sandbox.boxlog import BoxLog
-from verifier.sandbox.selfcheck import Outcome, check, judging, running, scene
+from verifier.sandbox.container import ContainerRun
+from verifier.sandbox.selfcheck import Checked, Outcome, check, judging, running, scene
 from verifier.watch import Unwatched
 
 # A box whose calls are answered leaves keys with its user.
@@ -51,8 +54,6 @@ for line in open("/proc/keys"):
     if "user" in line and "golf-verifier" in line:
         ctypes.CDLL(None).syscall({running._numbers()["keyctl"]}, 9, int(line.split()[0], 16), -4)
 """
-# A box that may use more processors gets them only where nobody else wants them.
-ONLY_WHEN_IDLE = frozenset({"processors"})
 Weaken = Callable[[ExitStack], None]
 # Load the architecture, allow: what a filter is when there is none.
 ALL_ANSWERED = struct.pack("=HBBI", seccomp.RETURN, 0, 0, seccomp.ANSWER_ALLOW)
@@ -71,12 +72,16 @@ class Weakness:
 
 def broken(weakness: Weakness) -> tuple[str, ...]:
     """The probes that broke out of the weakened box. Raises MachineFault where there is none."""
+    return tuple(a.probe for a in tried(weakness).answers if a.outcome is Outcome.BROKE)
+
+
+def tried(weakness: Weakness) -> Checked:
+    """What became of the probes of the weakened wall. Raises MachineFault where there is no box."""
     with ExitStack() as stack:
         sandbox = BACKENDS[weakness.backend]()
         stack.enter_context(_marks_ended())
         weakness.weaken(stack)
-        checked = check(sandbox, Unwatched(), weakness.probes)
-    return tuple(a.probe for a in checked.answers if a.outcome is Outcome.BROKE)
+        return check(sandbox, Unwatched(), weakness.probes)
 
 
 def patch(target: Any, name: str, value: Any) -> Weaken:
@@ -270,6 +275,20 @@ def _remove_ipc(before: set[tuple[str, int]]) -> None:
             getattr(libc, f"{kind}ctl")(number, 0, None)
 
 
+def nobody_kills(stack: ExitStack) -> None:
+    """Boxes that are said to be dead; they are taken away when all is over."""
+    remove, left = ContainerRun.remove, set[ContainerRun]()
+
+    def leave(run: ContainerRun) -> None:
+        left.add(run)
+        if run._stream is not None:
+            with contextlib.suppress(OSError):
+                run._stream.shutdown(socket.SHUT_RDWR)
+
+    stack.callback(lambda: [remove(run) for run in left])
+    together(patch(ContainerRun, "kill", nothing), patch(ContainerRun, "remove", leave))(stack)
+
+
 LOOSE = "rw,exec,nosuid,nodev,mode=0777"
 DOCKER: dict[str, tuple[tuple[str, ...], Weaken]] = {
     "network": (("network",), container(network_mode="host")),
@@ -306,6 +325,23 @@ DOCKER: dict[str, tuple[tuple[str, ...], Weaken]] = {
     "log limit": (("bomb-log",), ENDLESS_LOG),
     "output limit": (("bomb-output", "bomb-output-files"), ENDLESS_OUTPUT),
     "time limit": (("late-sleep", "late-loop"), endless_time),
+    "killed as a whole": (("late-sleep", "late-deaf"), nobody_kills),
+}
+
+# ---------------------------------------------------------------- gVisor's containers
+
+# What its own kernel has of its own or gives to nobody, whatever the engine asks it for.
+NOT_THE_ENGINES = frozenset(
+    {
+        *("IPC namespace", "process namespace", "no new privileges"),
+        *("hidden kernel files", "closed kernel files"),
+        # The runtime's own `--network=none` stands behind the engine's.
+        "network",
+    }
+)
+GVISOR: dict[str, tuple[tuple[str, ...], Weaken]] = {
+    **{wall: row for wall, row in DOCKER.items() if wall not in NOT_THE_ENGINES},
+    "kernel of its own": (("call-kernel",), container(runtime="runc")),
 }
 
 # ---------------------------------------------------------------- bubblewrap
@@ -418,7 +454,10 @@ def no_keeper(stack: ExitStack) -> None:
     """A keeper that ends nobody, and a control group that is not killed."""
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     source = kept.KEEPER.read_text(encoding="utf-8")
-    keeper = folder / "keeper.py"
+    # It imports what lies beside it.
+    for beside in kept.KEEPER.parent.glob("*.py"):
+        shutil.copy(beside, folder)
+    keeper = folder / kept.KEEPER.name
     keeper.write_text(
         source.replace(
             "def end_all() -> None:", "def end_all() -> None:\n    return\n\n\ndef _() -> None:"
@@ -479,31 +518,46 @@ PLAIN: dict[str, tuple[tuple[str, ...], Weaken]] = {
 
 WEAKNESSES = tuple(
     Weakness(wall, backend, probes, weaken)
-    for backend, walls in (("docker", DOCKER), ("bubblewrap", BUBBLEWRAP), ("plain", PLAIN))
+    for backend, walls in (
+        ("gvisor", GVISOR),
+        ("docker", DOCKER),
+        ("bubblewrap", BUBBLEWRAP),
+        ("plain", PLAIN),
+    )
     for wall, (probes, weaken) in walls.items()
 )
+
+
+def row(weakness: Weakness) -> tuple[bool, str]:
+    """Whether a wall can be taken away unnoticed, and what there is to say of it."""
+    try:
+        answers = tried(weakness).answers
+    except VerifierError as fault:
+        return True, f"UNNOTICED: no box was made: {fault}"
+    noticed = [a.probe for a in answers if a.outcome is Outcome.BROKE]
+    if all(a.outcome is Outcome.NOT_TRIED for a in answers):
+        return False, f"not tried: {answers[0].said[0]}"
+    return not noticed, ", ".join(noticed) or "UNNOTICED"
 
 
 def main() -> int:
     """Print the table; 1 where a wall can be taken away and no probe notices."""
     unnoticed = 0
     wanted = sys.argv[1:]
-    for weakness in WEAKNESSES:
-        if wanted and weakness.backend not in wanted and weakness.wall not in wanted:
-            continue
+    for backend in BACKENDS:
         try:
-            noticed = broken(weakness)
+            BACKENDS[backend]()
         except MachineFault as fault:
-            print(f"{weakness.backend:<11} {weakness.wall:<24} no such box here: {fault}")
+            print(f"{backend:<11} not here: {fault}")
             continue
-        except VerifierError as fault:
-            noticed = ()
-            print(f"{weakness.backend:<11} {weakness.wall:<24} {fault}")
-        unnoticed += not noticed and weakness.wall not in ONLY_WHEN_IDLE
-        print(
-            f"{weakness.backend:<11} {weakness.wall:<24} {', '.join(noticed) or 'UNNOTICED'}",
-            flush=True,
-        )
+        for weakness in WEAKNESSES:
+            if weakness.backend != backend:
+                continue
+            if wanted and weakness.backend not in wanted and weakness.wall not in wanted:
+                continue
+            alone, said = row(weakness)
+            unnoticed += alone
+            print(f"{backend:<11} {weakness.wall:<24} {said}", flush=True)
     return 1 if unnoticed else 0
 
 

@@ -5,7 +5,7 @@ Most are refused by the filter before they are looked at; a box without one gets
 
 from __future__ import annotations
 
-from verifier.sandbox.selfcheck.judging import refused
+from verifier.sandbox.selfcheck.judging import only, refused
 from verifier.sandbox.selfcheck.probe import Family, Probe
 
 FILTER = "system call filter"
@@ -272,6 +272,17 @@ ask("map_shadow_stack", 0, 4096, 0)
             "switch off that memory lies at random places",
             'attempt("personality", call, "personality", 0x40000)',
             "personality",
+        ),
+        Probe(
+            id="call-kernel",
+            wall="kernel of its own",
+            tries="ask the machine's own kernel anything",
+            source="""
+answer = os.uname()
+note("kernel", "its own" if given["kernel"] != [answer.release, answer.version] else "the host's")
+""",
+            judge=only("its own", "kernel"),
+            lacks=("the kernel is shared with the host", "no namespaces"),
         ),
     ),
 )
