@@ -92,7 +92,7 @@ def box_ipc(stack: ExitStack) -> None:
     together(shares("ipc"), ANSWERED)(stack)
 
 
-ANSWERED = patch(seccomp, "program", lambda *_: ALL_ANSWERED)
+ANSWERED = patch(seccomp, "program", lambda *_, **__: ALL_ANSWERED)
 BUBBLEWRAP: dict[str, tuple[tuple[str, ...], Weaken]] = {
     "network": (("network", "unix-abstract"), shares("net")),
     "read-only root": (("write-root",), without("--remount-ro", 1)),

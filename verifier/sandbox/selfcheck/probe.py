@@ -52,6 +52,7 @@ class Evidence:
     not as it was before, `survivors` processes that outlived it, `bystander` how a process of the
     host fared ("" when it runs on untouched), `earlier` what the box before or beside it says.
     `idle_seconds`: of processors, meanwhile, when nobody wanted them; NaN where not counted.
+    `first`: the host put the box before all others at every processor.
     """
 
     end: BoxEnd
@@ -66,6 +67,7 @@ class Evidence:
     bystander: str = ""
     earlier: Mapping[str, str] = field(default_factory=dict)
     idle_seconds: float = math.nan
+    first: bool = False
 
 
 Judge = Callable[[Evidence], tuple[str, ...]]

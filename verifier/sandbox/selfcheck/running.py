@@ -33,6 +33,7 @@ from verifier.sandbox.selfcheck.probe import (
     Outcome,
     Probe,
 )
+from verifier.sandbox.selfcheck.processors import put_first
 from verifier.sandbox.selfcheck.witness import Host
 
 LIMITS = Limits(
@@ -69,6 +70,7 @@ class Seen:
     left: tuple[Left, ...]
     leaked: tuple[str, ...]
     changed: tuple[str, ...]
+    first: bool
 
 
 class Check:
@@ -119,6 +121,7 @@ class Check:
             limits=limits,
             said=None,
             idle_seconds=counts.machine().idle_seconds - idle,
+            first=seen.first,
         )
         return self._judged(family, [probe], seen, about)[0]
 
@@ -180,6 +183,8 @@ class Check:
         with contextlib.ExitStack() as stack:
             stack.enter_context(scene.wire(spec.channel))
             box = stack.enter_context(self._sandbox.start(spec))
+            quiet = any(probe.company is Company.QUIET for probe in probes)
+            first = quiet and put_first(box.processes())
             end, members = self._watched(box, place)
         survivors = scene.survivors(mark, members)
         changed = list(self._host.changed())
@@ -191,7 +196,7 @@ class Check:
             name for name, text in secret.items() if any(text in t for t in (end.log, *texts))
         ]
         words = guest.words(end.log, token)
-        return Seen(end, words, survivors, left, tuple(leaked), tuple(changed))
+        return Seen(end, words, survivors, left, tuple(leaked), tuple(changed), first)
 
     def _watched(self, box: Box, place: Path) -> tuple[BoxEnd, scene.Members]:
         listening = place / "out" / "listening"
