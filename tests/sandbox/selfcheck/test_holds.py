@@ -7,6 +7,7 @@ import pytest
 from tests.sandbox.conftest import opened
 from verifier.errors import RequestError
 from verifier.records import Assurance
+from verifier.sandbox import BACKENDS
 from verifier.sandbox.selfcheck import FAMILIES, Outcome, check, chosen
 from verifier.watch import Unwatched
 
@@ -21,16 +22,22 @@ LACKS = {
 }
 
 
-@pytest.mark.parametrize("family", [family.name for family in FAMILIES])
-@pytest.mark.parametrize(
-    "backend",
-    [
-        pytest.param("gvisor", marks=pytest.mark.docker),
-        pytest.param("docker", marks=pytest.mark.docker),
-        "bubblewrap",
-        "plain",
-    ],
-)
+# Families of many boxes, each of which gVisor takes a second to start.
+MANY_BOXES = {"bombs", "late", "ending", "leavings"}
+BY_THE_ENGINE = {"gvisor", "docker"}
+CASES = [
+    pytest.param(
+        backend,
+        family.name,
+        marks=[pytest.mark.docker] * (backend in BY_THE_ENGINE)
+        + [pytest.mark.slow] * (backend == "gvisor" and family.name in MANY_BOXES),
+    )
+    for backend in BACKENDS
+    for family in FAMILIES
+]
+
+
+@pytest.mark.parametrize(("backend", "family"), CASES)
 def test_every_wall_holds_or_is_listed_as_lacking(backend: str, family: str) -> None:
     """The promise of the threat model, tried on this machine."""
     checked = check(opened(backend), Unwatched(), [family])

@@ -16,13 +16,7 @@ from verifier.sandbox.selfcheck import FAMILIES, guest
 from verifier.watch import Unwatched
 
 QUICK = {
-    "gvisor": (
-        "kernel of its own",
-        "read-only inputs",
-        "system call filter",
-        "memory",
-        "killed as a whole",
-    ),
+    "gvisor": ("kernel of its own", "read-only inputs", "system call filter", "killed as a whole"),
     "docker": ("network", "user", "system call filter", "private folders", "log limit"),
     "bubblewrap": ("network", "read-only inputs", "own mounts", "capabilities", "memory"),
     "plain": ("Landlock", "system call filter", "nothing left open", "killed as a whole"),

@@ -19,6 +19,7 @@ from tests.sandbox.weakened.taking import (
     patch,
     shared_folder,
     together,
+    unrecorded,
 )
 from verifier.sandbox import (
     bubblewrap,
@@ -92,7 +93,9 @@ def box_ipc(stack: ExitStack) -> None:
     together(shares("ipc"), ANSWERED)(stack)
 
 
-ANSWERED = patch(seccomp, "program", lambda *_, **__: ALL_ANSWERED)
+ANSWERED = together(
+    patch(seccomp, "program", lambda *_, **__: ALL_ANSWERED), unrecorded(bubblewrap.Bubblewrap)
+)
 BUBBLEWRAP: dict[str, tuple[tuple[str, ...], Weaken]] = {
     "network": (("network", "unix-abstract"), shares("net")),
     "read-only root": (("write-root",), without("--remount-ro", 1)),

@@ -21,6 +21,7 @@ from tests.sandbox.weakened.taking import (
     nothing,
     patch,
     together,
+    unrecorded,
 )
 from verifier.sandbox import (
     cgroup,
@@ -93,7 +94,10 @@ def loose_folders(stack: ExitStack) -> None:
 
 PLAIN: dict[str, tuple[tuple[str, ...], Weaken]] = {
     "Landlock": (("reading", "writing", "processes", "unix-abstract"), process(without_landlock)),
-    "system call filter": (("calls", "network"), process(without_filter)),
+    "system call filter": (
+        ("calls", "network"),
+        together(process(without_filter), unrecorded(plain.Plain)),
+    ),
     "user": (("rights",), process(as_root)),
     "environment": (("read-environment",), process(more_environment)),
     "nothing left open": (("read-descriptors",), left_open),

@@ -36,6 +36,14 @@ def patch(target: Any, name: str, value: Any) -> Weaken:
     return lambda stack: stack.enter_context(mock.patch.object(target, name, value))
 
 
+def unrecorded(backend: type[Any]) -> Weaken:
+    """No second filter, which notes what is refused and refuses it too."""
+    nobody = property(lambda _: None)
+    return lambda stack: stack.enter_context(
+        mock.patch.object(backend, "_recording", nobody, create=True)
+    )
+
+
 def together(*weaken: Weaken) -> Weaken:
     """Several at once: walls stand behind walls."""
 
