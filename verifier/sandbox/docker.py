@@ -42,6 +42,7 @@ from verifier.sandbox.interface import Box
 from verifier.sandbox.output import Output
 from verifier.sandbox.readback import (
     PROCESS_WALLS,
+    is_leaving,
     mount_points,
     process_walls,
     require_same,
@@ -178,10 +179,10 @@ class Docker:
             expected["output is"] = output.mount_name()
             if spec.output.target in points:
                 observed["output is"] = points[spec.output.target].source
-        # Of what is dying nothing can be read; what was read counts, whatever became of it.
+        # Of what is gone nothing can be read; what was read counts, whatever became of it.
         read = {wall: state for wall, state in expected.items() if wall in observed}
         require_same(spec.label, read, observed)
-        if read != expected and run.ended(DYING_SECONDS):
+        if read != expected and self._is_leaving(run) and run.ended(DYING_SECONDS):
             return dict(ENDED_AT_ONCE)
         require_same(spec.label, expected, observed)
         return {wall: observed[wall] for wall in expected}
@@ -193,6 +194,10 @@ class Docker:
     def _files_of(self, run: ContainerRun) -> int:
         """The process whose mounts are the box's."""
         return run.pid
+
+    def _is_leaving(self, run: ContainerRun) -> bool:
+        """Whether what would be read is going away."""
+        return is_leaving(run.pid)
 
     def _walls_of(self, asked: Asked, run: ContainerRun) -> tuple[dict[str, str], dict[str, str]]:
         """(expected, observed) of the command's process."""

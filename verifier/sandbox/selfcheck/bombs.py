@@ -45,7 +45,8 @@ def bomb(
 
 def died_of_processes(evidence: Evidence) -> tuple[str, ...]:
     """Nothing in it goes on, and the host counted processes that it did not get."""
-    counted = any("processes" in what for what in evidence.end.attempts)
+    hits = evidence.end.attempts
+    counted = any(hit.startswith("more than ") and hit.endswith(" processes") for hit in hits)
     if counted and evidence.end.ended_by is EndedBy.ITSELF and evidence.end.exit_code != 0:
         return ()
     return ("it did not die of a process too many",)
