@@ -6,12 +6,13 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from verifier.records import BoxEnd, EndedBy
-from verifier.sandbox.selfcheck import judging
+from verifier.sandbox.selfcheck import FAMILIES, judging
 from verifier.sandbox.selfcheck.bombs import died_of_processes
 from verifier.sandbox.selfcheck.judging import NO_WAY, judged, refused, through, unheard, unshared
 from verifier.sandbox.selfcheck.probe import Evidence, Left, Outcome, Probe
@@ -227,3 +228,11 @@ def test_only_a_group_of_ours_is_put_first() -> None:
     assert not put_first({os.getpid()})
     assert not put_first({4_194_303})
     assert not put_first(set())
+
+
+def test_every_excuse_is_one_that_a_backend_makes() -> None:
+    """A lack that is worded anew must not turn what it excuses into a broken wall."""
+    rooms = Path(judging.__file__).parent.parent.glob("*.py")
+    said = "".join(room.read_text(encoding="utf-8") for room in rooms)
+    excuses = {lack for family in FAMILIES for probe in family.probes for lack in probe.lacks}
+    assert not [lack for lack in excuses if f'"{lack}' not in said]

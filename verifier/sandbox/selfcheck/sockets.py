@@ -39,7 +39,7 @@ def connect():
 attempt("connect", connect)
 """,
             judge=unheard(refused("connect", by=NO_WAY), "path"),
-            lacks=("a Unix socket that its user may open",),
+            lacks=("a Unix socket open to its user",),
         ),
         Probe(
             id="unix-engine",
@@ -57,7 +57,7 @@ for path in ("/var/run/docker.sock", "/run/docker.sock", "/run/containerd/contai
         attempt(f"{kind} {path}", connect, path, kind)
 """,
             judge=refused("1 /var/run/docker.sock", by=NO_WAY | {"EPROTOTYPE"}),
-            lacks=("a Unix socket that its user may open",),
+            lacks=("a Unix socket open to its user",),
         ),
         Probe(
             id="unix-descriptors",
