@@ -23,6 +23,7 @@ from verifier.sandbox.container import ContainerRun
 from verifier.sandbox.docker import Docker
 from verifier.sandbox.engine import Asked
 from verifier.sandbox.enginestore import REPOSITORY, EngineStore, image_in, tag
+from verifier.sandbox.readback import MountPoint
 
 HostConfig = dict[str, Any]
 
@@ -170,14 +171,50 @@ def test_an_output_that_is_not_the_bounded_one_is_found_out(
 def test_a_living_command_that_cannot_be_read_back_is_refused(
     boxes: Boxes, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    """What the kernel does not tell us is no pass; only what has ended needs no walls."""
+    """What the kernel does not tell us is no pass, nor for one that will end in a moment."""
     nothing: Any = () if what == "mount_points" else None
     monkeypatch.setattr(docker, what, lambda _: nothing)
     with pytest.raises(BoxNotAsAsked, match="not to be seen"):
         boxes.sandbox.start(boxes.spec("import time; time.sleep(100)"))
-    out = boxes.beside("ended")
-    end = out.run("")
-    assert (end.ended_by, end.exit_code) == (EndedBy.ITSELF, 0)
+    brief = boxes.beside("brief")
+    with pytest.raises(BoxNotAsAsked, match="not to be seen"):
+        brief.sandbox.start(brief.spec("import time; time.sleep(0.3)"))
+
+
+@pytest.mark.docker
+def test_a_command_that_is_gone_before_it_is_read_back_has_run(boxes: Boxes) -> None:
+    """Nothing of it can be read, and the facts say so if that was so."""
+    box = boxes.sandbox.start(boxes.spec("import os; os._exit(7)"))
+    with box:
+        end = box.wait(60)
+    assert end is not None
+    assert (end.ended_by, end.exit_code) == (EndedBy.ITSELF, 7)
+    walls = box.facts.walls
+    assert ("process" in walls) != ("process: user" in walls)
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize(
+    ("what", "wall"),
+    [
+        ("process_walls", "process: system call filter is 0"),
+        ("separate_namespaces", "net namespace is the host's"),
+        ("mount_points", "mount /in is rw"),
+    ],
+)
+def test_a_command_that_ends_at_once_is_refused_for_what_was_read_of_it(
+    boxes: Boxes, monkeypatch: pytest.MonkeyPatch, what: str, wall: str
+) -> None:
+    """Attack: do what a missing wall allows, and be gone before anybody asks again."""
+    differs: dict[str, Any] = {
+        "process_walls": {"system call filter": "0"},
+        "separate_namespaces": {"net namespace": "the host's"},
+        "mount_points": (MountPoint(place="/in", read_only=False, source="/dev/sda"),),
+    }
+    monkeypatch.setattr(docker, what, lambda _: differs[what])
+    with pytest.raises(BoxNotAsAsked, match=wall) as refused:
+        boxes.sandbox.start(boxes.spec(""))
+    assert "not to be seen" not in str(refused.value)
 
 
 def _as_asked(inspected: dict[str, Any], out: str) -> dict[str, str]:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.sandbox import weakened
 from tests.sandbox.conftest import Boxes, boxes_in
 from verifier.errors import BoxNotAsAsked, MissingTool
 from verifier.records import EndedBy, Root
-from verifier.sandbox import docker, gvisor
+from verifier.sandbox import docker, gvisor, local
 from verifier.sandbox.gvisor import ARGUMENTS, flags_of, require_fit, settings, tasks
+from verifier.sandbox.selfcheck.scene import until
 
 
 def _runtimes(*arguments: str) -> dict[str, Any]:
@@ -119,3 +124,41 @@ def test_the_facts_say_who_was_read_back(boxes: Boxes) -> None:
     for part in ("sandbox", "gofer"):
         assert facts.walls[f"{part}: system call filter"] == "2"
     assert facts.walls["held to pids"] == str(tasks(64))
+
+
+@pytest.mark.docker
+def test_what_a_box_ranks_itself_is_nothing_to_the_host(boxes: Boxes) -> None:
+    """Its niceness, and when it is killed for memory, are numbers of its own kernel's."""
+    source = """
+        import os, time
+        os.setpriority(os.PRIO_PROCESS, 0, -10)
+        open("/proc/self/oom_score_adj", "w").write("-1000")
+        open("/out/" + open("/proc/self/oom_score_adj").read().strip(), "w")
+        time.sleep(9)
+        """
+    with boxes.running(source) as box:
+        until((boxes.out / "-1000").exists)
+        members = box.processes()
+        ranks = {os.getpriority(os.PRIO_PROCESS, number) for number in members}
+        scores = {int(Path(f"/proc/{n}/oom_score_adj").read_text()) for n in members}
+    assert ranks == {0}
+    assert min(scores) >= 0
+
+
+@pytest.mark.docker
+def test_a_program_that_makes_whoever_runs_it_root_makes_nobody_root(boxes: Boxes) -> None:
+    """Not even where the engine is not asked for it: its own kernel knows no such programs."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can lay out such a program: not run")
+    (boxes.folder / "in").mkdir()
+    rooted = boxes.folder / "in" / "rooted"
+    shutil.copy(boxes.root.python, rooted)
+    rooted.chmod(0o4755)
+    answer = "import os; print('user', os.geteuid())"
+    with ExitStack() as stack:
+        _, weaken = weakened.DOCKER["no new privileges"]
+        weaken(stack)
+        command = ["rooted", "-s", "-S", "-c", answer]
+        home = {"PYTHONHOME": sys.base_prefix}
+        end = boxes.run(f"import os; os.execve('/in/rooted', {command!r}, {home!r})")
+    assert end.log.strip() == f"user {local.NOBODY}"

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from tests.sandbox import traces
-from tests.sandbox.conftest import Boxes, boxes_in, opened
+from tests.sandbox.conftest import SYSTEM_PYTHON, Boxes, boxes_in, opened
 from verifier.errors import BoxLost, BoxNotAsAsked, ImageFault, MachineFault, MissingTool
 from verifier.records import Assurance, Root
-from verifier.sandbox import bubblewrap, cgroup, kept, kernel, local, plain, seccomp
+from verifier.sandbox import bubblewrap, cgroup, kept, kernel, local, plain, seccomp, syscalls
 from verifier.sandbox.bubblewrap import Bubblewrap
 from verifier.sandbox.layout import Layout, etc_with_hosts
 from verifier.sandbox.plain import Plain
@@ -53,6 +53,11 @@ def _bind_elsewhere(arguments: list[str]) -> list[str]:
     return [*arguments[:place], "--tmpfs", *arguments[place + 2 :]]
 
 
+def _keys_shown(arguments: list[str]) -> list[str]:
+    place = arguments.index("/proc/keys") - 2
+    return [*arguments[:place], *arguments[place + 3 :]]
+
+
 def _writable_root(arguments: list[str]) -> list[str]:
     place = arguments.index("/", arguments.index("--remount-ro"))
     return [*arguments[: place - 1], *arguments[place + 1 :]]
@@ -65,6 +70,7 @@ def _writable_root(arguments: list[str]) -> list[str]:
         (_bind_writable, "mount /in"),
         (_bind_elsewhere, "output is"),
         (_writable_root, "mount /"),
+        (_keys_shown, "mount /proc/keys is not to be seen"),
     ],
 )
 def test_a_bubblewrap_box_that_differs_is_refused_and_never_runs(
@@ -76,11 +82,45 @@ def test_a_bubblewrap_box_that_differs_is_refused_and_never_runs(
     arguments = Layout.arguments
     monkeypatch.setattr(Layout, "arguments", lambda self, places: tamper(arguments(self, places)))
     monkeypatch.setattr(bubblewrap, "READ_BACK_SECONDS", 0.5)
+    # What all boxes of a root share lies there as long as the backend does.
+    wrapped.sandbox.prepare(wrapped.root)
     before = traces.of_boxes()
     with pytest.raises(BoxNotAsAsked, match=wall):
         wrapped.sandbox.start(wrapped.spec(RAN))
     assert list(wrapped.out.iterdir()) == []
     assert traces.of_boxes() == before
+
+
+# add_key(2) to the user's own keyring, and keyctl(2) KEYCTL_UNLINK from there
+KEEP_KEY = """
+import ctypes, sys
+libc = ctypes.CDLL(None)
+add, ask, name = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3].encode()
+key = libc.syscall(add, b"user", name, b"x", 1, -4)
+print(open("/proc/keys").read(), flush=True)
+sys.stdin.read()
+libc.syscall(ask, 9, key, -4)
+"""
+
+
+def test_names_of_keys_cannot_be_read_in_a_bubblewrap_box(wrapped: Boxes) -> None:
+    """Those of the box's user, which lie in the kernel whatever namespace he is in."""
+    numbers = seccomp.numbers_of(syscalls.parse(syscalls.REFUSED), seccomp.machine())
+    name = f"golf-verifier-test-{os.getpid()}"
+    user = local.box_uid() if os.geteuid() == 0 else None
+    arguments = (str(numbers["add_key"]), str(numbers["keyctl"]), name)
+    command = [SYSTEM_PYTHON, "-I", "-S", "-c", KEEP_KEY, *arguments]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, user=user, **pipes) as keeper:
+        try:
+            assert keeper.stdout is not None
+            seen = iter(keeper.stdout.readline, "\n")
+            if not any(name in line for line in seen):
+                pytest.skip("this user can keep no key, or the kernel shows none: not run")
+            end = wrapped.run("print(repr(open('/proc/keys').read()))")
+        finally:
+            keeper.communicate("")
+    assert end.log.strip() == "''"
 
 
 @pytest.mark.parametrize("what", ["filter", "capability"])

@@ -13,6 +13,7 @@ from verifier.errors import BoxNotAsAsked
 from verifier.sandbox import readback
 from verifier.sandbox.readback import (
     children,
+    is_leaving,
     mount_points,
     process_walls,
     require_same,
@@ -97,3 +98,12 @@ def test_mounts_are_read_as_the_kernel_writes_them(
 def test_a_process_that_is_gone_has_no_mounts() -> None:
     """Nothing is made up for it."""
     assert list(mount_points(NOBODY_THERE)) == []
+
+
+def test_only_what_runs_no_more_is_leaving() -> None:
+    """A number that nobody has, and a process that nobody has waited for yet."""
+    assert not is_leaving(os.getpid())
+    assert is_leaving(NOBODY_THERE)
+    with subprocess.Popen([sys.executable, "-I", "-S", "-c", ""]) as child:
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert is_leaving(child.pid)

@@ -119,7 +119,11 @@ class ContainerRun:
 
     def limits(self) -> dict[str, int]:
         """What the kernel holds the container to; nothing when it was gone too soon to see."""
-        return {} if self._inner is None else self._inner.limits()
+        if self._inner is None:
+            return {}
+        held = self._inner.limits()
+        # A group that is gone reads as one that is held to nothing.
+        return held if all(place.is_dir() for place in self._inner.folders.values()) else {}
 
     def ended(self, timeout_seconds: float) -> bool:
         """Whether its first process is gone."""

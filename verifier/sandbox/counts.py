@@ -52,6 +52,11 @@ class MachineCounts:
     stalled_seconds: float
     asleep_seconds: float
 
+    @property
+    def idle_seconds(self) -> float:
+        """What nobody used."""
+        return self.counted_seconds - self.busy_seconds - self.stolen_seconds
+
 
 def of_group(group: Cgroup) -> Counts:
     """What a control group counted."""

@@ -25,7 +25,7 @@ import requests
 from docker.constants import DEFAULT_UNIX_SOCKET
 from docker.utils import kwargs_from_env
 
-from verifier.errors import BoxLost, BoxNotAsAsked, EngineUnavailable
+from verifier.errors import BoxLost, EngineUnavailable
 from verifier.records import Assurance, BoxFacts, BoxSpec, Limits, Root
 from verifier.sandbox import cgroup, gpus, local, names, output, owner, seccomp
 from verifier.sandbox.boxlog import BoxLog
@@ -43,6 +43,7 @@ from verifier.sandbox.interface import Box
 from verifier.sandbox.output import Output
 from verifier.sandbox.readback import (
     PROCESS_WALLS,
+    is_leaving,
     mount_points,
     process_walls,
     require_same,
@@ -177,19 +178,19 @@ class Docker:
         observed |= {
             **{f"held to {name}": str(value) for name, value in run.limits().items()},
             **{f"mount {place}": self._access[m.read_only] for place, m in points.items()},
-            "mount /": "ro" if "/" in points and points["/"].read_only else "rw",
         }
+        if "/" in points:
+            observed["mount /"] = "ro" if points["/"].read_only else "rw"
         if folder is not None and folder.mounted and spec.output is not None:
             expected["output is"] = output.mount_name()
-            place = points.get(spec.output.target)
-            observed["output is"] = place.source if place is not None else ""
-        try:
-            require_same(spec.label, expected, observed)
-        except BoxNotAsAsked:
-            # It may have died meanwhile; then nothing that ran is left to be refused.
-            if run.ended(DYING_SECONDS):
-                return dict(ENDED_AT_ONCE)
-            raise
+            if spec.output.target in points:
+                observed["output is"] = points[spec.output.target].source
+        # Of what is gone nothing can be read; what was read counts, whatever became of it.
+        read = {wall: state for wall, state in expected.items() if wall in observed}
+        require_same(spec.label, read, observed)
+        if read != expected and self._is_leaving(run) and run.ended(DYING_SECONDS):
+            return dict(ENDED_AT_ONCE)
+        require_same(spec.label, expected, observed)
         return {wall: observed[wall] for wall in expected}
 
     def _profile(self) -> str:
@@ -199,6 +200,10 @@ class Docker:
     def _files_of(self, run: ContainerRun) -> int:
         """The process whose mounts are the box's."""
         return run.pid
+
+    def _is_leaving(self, run: ContainerRun) -> bool:
+        """Whether what would be read is going away."""
+        return is_leaving(run.pid)
 
     def _walls_of(self, asked: Asked, run: ContainerRun) -> tuple[dict[str, str], dict[str, str]]:
         """(expected, observed) of the command's process."""

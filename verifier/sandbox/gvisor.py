@@ -23,7 +23,7 @@ from verifier.sandbox.container import ContainerRun
 from verifier.sandbox.docker import Docker
 from verifier.sandbox.engine import Asked
 from verifier.sandbox.interface import Box
-from verifier.sandbox.readback import process_walls, separate_namespaces
+from verifier.sandbox.readback import is_leaving, process_walls, separate_namespaces
 
 RUNTIME = "runsc"
 # The submission's own filter inside, the scorer's Unix socket, and no network but its loopback.
@@ -40,6 +40,8 @@ LACKS = (
     "user, capabilities and filter of the command are not read back: the host sees the sandbox",
     "that inputs are read-only is gVisor's word, not the kernel's",
     "gVisor's own tasks are counted as processes, and a box with too many dies whole",
+    "threads are bounded by memory, not by their number: gVisor's kernel keeps those that wait",
+    "gVisor's own kernel has fuse, tun, device nodes and priorities for all; none is the host's",
 )
 
 
@@ -93,6 +95,10 @@ class GVisor(Docker):
             walls = process_walls(pid) or {}
             observed |= {f"{part}: {wall}": state for wall, state in walls.items()}
         return expected, {**observed, **(separate_namespaces(run.pid) or {})}
+
+    def _is_leaving(self, run: ContainerRun) -> bool:
+        """Whether either of the two is: which of them goes first is not said anywhere."""
+        return is_leaving(run.pid) or is_leaving(self._files_of(run))
 
     def _files_of(self, run: ContainerRun) -> int:
         """The gofer: its mounts are the command's. 0 where there is none."""

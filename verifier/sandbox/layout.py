@@ -18,6 +18,8 @@ from verifier.sandbox.roots import PYTHON_NAMES, HostView, host_view, search_pat
 
 OWN_FOLDERS = frozenset({"proc", "dev", "sys", "tmp", "cache", "run", gpus.FOLDER[1:]})
 HOSTS = "127.0.0.1 localhost\n"
+# It lists the keys of the user's, in whichever namespaces.
+KEYS = Path("/proc/keys")
 
 
 class Layout:
@@ -35,6 +37,8 @@ class Layout:
         # The box's own name must mean its own loopback, whatever the image or the host says.
         self._hosts = preparing.place.make("names") / "hosts"
         self._hosts.write_text(HOSTS, encoding="ascii")
+        self._no_keys = self._hosts.with_name("keys")
+        self._no_keys.touch()
         self._binds: list[tuple[str, str]] = []
         self._view: HostView | None = None
         if spec.root.folder is None:
@@ -70,6 +74,7 @@ class Layout:
         if self._spec.channel is not None:
             rights[CHANNEL] = "ro"
         rights |= {name: "rw" for _, name in self._gpus.nodes}
+        rights |= {str(path): "ro" for path in _hidden()}
         return rights | {name: "ro" for _, name in self._gpus.libraries}
 
     def arguments(self, descriptors: tuple[int, int, int]) -> list[str]:
@@ -88,6 +93,8 @@ class Layout:
         arguments += self._root()
         arguments += ["--ro-bind", self._source(self._hosts), "/etc/hosts"]
         arguments += ["--proc", "/proc", "--dev", "/dev"]
+        for hidden in _hidden():
+            arguments += ["--ro-bind", self._source(self._no_keys), str(hidden)]
         for place in ("/dev/shm", "/tmp", "/cache"):
             arguments += ["--size", temporary, "--tmpfs", place]
         for mount in spec.inputs:
@@ -126,6 +133,11 @@ class Layout:
         if self._etc is not None:
             entries["/etc"] = self._etc
         return [(path, target) for target, path in entries.items()]
+
+
+def _hidden() -> tuple[Path, ...]:
+    """Files of the kernel's that an empty one lies upon; none where it has them not."""
+    return (KEYS,) if KEYS.exists() else ()
 
 
 def etc_with_hosts(root: Path, place: Path) -> Path | None:

@@ -247,7 +247,6 @@ def shared_lacks(group_possible: bool) -> tuple[str, ...]:
         lacks.append("memory and processes are limited per process and user, not per box")
     if not output.mountable():
         lacks.append("output is counted by a watcher, not bounded by a file system")
-    lacks.append("names of keys that its user has in the kernel can be read")
     return (*lacks, LOCKS, *names.lacks())
 
 

@@ -54,6 +54,7 @@ class Plain:
             "a Unix socket that its user may open can be reached by a box with a channel or a GPU",
             "processes of its user can be slowed down and held to less, those of other boxes too",
             *local.shared_lacks(cgroup.possible()),
+            "names of keys that its user has in the kernel can be read",
         ]
         if self._abi == 0:
             lacks.append("no Landlock: files of the host can be read")

@@ -31,6 +31,8 @@ STATUS_FIELDS = {
     "permitted capabilities": "CapPrm",
     "bounding capabilities": "CapBnd",
 }
+# proc_pid_stat(5): flags, counted after the name; PF_EXITING of the kernel's linux/sched.h
+FLAGS, EXITING = 6, 0x4
 NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts")
 
 
@@ -58,6 +60,15 @@ def process_walls(pid: int) -> dict[str, str] | None:
     walls["user"] = " ".join(sorted(set(fields.get("Uid", "").split())))
     walls["groups"] = fields.get("Groups", "").strip()
     return walls
+
+
+def is_leaving(pid: int) -> bool:
+    """Whether `pid` is gone, or ends now: what it was in is taken from it before it is gone."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return True
+    return bool(int(text.rpartition(")")[2].split()[FLAGS]) & EXITING)
 
 
 def separate_namespaces(pid: int) -> dict[str, str] | None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from verifier.records import BoxEnd, EndedBy
-from verifier.sandbox.selfcheck import judging
+from verifier.sandbox.selfcheck import FAMILIES, judging
+from verifier.sandbox.selfcheck.bombs import died_of_processes
 from verifier.sandbox.selfcheck.judging import NO_WAY, judged, refused, through, unheard, unshared
 from verifier.sandbox.selfcheck.probe import Evidence, Left, Outcome, Probe
+from verifier.sandbox.selfcheck.processors import PROCESSORS, _not_more_processor, put_first
 from verifier.sandbox.selfcheck.running import LIMITS
 
 LACK = "no such wall: everybody can see it"
@@ -169,8 +174,65 @@ def test_what_arrives_in_the_output_is_harmless() -> None:
 
 def test_processor_time_that_nobody_counted_is_not_held() -> None:
     """And none beyond what was given."""
-    from verifier.sandbox.selfcheck.bombs import _not_more_processor
-
     assert _not_more_processor(evidence()) == ()
     assert _not_more_processor(evidence(end=end(cpu_seconds=None)))
     assert _not_more_processor(evidence(end=end(cpu_seconds=1.2)))
+
+
+@pytest.mark.parametrize(
+    ("used", "idle", "first", "processors", "said"),
+    [
+        (0.5, 0.4, False, 2, Outcome.HELD),
+        (0.5, 0.0, False, 2, Outcome.NOT_TRIED),
+        (0.5, math.nan, False, 2, Outcome.NOT_TRIED),
+        (0.5, 0.0, True, 2, Outcome.HELD),
+        (0.3, 0.0, True, 2, Outcome.NOT_TRIED),
+        (0.5, 0.0, True, 1, Outcome.NOT_TRIED),
+        (1.2, 0.0, True, 2, Outcome.BROKE),
+        (1.2, 0.4, False, 2, Outcome.BROKE),
+    ],
+)
+def test_a_busy_machine_is_no_processor_limit(
+    monkeypatch: pytest.MonkeyPatch,
+    used: float,
+    idle: float,
+    first: Any,
+    processors: int,
+    said: Outcome,
+) -> None:
+    """A box that is held to nothing gets no more than it is given where there is no more."""
+    monkeypatch.setattr(os, "cpu_count", lambda: processors)
+    ran = end(cpu_seconds=used, ended_by=EndedBy.WALL_CLOCK)
+    seen = evidence({}, end=ran, idle_seconds=idle, first=first)
+    assert judged(PROCESSORS, "bombs", seen, ()).outcome is said
+
+
+@pytest.mark.parametrize(
+    ("changes", "holds"),
+    [
+        ({"exit_code": 2, "attempts": ("more than 24 processes",)}, True),
+        ({"exit_code": 0, "attempts": ("more than 24 processes",)}, False),
+        ({"exit_code": 2}, False),
+        ({"attempts": ("more than 24 processes",), "ended_by": EndedBy.MEMORY}, False),
+    ],
+)
+def test_a_box_that_died_of_its_processes_was_refused_some(
+    changes: Mapping[str, Any], holds: bool
+) -> None:
+    """By the host's count: a bomb that fell over for another reason met no wall."""
+    assert (died_of_processes(evidence(end=end(**changes))) == ()) is holds
+
+
+def test_only_a_group_of_ours_is_put_first() -> None:
+    """The verifier's own group, and one that is gone, stay as they are."""
+    assert not put_first({os.getpid()})
+    assert not put_first({4_194_303})
+    assert not put_first(set())
+
+
+def test_every_excuse_is_one_that_a_backend_makes() -> None:
+    """A lack that is worded anew must not turn what it excuses into a broken wall."""
+    rooms = Path(judging.__file__).parent.parent.glob("*.py")
+    said = "".join(room.read_text(encoding="utf-8") for room in rooms)
+    excuses = {lack for family in FAMILIES for probe in family.probes for lack in probe.lacks}
+    assert not [lack for lack in excuses if f'"{lack}' not in said]

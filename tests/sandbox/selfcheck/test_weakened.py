@@ -16,13 +16,16 @@ from verifier.sandbox.selfcheck import FAMILIES, guest
 from verifier.watch import Unwatched
 
 QUICK = {
+    "gvisor": ("kernel of its own", "read-only inputs", "system call filter", "killed as a whole"),
     "docker": ("network", "user", "system call filter", "private folders", "log limit"),
     "bubblewrap": ("network", "read-only inputs", "own mounts", "capabilities", "memory"),
     "plain": ("Landlock", "system call filter", "nothing left open", "killed as a whole"),
 }
 CASES = [
     pytest.param(
-        w, marks=[pytest.mark.docker] if w.backend == "docker" else [], id=f"{w.backend} {w.wall}"
+        w,
+        marks=[pytest.mark.docker] if w.backend in {"docker", "gvisor"} else [],
+        id=f"{w.backend} {w.wall}",
     )
     for w in WEAKNESSES
     if w.wall in QUICK[w.backend]

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from verifier.records import EndedBy
 from verifier.sandbox.selfcheck.judging import (
-    both,
     either,
     ended,
     refused,
 )
 from verifier.sandbox.selfcheck.probe import Company, Evidence, Family, Judge, Probe
+from verifier.sandbox.selfcheck.processors import PROCESSORS
 
 MEMORY = 64 << 20
-# What starting the interpreter and the container around it may take.
-STARTED_SECONDS = 0.3
 FULL = frozenset({"ENOSPC", "EDQUOT", "EFBIG", "ENOMEM"})
 NO_MORE = frozenset({"EAGAIN", "ENOMEM", "EMFILE", "ENFILE"})
 # Per process and user instead of per box: a bomb of many parts is not held.
@@ -45,13 +43,13 @@ def bomb(
     )
 
 
-def _not_more_processor(evidence: Evidence) -> tuple[str, ...]:
-    """As many processors' time as it was given; bandwidth is handed out in slices of 0.1 s."""
-    used, (shortest, longest) = evidence.end.cpu_seconds, evidence.end.wall_seconds
-    if used is None:
-        return ("nobody counted its processor time",)
-    most = evidence.limits.threads * (shortest + 0.2) + STARTED_SECONDS
-    return (f"it used {used:.1f} s of processors in {longest:.1f} s",) if used > most else ()
+def died_of_processes(evidence: Evidence) -> tuple[str, ...]:
+    """Nothing in it goes on, and the host counted processes that it did not get."""
+    hits = evidence.end.attempts
+    counted = any(hit.startswith("more than ") and hit.endswith(" processes") for hit in hits)
+    if counted and evidence.end.ended_by is EndedBy.ITSELF and evidence.end.exit_code != 0:
+        return ()
+    return ("it did not die of a process too many",)
 
 
 # In folders whose size is bounded, what is written in many files is bounded as a whole.
@@ -81,8 +79,9 @@ def start():
             os._exit(0)
 attempt("processes", start)
 """,
-            refused("processes", by=NO_MORE),
+            either(refused("processes", by=NO_MORE), died_of_processes),
             pids=24,
+            memory_bytes=1 << 30,
         ),
         bomb(
             "bomb-threads",
@@ -100,6 +99,7 @@ threading.stack_size(1 << 16)
 attempt("threads", start)
 """,
             refused("threads", by=NO_MORE),
+            ("threads are bounded by memory",),
             pids=24,
         ),
         bomb(
@@ -278,20 +278,6 @@ attempt("files", open_all)
 """,
             refused("files", by=NO_MORE),
         ),
-        bomb(
-            "bomb-processors",
-            "processor limit",
-            "use more processors than it may",
-            """
-for _ in range(3):
-    if os.fork() == 0:
-        break
-while True:
-    pass
-""",
-            both(ended(EndedBy.WALL_CLOCK), _not_more_processor),
-            PER_PROCESS,
-            wall_seconds=2.5,
-        ),
+        PROCESSORS,
     ),
 )

@@ -104,7 +104,7 @@ def typed():
 note("opened", "none but three")
 attempt("terminal", typed)
 said["terminal"] = "none but three" if said["terminal"] in ("ENXIO", "ENOENT", "EACCES",
-    "EPERM") else said["terminal"]
+    "EPERM", "EIO") else said["terminal"]
 """,
             judge=only("none but three", "opened", "terminal"),
         ),
@@ -157,9 +157,8 @@ if said["keys"] == "did":
             wall="own devices",
             tries="open the machine's disks, virtual machines, tunnels and other devices",
             source="""
-names = ["kvm", "fuse", "net/tun", "mapper/control", "loop-control", "loop0", "vda", "sda",
-    "nvme0n1", "userfaultfd",
-         "vhost-net", "vhost-vsock", "cuse", "btrfs-control", "uinput", "snapshot", "hpet",
+names = ["kvm", "mapper/control", "loop-control", "loop0", "vda", "sda", "nvme0n1", "userfaultfd",
+         "vhost-net", "vhost-vsock", "btrfs-control", "uinput", "snapshot", "hpet",
              "vfio/vfio", "vsock",
          "rtc0", "watchdog", "input/event0", "snd/timer", "dri/card0", "tty0", "tty1", "ttyS0",
              "cpu/0/msr",
@@ -169,7 +168,7 @@ for name in names:
         attempt(f"{name} {way}", os.open, "/dev/" + name, flags | os.O_NONBLOCK)
 known = {"null", "zero", "full", "random", "urandom", "tty", "pts", "ptmx", "shm", "mqueue", "fd",
     "stdin",
-         "stdout", "stderr", "core", "console"}
+         "stdout", "stderr", "core", "console", "fuse", "net"}
 try:
     more = sorted(set(os.listdir("/dev")) - known)
 except OSError:
@@ -177,6 +176,23 @@ except OSError:
 note("others", "ENOENT" if not more else more)
 """,
             judge=refused("kvm r", "vda w", "others", by=CLOSED),
+        ),
+        Probe(
+            id="read-tunnels",
+            wall="own devices",
+            tries="open what file systems and network interfaces are made with (fuse, tun)",
+            source="""
+for name in ("fuse", "cuse", "net/tun", "net/tap0"):
+    for way, flags in (("r", os.O_RDONLY), ("w", os.O_WRONLY)):
+        attempt(f"{name} {way}", os.open, "/dev/" + name, flags | os.O_NONBLOCK)
+try:
+    more = sorted(set(os.listdir("/dev/net")) - {"tun"})
+except OSError:
+    more = []
+note("others", "ENOENT" if not more else more)
+""",
+            judge=refused("fuse r", "fuse w", "net/tun r", "net/tun w", "others", by=CLOSED),
+            lacks=("gVisor's own kernel has",),
         ),
     ),
 )

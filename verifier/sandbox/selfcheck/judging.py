@@ -37,6 +37,8 @@ def judged(probe: Probe, family: str, evidence: Evidence, lacking: tuple[str, ..
     # A probe that did not get through has shown no lack: that is never excused.
     if broken and excuse and evidence.said is not None and not _always(evidence):
         outcome, broken = Outcome.LACKS, (f"listed: {'; '.join(excuse)}", *broken)
+    if not broken and (why := probe.tells_nothing(evidence)):
+        outcome, broken = Outcome.NOT_TRIED, why
     return answer(probe, family, outcome, broken)
 
 

@@ -5,8 +5,8 @@ The clock is the host's; whatever the box does with its own is nothing to it.
 
 from __future__ import annotations
 
-from verifier.sandbox.selfcheck.bombs import bomb
-from verifier.sandbox.selfcheck.judging import ended_in_time, only
+from verifier.sandbox.selfcheck.bombs import bomb, died_of_processes
+from verifier.sandbox.selfcheck.judging import either, ended_in_time, only
 from verifier.sandbox.selfcheck.probe import Family
 
 LATE = Family(
@@ -25,9 +25,10 @@ while True:
     except OSError:
         pass
 """,
-            ended_in_time,
+            either(ended_in_time, died_of_processes),
             pids=48,
             wall_seconds=1.5,
+            memory_bytes=1 << 30,
         ),
         bomb(
             "late-sleep",

@@ -6,6 +6,7 @@ from `Evidence`, by a pure function. Must never run anything.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -27,6 +28,7 @@ class Company(StrEnum):
 
     FAMILY = "with its family"
     ALONE = "alone"
+    QUIET = "alone, while no other probe runs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,8 @@ class Evidence:
     got, `leaked` which secrets of the host stand in what came out of the box, `changed` what is
     not as it was before, `survivors` processes that outlived it, `bystander` how a process of the
     host fared ("" when it runs on untouched), `earlier` what the box before or beside it says.
+    `idle_seconds`: of processors, meanwhile, when nobody wanted them; NaN where not counted.
+    `first`: the host put the box before all others at every processor.
     """
 
     end: BoxEnd
@@ -62,9 +66,15 @@ class Evidence:
     left: tuple[Left, ...] = ()
     bystander: str = ""
     earlier: Mapping[str, str] = field(default_factory=dict)
+    idle_seconds: float = math.nan
+    first: bool = False
 
 
 Judge = Callable[[Evidence], tuple[str, ...]]
+
+
+def _no_reason(_: Evidence) -> tuple[str, ...]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +83,8 @@ class Probe:
 
     `tries` is one sentence for a person. `lacks` are beginnings of what a backend says in
     `lacking()` when it has no such wall; `limits` what its own box is held to, where it is ALONE.
-    `needs` names what of the machine it needs ("ipv6"), "" for nothing.
+    `needs` names what of the machine it needs ("ipv6"), "" for nothing. `tells_nothing` names why a
+    run that broke no wall does not show one either: then it is run again, or was not tried.
     """
 
     id: str
@@ -85,6 +96,7 @@ class Probe:
     limits: Mapping[str, float] = field(default_factory=dict)
     lacks: tuple[str, ...] = ()
     needs: str = ""
+    tells_nothing: Judge = _no_reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

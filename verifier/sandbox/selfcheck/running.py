@@ -20,7 +20,7 @@ from pathlib import Path
 
 from verifier.errors import BoxLost
 from verifier.records import Assurance, BoxEnd, BoxSpec, Limits, Mount, Root
-from verifier.sandbox import names, seccomp, syscalls
+from verifier.sandbox import counts, names, seccomp, syscalls
 from verifier.sandbox.interface import Box, Sandbox
 from verifier.sandbox.selfcheck import guest, scene, witness
 from verifier.sandbox.selfcheck.judging import answer, judged
@@ -33,6 +33,7 @@ from verifier.sandbox.selfcheck.probe import (
     Outcome,
     Probe,
 )
+from verifier.sandbox.selfcheck.processors import put_first
 from verifier.sandbox.selfcheck.witness import Host
 
 LIMITS = Limits(
@@ -49,6 +50,8 @@ SYSTEM_PYTHON = Path("/usr/bin/python3")
 NOBODYS_NUMBER = 4_194_303
 # Boxes of bombs wait more than they work.
 AT_ONCE = 3
+# A machine that is busy now may not be in a moment.
+TIMES = 3
 
 
 def host_root() -> Root:
@@ -67,6 +70,7 @@ class Seen:
     left: tuple[Left, ...]
     leaked: tuple[str, ...]
     changed: tuple[str, ...]
+    first: bool
 
 
 class Check:
@@ -90,19 +94,36 @@ class Check:
         alone = [probe for probe in here if probe.company is Company.ALONE]
         with ThreadPoolExecutor(AT_ONCE) as pool:
             yield from pool.map(lambda probe: self._alone(family, probe), alone)
+        for probe in here:
+            if probe.company is Company.QUIET:
+                yield self._repeated(family, probe)
 
     # ---------------------------------------------------------------- boxes
 
+    def _repeated(self, family: Family, probe: Probe) -> Answer:
+        """Until a run tells something, but no more than so many times."""
+        for _ in range(TIMES):
+            found = self._alone(family, probe)
+            if found.outcome is not Outcome.NOT_TRIED:
+                break
+        return found
+
     def _alone(self, family: Family, probe: Probe) -> Answer:
         limits = limited(LIMITS, probe.limits)
+        idle = counts.machine().idle_seconds
         with scene.place() as place:
             try:
                 seen = self._run(place, [probe], limits, family, {"alone": True})
             except BoxLost as fault:
                 return answer(probe, family.name, Outcome.BROKE, (f"the box was lost: {fault}",))
-        return self._judged(
-            family, [probe], seen, Evidence(end=seen.end, limits=limits, said=None)
-        )[0]
+        about = Evidence(
+            end=seen.end,
+            limits=limits,
+            said=None,
+            idle_seconds=counts.machine().idle_seconds - idle,
+            first=seen.first,
+        )
+        return self._judged(family, [probe], seen, about)[0]
 
     def _together(self, family: Family, probes: list[Probe]) -> list[Answer]:
         more: dict[str, object] = {"number": secrets.randbelow(1 << 30), "port": scene.free_port()}
@@ -162,8 +183,10 @@ class Check:
         with contextlib.ExitStack() as stack:
             stack.enter_context(scene.wire(spec.channel))
             box = stack.enter_context(self._sandbox.start(spec))
-            end = self._watched(box, place)
-        survivors = scene.survivors(mark)
+            quiet = any(probe.company is Company.QUIET for probe in probes)
+            first = quiet and put_first(box.processes())
+            end, members = self._watched(box, place)
+        survivors = scene.survivors(mark, members)
         changed = list(self._host.changed())
         if scene.looks(place / "in") != before:
             changed.append("an input")
@@ -173,14 +196,17 @@ class Check:
             name for name, text in secret.items() if any(text in t for t in (end.log, *texts))
         ]
         words = guest.words(end.log, token)
-        return Seen(end, words, survivors, left, tuple(leaked), tuple(changed))
+        return Seen(end, words, survivors, left, tuple(leaked), tuple(changed), first)
 
-    def _watched(self, box: Box, place: Path) -> BoxEnd:
+    def _watched(self, box: Box, place: Path) -> tuple[BoxEnd, scene.Members]:
         listening = place / "out" / "listening"
+        members = scene.Members()
+        members.look(box.processes())
         while (end := box.wait(scene.LOOK_SECONDS)) is None:
+            members.look(box.processes())
             if listening.exists():
                 witness.make_event()
-        return end
+        return end, members
 
     def _spec(
         self,

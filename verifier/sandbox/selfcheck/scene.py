@@ -13,7 +13,7 @@ import socket
 import stat
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from verifier.errors import StorageFault
@@ -24,6 +24,8 @@ LOOK_SECONDS = 0.02
 READY_SECONDS = 20.0
 GONE_SECONDS = 1.0
 READ_BYTES = 1 << 20
+# proc_pid_stat(5): starttime, counted after the name
+STARTED = 19
 
 
 @contextlib.contextmanager
@@ -66,10 +68,45 @@ def running(mark: str) -> list[int]:
     return [number for _, number in sorted(found)]
 
 
-def survivors(mark: str) -> tuple[str, ...]:
-    """Processes that carry `mark` still, a moment after their box was said to be dead."""
-    until(lambda: not running(mark), GONE_SECONDS)
-    return tuple(f"process {number}" for number in running(mark)[:5])
+class Members:
+    """The processes seen in one box, each by its number and when it started.
+
+    A kernel within the kernel keeps its command lines to itself: its own processes stand for it.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[int, int] = {}
+
+    def look(self, numbers: Iterable[int]) -> None:
+        """Remember those that are in the box now."""
+        for number in set(numbers) - self._seen.keys():
+            with contextlib.suppress(OSError):
+                self._seen[number] = started_ticks(number)
+
+    def alive(self) -> list[int]:
+        """Those that still run."""
+        found = []
+        for number, ticks in self._seen.items():
+            with contextlib.suppress(OSError):
+                if started_ticks(number) == ticks:
+                    found.append(number)
+        return found
+
+
+def started_ticks(number: int) -> int:
+    """When process `number` started, in ticks since boot. OSError when it does not run."""
+    text = Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace")
+    fields = text.rpartition(")")[2].split()
+    if fields[0] in "ZX":
+        raise ProcessLookupError(number)
+    return int(fields[STARTED])
+
+
+def survivors(mark: str, members: Members) -> tuple[str, ...]:
+    """What carries `mark` or was seen in the box, a moment after that was said to be dead."""
+    until(lambda: not (running(mark) or members.alive()), GONE_SECONDS)
+    left = sorted({*running(mark), *members.alive()})
+    return tuple(f"process {number}" for number in left[:5])
 
 
 def until(reached: Callable[[], bool], seconds: float = READY_SECONDS) -> None:

@@ -39,7 +39,7 @@ def connect():
 attempt("connect", connect)
 """,
             judge=unheard(refused("connect", by=NO_WAY), "path"),
-            lacks=("a Unix socket that its user may open",),
+            lacks=("a Unix socket open to its user",),
         ),
         Probe(
             id="unix-engine",
@@ -57,15 +57,14 @@ for path in ("/var/run/docker.sock", "/run/docker.sock", "/run/containerd/contai
         attempt(f"{kind} {path}", connect, path, kind)
 """,
             judge=refused("1 /var/run/docker.sock", by=NO_WAY | {"EPROTOTYPE"}),
-            lacks=("a Unix socket that its user may open",),
+            lacks=("a Unix socket open to its user",),
         ),
         Probe(
             id="unix-descriptors",
             wall="system call filter",
             tries="take a descriptor out of another process (pidfd_getfd)",
             source="""
-mine = os.pidfd_open(os.getpid())
-ask("pidfd_getfd", mine, 1, 0)
+attempt("pidfd_getfd", lambda: call("pidfd_getfd", os.pidfd_open(os.getpid()), 1, 0))
 """,
             judge=refused("pidfd_getfd", by=REFUSALS),
         ),

@@ -243,6 +243,7 @@ class Host:
             "bystander_name": f"{self.note}-bystander",
             "secret_name": self.secret_name,
             "verifier": os.getpid(),
+            "kernel": [os.uname().release, os.uname().version],
         }
 
     def has(self, need: str) -> bool:
