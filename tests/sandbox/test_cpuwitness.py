@@ -66,7 +66,7 @@ def test_a_busy_box_is_seen_to_use_what_it_uses(boxes: Boxes) -> None:
     """DESIGN §6, in each backend: by its control group, from outside."""
     found = watched(boxes, BUSY)
     assert (found.seed, found.phase, found.hertz) == (7, "train", 20.0)
-    assert 0.9 < used(found) < 3
+    assert 0.7 < used(found) < 3
     trace = told(found)
     assert len(trace.seconds) > 5
     assert np.all(np.diff(trace.column("box_cpu_seconds")) >= 0)
