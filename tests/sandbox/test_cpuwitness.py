@@ -28,6 +28,8 @@ while time.process_time() < end:
     pass
 """
 IDLE = "import time; time.sleep(2.0)"
+# How a scheduler shares out a crowded machine differs from one time to the next.
+TRIES = 3
 THREADS = """
 import os, time
 for _ in range(3):
@@ -94,6 +96,21 @@ def test_a_box_with_too_many_threads_is_not_held_back_by_itself(boxes: Boxes) ->
 
 def test_a_box_beside_busy_others_is_seen_to_be_held_back(boxes: Boxes) -> None:
     """What it used and what others took from it are the time it was there."""
+    seen = []
+    for _ in range(TRIES):
+        found = watched_beside_a_crowd(boxes)
+        part = held(told(found))
+        assert part is not None
+        all_told = (part.held_seconds + used(found)) / part.watched_seconds
+        seen.append((part.share, all_told))
+        # How much a scheduler takes from one group for the rest is its own affair, but all is told.
+        # A kernel of its own works beside the command.
+        if part.share > 0.02 and 0.7 < all_told < 2.0:
+            return
+    pytest.fail(f"(share held back, all told) of each try: {seen}")
+
+
+def watched_beside_a_crowd(boxes: Boxes) -> CpuWitness:
     crowd = []
     for _ in range(3 * (os.cpu_count() or 1)):
         child = os.fork()
@@ -102,17 +119,11 @@ def test_a_box_beside_busy_others_is_seen_to_be_held_back(boxes: Boxes) -> None:
                 pass
         crowd.append(child)
     try:
-        found = watched(boxes, BUSY)
+        return watched(boxes, BUSY)
     finally:
         for child in crowd:
             os.kill(child, 9)
             os.waitpid(child, 0)
-    part = held(told(found))
-    assert part is not None
-    # How much a scheduler takes from one group for the rest is its own affair, but all is told. A
-    # kernel of its own works beside the command.
-    assert part.share > 0.02
-    assert 0.7 < (part.held_seconds + used(found)) / part.watched_seconds < 2.0
 
 
 # ---------------------------------------------------------------- what a watch adds up
