@@ -26,6 +26,8 @@ from verifier.records import CpuWitness, WaitingToldBy
 WINDOW_SECONDS = 1.0
 GAP_SECONDS = 2.0
 STOOD_SHARE = 0.5
+BEYOND_ANY = 1e15
+"""No kernel counts to so many seconds: such a figure was not counted."""
 NEEDED = (
     "seconds",
     "threads",
@@ -102,7 +104,8 @@ def read(witness: CpuWitness) -> Trace | None:
     missing = not set(NEEDED) <= set(names) or len(set(names)) != len(names)
     if missing or len(looks) == 0 or len(looks) % len(names) or witness.cores < 1:
         return None
-    table = looks.reshape(-1, len(names)).astype(np.float64, copy=False)
+    table = looks.reshape(-1, len(names)).astype(np.float64, copy=True)
+    table[np.abs(table) > BEYOND_ANY] = math.nan
     columns = {name: table[:, i] for i, name in enumerate(names)}
     seconds = columns["seconds"]
     if not np.isfinite(seconds).all() or (np.diff(seconds) < 0).any():
@@ -138,7 +141,7 @@ def held(trace: Trace, since: float = 0.0, until: float = math.inf) -> Held | No
         return None
     inside = (trace.seconds >= since) & (trace.seconds <= until)
     asleep = trace.column("asleep_seconds")[inside]
-    slept = float(asleep[-1] - asleep[0])
+    slept = float(asleep[-1]) - float(asleep[0])
     return Held(
         held_seconds=sum(w.held_seconds for w in counted if w.held_seconds is not None),
         watched_seconds=sum(w.wall_seconds for w in counted),
@@ -157,7 +160,7 @@ def _window(trace: Trace, first: int, last: int) -> Window:
     def grown(name: str) -> float | None:
         """What a running total grew by; None where it was not counted, or fell."""
         column = trace.column(name)
-        by = float(column[last] - column[first])
+        by = float(column[last]) - float(column[first])
         return by if 0 <= by < math.inf else None
 
     begin, end = float(trace.seconds[first]), float(trace.seconds[last])

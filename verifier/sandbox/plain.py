@@ -51,7 +51,7 @@ class Plain:
             "no namespaces: processes and their names can be seen, by other boxes too",
             "one process only: no network at all, not even a loopback by which ranks could meet",
             "the host's disk is shared: which files lie in memory, and when they were read, tells",
-            "a Unix socket that its user may open can be reached by a box with a channel or a GPU",
+            "a Unix socket open to its user can be connected to by a box with a channel or a GPU",
             "processes of its user can be slowed down and held to less, those of other boxes too",
             *local.shared_lacks(cgroup.possible()),
             "names of keys that its user has in the kernel can be read",
