@@ -79,7 +79,7 @@ class Recording:
         """A process that stands for a box."""
         self.witness.note("box starts", box=label)
         process = Process(plan, self.events)
-        self.witness.started(label, process)  # type: ignore[arg-type]  # as much of a box as it asks
+        self.witness.runs(label, process)  # type: ignore[arg-type]  # as much of a box as it asks
         return process
 
     def stranger(self, plan: str) -> Process:

@@ -144,4 +144,4 @@ def _boxes(witness: GpuWitness, hand: ByHand) -> None:
         if start <= hand.now and label not in hand.running:
             hand.running.add(label)
             witness.note("box starts", box=label)
-            witness.started(label, _Box(hand, label, end))  # type: ignore[arg-type]
+            witness.runs(label, _Box(hand, label, end))  # type: ignore[arg-type]

@@ -165,6 +165,9 @@ class CpuWatch:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="cpu witness", daemon=True)
 
+    def starting(self, spec: BoxSpec) -> None:
+        """Nothing is counted before its box is there."""
+
     def started(self, box: Box, spec: BoxSpec) -> None:
         """Watch `box` from now on, with a first look at once."""
         with self._lock:

@@ -25,10 +25,11 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from verifier.errors import VerifierError
-from verifier.records import Array, Assurance, BoxSpec, Root
+from verifier.records import Array, BoxSpec
 from verifier.sandbox.gpuowners import BOX, UNKNOWN, Owner, Owners, since_boot
 from verifier.sandbox.interface import Box, Sandbox
 from verifier.sandbox.nvml import QUICK, SLOW, Answers, Driver, is_gone
+from verifier.sandbox.witness import Witnessed
 
 SLOW_EVERY = 10
 TAIL_SECONDS, LINGERING_SECONDS = 0.5, 5.0
@@ -153,7 +154,7 @@ class GpuWitness:
 
     def around(self, sandbox: Sandbox) -> Sandbox:
         """The same sandbox, every box of it watched."""
-        return _Watched(sandbox, self)
+        return Witnessed(sandbox, (self,))
 
     def trace(self) -> Array | None:
         """What was seen; nothing is added afterwards."""
@@ -196,8 +197,16 @@ class GpuWitness:
         """Write down that something happened now."""
         self._trace.add({"kind": "event", "event": event, "at": self._clock(), **more})
 
-    def started(self, label: str, box: Box) -> None:
+    def starting(self, spec: BoxSpec) -> None:
+        """The earliest that its box can use a GPU."""
+        self.note("box starts", box=spec.label)
+
+    def started(self, box: Box, spec: BoxSpec) -> None:
         """A box runs from now on."""
+        self.runs(spec.label, box)
+
+    def runs(self, label: str, box: Box) -> None:
+        """The box of that label runs from now on."""
         with self._lock:
             self._running.append(Running(label, box))
         self.note("box started", box=label)
@@ -298,27 +307,6 @@ class GpuWitness:
         self._driver.close()
         self._connected = False
         self._try_again = self._clock() + AGAIN_SECONDS
-
-
-class _Watched:
-    """A sandbox whose boxes a witness hears of."""
-
-    def __init__(self, sandbox: Sandbox, witness: GpuWitness) -> None:
-        self._sandbox, self._witness = sandbox, witness
-        self.name: str = sandbox.name
-        self.level: Assurance = sandbox.level
-
-    def prepare(self, root: Root) -> None:
-        self._sandbox.prepare(root)
-
-    def start(self, spec: BoxSpec) -> Box:
-        self._witness.note("box starts", box=spec.label)
-        box = self._sandbox.start(spec)
-        self._witness.started(spec.label, box)
-        return box
-
-    def lacking(self) -> tuple[str, ...]:
-        return self._sandbox.lacking()
 
 
 def witness_of(gpus: tuple[str, ...], hertz: float) -> Witness:

@@ -17,6 +17,9 @@ from verifier.sandbox.interface import Box, Sandbox
 class Witness(Protocol):
     """Looks at boxes while they run."""
 
+    def starting(self, spec: BoxSpec) -> None:
+        """A box is asked for as `spec` says: none of it runs yet."""
+
     def started(self, box: Box, spec: BoxSpec) -> None:
         """`box` has just started as `spec` asked. May be called from several threads."""
 
@@ -37,6 +40,8 @@ class Witnessed:
 
     def start(self, spec: BoxSpec) -> Box:
         """Create, read back and start one box, and show it to the witnesses."""
+        for witness in self._witnesses:
+            witness.starting(spec)
         box = self._sandbox.start(spec)
         for witness in self._witnesses:
             witness.started(box, spec)
