@@ -681,6 +681,7 @@ class SpeedProbe:
 
     `seconds` is the best time of each piece by its name, with `threads` threads; `usual_seconds`
     the median of what this machine took in `usual_of` earlier probes. `moment`: before or after.
+    Pieces done by the GPUs of the run are named "GPU …"; the slowest GPU's time counts.
     """
 
     seed: int

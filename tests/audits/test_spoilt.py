@@ -205,6 +205,23 @@ def test_a_piece_that_was_disturbed_says_nothing_of_the_node() -> None:
     assert drift(replace(found, speed=(first, replace(last, seconds={})))) is None
 
 
+@pytest.mark.parametrize(
+    ("products", "copies", "expected"),
+    [(1.0, 1.0, 0.0), (1.5, 1.0, 0.0), (1.5, 1.3, 0.3), (0.5, 0.7, -0.3), (1.5, 0.9, -0.1)],
+)
+def test_gpus_that_moved_are_not_outvoted_by_processors_that_did_not(
+    products: float, copies: float, expected: float
+) -> None:
+    """Each kind has its own median, and of two pieces the one that moved less counts."""
+    found = probed(make.evidence(), 1.0, 1.0).seeds[0]
+    first, last = found.speed
+    gpus = "GPU matrix product", "GPU memory copy"
+    first = replace(first, seconds={**first.seconds, **dict.fromkeys(gpus, 1.0)})
+    moved = dict(zip(gpus, (products, copies), strict=True))
+    last = replace(last, seconds={**last.seconds, **moved})
+    assert drift(replace(found, speed=(first, last))) == pytest.approx(expected)
+
+
 # ---------------------------------------------------------------- claims
 
 

@@ -18,8 +18,10 @@ from verifier import pipeline
 from verifier import policy as policies
 from verifier.audits.waiting import held, read
 from verifier.ledger import Ledger
-from verifier.pipeline import usual, witnessing
+from verifier.pipeline import gpuspeed, usual, witnessing
+from verifier.pipeline.grounds import Ground
 from verifier.pipeline.witnessing import Watching, note_spoilt, probe_speed
+from verifier.policy import Policy
 from verifier.records import (
     Answer,
     CpuWitness,
@@ -33,6 +35,7 @@ from verifier.sandbox.gpuwitness import NoWitness
 from verifier.watch import Unwatched
 
 POLICY = policies.load("local_cpu").policy
+GPU_POLICY = policies.load("track_10min_16mb").policy
 SEED = samples.training().seed
 STARVED = {"box": 0.5, "waits": 0.5, "others": 1.5}
 
@@ -65,6 +68,15 @@ def watching(*traces: CpuWitness) -> Watching:
     return Watching(NoSandbox(), Watch(*traces), NoWitness())  # type: ignore[arg-type]
 
 
+class Run:
+    """As much of a verification as a probe needs."""
+
+    ground: Ground  # A policy without GPUs asks for no box.
+
+    def __init__(self, ledger: Ledger, store: Path, policy: Policy = POLICY) -> None:
+        self.ledger, self.store, self.policy = ledger, store, policy
+
+
 def probing(monkeypatch: pytest.MonkeyPatch, *times: float) -> None:
     """The reference work takes these times, one after the other."""
     told = iter(times)
@@ -90,7 +102,7 @@ def test_the_node_is_probed_before_and_after_each_seed_and_never_again(
     """A run that resumes keeps what it has; the probe says what is usual here."""
     probing(monkeypatch, 1.0, 3.0, 2.0, 9.0)
     for seed, moment in ((7, "before"), (7, "before"), (7, "after"), (8, "before")):
-        probe_speed(ledger, POLICY, seed, moment, tmp_path)
+        probe_speed(Run(ledger, tmp_path), seed, moment)
     found = ledger.find(SpeedProbe)
     assert [(p.seed, p.moment, p.seconds["interpreter"]) for p in found] == [
         (7, "before", 1.0),
@@ -103,8 +115,24 @@ def test_the_node_is_probed_before_and_after_each_seed_and_never_again(
         (2, 2.0),
     ]
     ledger.append(NonceOpened(nonce="9" * 64, signature="f" * 128))
-    probe_speed(ledger, POLICY, 8, "after", tmp_path)
+    probe_speed(Run(ledger, tmp_path), 8, "after")
     assert len(ledger.find(SpeedProbe)) == 3
+
+
+def test_work_on_gpus_stands_beside_the_processors_in_one_probe(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And is usual only among as many GPUs of the same models."""
+    probing(monkeypatch, 1.0)
+    monkeypatch.setattr(gpuspeed, "probe", lambda *_: {"GPU memory copy": 0.25})
+    run = Run(ledger, tmp_path, GPU_POLICY)
+    run.ground = None  # type: ignore[assignment]
+    probe_speed(run, 7, "before")
+    (found,) = ledger.find(SpeedProbe)
+    assert found.seconds == {"interpreter": 1.0, "GPU memory copy": 0.25}
+    threads, gpus = GPU_POLICY.hardware.threads, GPU_POLICY.hardware.gpus
+    assert usual.seconds(tmp_path, threads, gpus) == (found.seconds, 1)
+    assert usual.seconds(tmp_path, threads) == ({}, 0)
 
 
 def test_a_fault_of_the_machine_is_noted_once(ledger: Ledger) -> None:

@@ -27,6 +27,7 @@ from verifier.records import (
 )
 
 SUSPENDED_SECONDS = 1.0
+ON_GPUS = "GPU "
 CLOCK_BOUND_SHARE = 0.8
 """Of its limit: a training that took less was not ended by watching the time."""
 
@@ -69,16 +70,23 @@ def unfair(
 def drift(seed: SeedEvidence) -> float | None:
     """By what share the reference work took longer after the run than before; None: not probed.
 
-    The median over its pieces, so that one that was disturbed says nothing.
+    The median over its pieces, so that one that was disturbed says nothing: of the processors and
+    of the GPUs by themselves, and what moved further counts.
     """
     moments = {probe.moment: probe.seconds for probe in seed.speed}
     before, after = moments.get("before", {}), moments.get("after", {})
-    shares = sorted(
-        after[piece] / before[piece] - 1
-        for piece in before
-        if piece in after and before[piece] > 0 and after[piece] > 0
-    )
-    return shares[len(shares) // 2] if shares else None
+    moved: dict[bool, list[float]] = {}
+    for piece, seconds in before.items():
+        if piece in after and seconds > 0 and after[piece] > 0:
+            shares = moved.setdefault(piece.startswith(ON_GPUS), [])
+            shares.append(after[piece] / seconds - 1)
+    return max(map(_median, moved.values()), key=abs, default=None)
+
+
+def _median(shares: list[float]) -> float:
+    """The middle one; of two, the one that moved less."""
+    ordered = sorted(shares)
+    return min(ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2], key=abs)
 
 
 def _missed(seed: SeedEvidence, policy: Policy) -> Iterator[EnvironmentFault]:

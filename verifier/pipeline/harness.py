@@ -17,6 +17,7 @@ from verifier import bundle
 from verifier.errors import StorageFault
 
 SCORING_FILES = ("harness.py", "settle.py", "tokenize_documents.py")
+SPEED_FILE = "gpu_speed.py"
 PARSER_FILES = ("parsing.py", "newer.py", "unfollowed.py")
 _PACKAGE = Path(__file__).parents[1]
 
@@ -51,6 +52,11 @@ def lay_out_shadow(store: Path) -> Harness:
     for name in PARSER_FILES:
         files[f"newer/{name}"] = (_PACKAGE / "source" / name).read_bytes()
     return _kept(store, files)
+
+
+def lay_out_speed(store: Path) -> Harness:
+    """The reference work on GPUs. Raises StorageFault as `lay_out` does."""
+    return _kept(store, {SPEED_FILE: (bundle.path("images") / "guest" / SPEED_FILE).read_bytes()})
 
 
 def _kept(store: Path, files: Mapping[str, bytes]) -> Harness:

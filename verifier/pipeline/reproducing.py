@@ -157,10 +157,9 @@ def _run_seed(preparation: ScriptPreparation, seed: int, data: tuple[HeldOut, To
     """Run, freeze, weigh, and look for held-out text, each where the ledger does not have it."""
     ledger = preparation.ledger
     if not ledger.find(Weighing, seed=seed):
-        policy, store = preparation.policy, preparation.store
-        probe_speed(ledger, policy, seed, BEFORE, store)
+        probe_speed(preparation, seed, BEFORE)
         _run_and_weigh(preparation, seed, data)
-        probe_speed(ledger, policy, seed, AFTER, store)
+        probe_speed(preparation, seed, AFTER)
     (weighing,) = ledger.find(Weighing, seed=seed)
     shelf = preparation.store / "shipments"
     secrecy.scan(

@@ -14,25 +14,28 @@ import statistics
 from collections.abc import Mapping
 from pathlib import Path
 
-from verifier.pipeline.machine import processor
+from verifier.pipeline.machine import gpu_models, processor
 
 KEPT = 100
 READ_BYTES = 1 << 20
 
 
-def seconds(store: Path, threads: int) -> tuple[dict[str, float], int]:
-    """The median seconds of each piece of reference work here, and over how many probes."""
-    found = _read(_place(store, threads))
+def seconds(store: Path, threads: int, gpus: int = 0) -> tuple[dict[str, float], int]:
+    """The median seconds of each piece of reference work here, and over how many probes.
+
+    `gpus`: how many of this machine's GPUs took part.
+    """
+    found = _read(_place(store, threads, gpus))
     pieces = {name for each in found for name in each}
     times = {name: [each[name] for each in found if name in each] for name in sorted(pieces)}
     return {name: statistics.median(each) for name, each in times.items()}, len(found)
 
 
-def add(store: Path, threads: int, probed: Mapping[str, float]) -> None:
+def add(store: Path, threads: int, probed: Mapping[str, float], gpus: int = 0) -> None:
     """Keep one more probe, and forget the oldest. A store that cannot be written is left."""
     if not probed:
         return
-    place = _place(store, threads)
+    place = _place(store, threads, gpus)
     kept = [*_read(place), dict(probed)][-KEPT:]
     beside = place.with_name(f"{place.name}.{os.getpid()}")
     with contextlib.suppress(OSError):
@@ -41,9 +44,11 @@ def add(store: Path, threads: int, probed: Mapping[str, float]) -> None:
         beside.replace(place)
 
 
-def _place(store: Path, threads: int) -> Path:
-    """One file for each kind of machine that uses this store, and each number of threads."""
+def _place(store: Path, threads: int, gpus: int) -> Path:
+    """One file for each kind of machine that uses this store, and for how much of it took part."""
     machine = f"{processor()} · {os.cpu_count()} · {threads}"
+    if gpus:
+        machine += f" · {gpus} of {sorted(gpu_models())}"
     return store / "speed" / f"{hashlib.sha256(machine.encode()).hexdigest()[:16]}.jsonl"
 
 

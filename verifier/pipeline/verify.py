@@ -48,16 +48,15 @@ def verify(request: Request, watch: Watch) -> Report:
 def run_seeds(preparation: Preparation) -> None:
     """Steps 2 to 5 of `verify`, each skipped where the ledger already has it."""
     ledger = preparation.ledger
-    policy, place = preparation.policy, preparation.store
     for seed in preparation.seeds:
-        probe_speed(ledger, policy, seed, BEFORE, place)
+        probe_speed(preparation, seed, BEFORE)
         # 2. train, freeze, weigh
         train_seed(preparation, seed)
         # 3. commit, charge, reveal
         score_seed(preparation, seed)
-        probe_speed(ledger, policy, seed, AFTER, place)
+        probe_speed(preparation, seed, AFTER)
     if not ledger.find(NonceOpened):
-        note_spoilt(ledger, policy)
+        note_spoilt(ledger, preparation.policy)
     if ledger.find(EnvironmentFault):
         # The machine spoiled it: the nonce stays closed, and another run is free.
         return

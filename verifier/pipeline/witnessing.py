@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 from verifier.audits.spoilt import spoilt
 from verifier.ledger import Ledger
-from verifier.pipeline import gpus, usual
+from verifier.pipeline import gpus, gpuspeed, usual
+from verifier.pipeline.grounds import Ground
 from verifier.policy import Policy
 from verifier.records import Array, CpuWitness, EnvironmentFault, NonceOpened, SpeedProbe
 from verifier.sandbox import speed
@@ -50,17 +52,38 @@ def watching(sandbox: Sandbox, policy: Policy, seed: int) -> Iterator[Watching]:
         yield Watching(sandbox, watch, witness)
 
 
-def probe_speed(ledger: Ledger, policy: Policy, seed: int, moment: str, store: Path) -> None:
+class Run(Protocol):
+    """What a probe needs of a verification: of a scorer's or a script's alike."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """Where it is recorded."""
+
+    @property
+    def policy(self) -> Policy:
+        """How many threads and GPUs count."""
+
+    @property
+    def ground(self) -> Ground:
+        """Where the box of the work on GPUs stands."""
+
+    @property
+    def store(self) -> Path:
+        """Where earlier probes are kept."""
+
+
+def probe_speed(run: Run, seed: int, moment: str) -> None:
     """Do the reference work and record how fast it went, beside what it usually takes here.
 
     Once before and once after the run of a seed, and nothing once positions are known.
     """
+    ledger, store = run.ledger, run.store
     probed = [each.moment for each in ledger.find(SpeedProbe, seed=seed)]
     if moment in probed or ledger.find(NonceOpened):
         return
-    threads = policy.hardware.threads
-    seconds = speed.probe(threads)
-    before, count = usual.seconds(store, threads)
+    threads, count = run.policy.hardware.threads, run.policy.hardware.gpus
+    seconds = {**speed.probe(threads), **gpuspeed.probe(run.ground, run.policy, store)}
+    before, of = usual.seconds(store, threads, count)
     ledger.append(
         SpeedProbe(
             seed=seed,
@@ -68,10 +91,10 @@ def probe_speed(ledger: Ledger, policy: Policy, seed: int, moment: str, store: P
             threads=threads,
             seconds=seconds,
             usual_seconds=before,
-            usual_of=count,
+            usual_of=of,
         )
     )
-    usual.add(store, threads, seconds)
+    usual.add(store, threads, seconds, count)
 
 
 def note_spoilt(ledger: Ledger, policy: Policy) -> None:
