@@ -10,7 +10,7 @@
 | 62,000,000 charges summed exactly and hashed | ≤ 1.5 s, ≤ 600 MB |
 | sampled replay of 10,000 draws at competition lengths, in passes | ≤ 0.25, δ printed |
 | cost of a verification over sizes spanning 10× | linear, R² |
-| a busy box watched ÷ not; the verifier's share of a processor meanwhile | 1.00; ≤ 2 % |
+| a busy box watched ÷ not; the share of a processor that the watch takes | 1.00; ≤ 1 % |
 | triage.html over 2,059 rows; the four files of a triage | ≤ 10 MB; ≤ 5 s |
 """
 

@@ -39,8 +39,10 @@ LIMITS = Limits(
 )
 
 
-def turns(sandbox: Sandbox, root: Root) -> int:
-    """How many turns the box made in two seconds of its own processor time."""
+def turns(sandbox: Sandbox, root: Root) -> tuple[int, float]:
+    """How many turns the box made in two seconds of its own processor time, and the share of a
+    processor that this process took meanwhile."""
+    before, began = spent_seconds(), time.monotonic()
     spec = BoxSpec(
         label="bench",
         root=root,
@@ -55,7 +57,14 @@ def turns(sandbox: Sandbox, root: Root) -> int:
     with sandbox.start(spec) as box:
         end = box.wait()
     assert end is not None
-    return int(end.log.split()[-1])
+    share = (spent_seconds() - before) / (time.monotonic() - began)
+    return int(end.log.split()[-1]), share
+
+
+def spent_seconds() -> float:
+    """Processor time of this process so far."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
 
 
 def figures() -> Iterator[tuple[str, str, str, str]]:
@@ -67,17 +76,17 @@ def figures() -> Iterator[tuple[str, str, str, str]]:
         yield "a busy box, watched ÷ not", "not run", "1.00", str(fault)
         return
     sandbox.prepare(root)
-    alone, watched, costs, sizes = [], [], [], []
+    alone, watched, unlooked, looked, sizes = [], [], [], [], []
     for _ in range(RUNS):
-        alone.append(turns(sandbox, root))
+        made, share = turns(sandbox, root)
+        alone.append(made)
+        unlooked.append(share)
+        began = time.monotonic()
         with CpuWatch(1, HERTZ) as watch:
-            before = resource.getrusage(resource.RUSAGE_SELF)
-            began = time.monotonic()
-            watched.append(turns(Witnessed(sandbox, (watch,)), root))
+            made, share = turns(Witnessed(sandbox, (watch,)), root)
+            watched.append(made)
+            looked.append(share)
             wall = time.monotonic() - began
-            after = resource.getrusage(resource.RUSAGE_SELF)
-            spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-            costs.append(spent / wall)
         (trace,) = watch.traces()
         sizes.append(trace.looks.nbytes / wall)
     ratio = statistics.median(watched) / statistics.median(alone)
@@ -88,11 +97,12 @@ def figures() -> Iterator[tuple[str, str, str, str]]:
         "1.00",
         f"16 threads, medians of {RUNS} interleaved; unwatched runs spread by {spread:.3f}",
     )
+    bare, more = statistics.median(unlooked), statistics.median(looked)
     yield (
-        "processor that the verifier takes while it watches",
-        f"{100 * statistics.median(costs):.2f} %",
-        "≤ 2 %",
-        "the watch of the box's end included",
+        "processor that the watch of a box takes",
+        f"{100 * (more - bare):.2f} %",
+        "≤ 1 %",
+        f"the verifier takes {100 * more:.2f} % with it and {100 * bare:.2f} % without",
     )
     yield (
         "a trace of ten minutes",

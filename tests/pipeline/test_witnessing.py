@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -71,10 +71,11 @@ def watching(*traces: CpuWitness) -> Watching:
 class Run:
     """As much of a verification as a probe needs."""
 
-    ground: Ground  # A policy without GPUs asks for no box.
+    ground: Ground
 
     def __init__(self, ledger: Ledger, store: Path, policy: Policy = POLICY) -> None:
         self.ledger, self.store, self.policy = ledger, store, policy
+        self.ground = cast(Ground, None)
 
 
 def probing(monkeypatch: pytest.MonkeyPatch, *times: float) -> None:
@@ -126,7 +127,6 @@ def test_work_on_gpus_stands_beside_the_processors_in_one_probe(
     probing(monkeypatch, 1.0)
     monkeypatch.setattr(gpuspeed, "probe", lambda *_: {"GPU memory copy": 0.25})
     run = Run(ledger, tmp_path, GPU_POLICY)
-    run.ground = None  # type: ignore[assignment]
     probe_speed(run, 7, "before")
     (found,) = ledger.find(SpeedProbe)
     assert found.seconds == {"interpreter": 1.0, "GPU memory copy": 0.25}
