@@ -93,7 +93,7 @@ def test_the_policies_encode_what_was_ruled() -> None:
     )
     assert (local.train.limit_seconds, local.claim.tolerance_bpb) == (300, 0.02)
     assert (local.replay.mode, local.replay.tau_nats) == ("all", 1e-4)
-    assert (track.hardware.gpus, track.hardware.model) == (8, "H100")
+    assert (track.hardware.gpus, track.hardware.model) == (8, "H100 80GB HBM3")
     assert (track.train.limit_seconds, track.score.limit_seconds) == (600, 600)
     assert (track.data.documents, track.seeds.count) == (50_000, 3)
     assert Adaptation.STREAM not in track.score.adaptation

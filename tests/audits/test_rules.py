@@ -12,6 +12,7 @@ import pytest
 from tests.audits import evidence as make
 from tests.audits.evidence import HONEST, N
 from tests.gpus.judging import made_up, packed, witnessed
+from verifier import policy as policies
 from verifier.audits import SCORER
 from verifier.policy import Policy, Weigh
 from verifier.records import (
@@ -232,6 +233,19 @@ def test_training_on_other_hardware_is_neither_kept_nor_broken() -> None:
     assert answer("train-budget", make.with_opening(late, hardware=right), TRACK) is UNPROVEN
     wrong = {"gpus": "8", "gpu": "NVIDIA L4"}
     assert answer("train-budget", make.with_opening(late, hardware=wrong), TRACK) is UNPROVEN
+
+
+@pytest.mark.parametrize("name", ["NVIDIA H100 PCIe", "NVIDIA H100 NVL", "NVIDIA H200"])
+def test_another_card_of_the_family_is_other_hardware(name: str) -> None:
+    """R2: the track's limits are meant for the SXM card, whose driver says so in its own words."""
+    model = policies.load("track_10min_16mb").policy.hardware.model
+    track = make.changed(TRACK, hardware={"gpus": 8, "model": model})
+    late = part("training", wall_seconds=(301.0, 302.0))
+    watched = make.with_seed(late, gpus=(witnessed(packed(made_up(8))),))
+    other = make.with_opening(watched, hardware={"gpus": "8", "gpu": name})
+    assert answer("train-budget", other) is BROKEN
+    found = judge("train-budget", other, track)
+    assert found.outcome is UNPROVEN and f"this has 8 ({name})" in found.reason
 
 
 def test_how_training_ended_is_said_as_far_as_it_is_known() -> None:
