@@ -177,3 +177,60 @@ def test_many_faults_are_said_in_short() -> None:
     told = [{**each, "contexts": crowd} if each["kind"] == "poll" else each for each in made_up()]
     said = machine_fault(witnessed(packed(told)), policy(1), None)
     assert said == "GPU 0: used by process 100, 101, 102 … besides"
+
+
+# ---------------------------------------------------------------- cheats between the looks
+
+
+def _of_ten_seconds(**changes: Any) -> list[dict[str, Any]]:
+    """A fair run of 10 s, every poll of it changed by what a function makes of its time."""
+    told = made_up()
+    for line in told:
+        if line["kind"] == "poll":
+            line |= {name: what(line["at"]) for name, what in changes.items()}
+    return told
+
+
+def _rarely_looked_at() -> list[dict[str, Any]]:
+    """Ten looks in the tenth of a second that is left of every other second."""
+    told = made_up(seconds=18.0)
+    return [e for e in told if e["kind"] != "poll" or int(e["at"]) % 2 or e["at"] % 1 <= 0.05]
+
+
+STRANGE_BOX = [{"pid": 9, "owner": "box", "box": "pass"}]
+
+
+@pytest.mark.parametrize(
+    ("told", "says"),
+    [
+        (_rarely_looked_at(), "nobody looked at it for 10.0 s, added up"),
+        (
+            _of_ten_seconds(contexts=lambda at: STRANGE_BOX if 4 < at < 5 else []),
+            "used by process 9, of which nobody can tell whose it is",
+        ),
+        (_of_ten_seconds(power_limit_mw=lambda at: 9), "allowed 0.009 W, its own are 0.007"),
+        (
+            _of_ten_seconds(
+                throttle_reasons=lambda at: (0x20, 0x80, 8, 2, *[4] * 36)[int(at * 10) % 40]
+            ),
+            "of the time, by several causes",
+        ),
+    ],
+    ids=["gaps timed to hide", "a box that nobody watched", "more power", "causes in turn"],
+)
+def test_what_hides_between_the_looks_is_never_kept(told: list[dict[str, Any]], says: str) -> None:
+    """Attacks: come while nobody looks, under a watched name, on a faster card, a bit of each."""
+    trace = packed(told)
+    found = train_budget.AUDIT.judge(evidence(trace, 1, wall_seconds=(9.9, 10.0)), policy(1))
+    assert found.outcome is Outcome.UNPROVEN
+    assert says in found.reason
+    assert says in machine_fault(witnessed(trace), policy(1), None)
+
+
+def test_another_card_under_the_same_number_is_not_read() -> None:
+    """Attack: begin on one card and go on on another; a card that told no name is none other."""
+    told = made_up()
+    other = {**told[0], "name": "NVIDIA H200", "at": 0.5}
+    assert isinstance(read_trace(packed([*told, other])), Unreadable)
+    assert isinstance(read_trace(packed([*told, {**other, "name": {"error": 3}}])), GpuTrace)
+    assert isinstance(read_trace(packed([*told, told[0]])), GpuTrace)

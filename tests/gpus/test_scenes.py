@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,12 +74,19 @@ def test_scoring_asks_for_the_same_fairness(libraries: Libraries, tmp_path: Path
         assert over is (Outcome.UNPROVEN if scene.fault else Outcome.BROKEN)
 
 
+def _of_a_script(line: dict[str, Any]) -> dict[str, Any]:
+    """A line of a training's trace, as it would be of a script's."""
+    own = {"box": "script"}
+    contexts = [{**c, **own} if c["box"] else c for c in line.get("contexts", [])]
+    return {**line, **(own if "box" in line else {}), "contexts": contexts}
+
+
 def test_a_script_is_held_to_it_too(libraries: Libraries, tmp_path: Path) -> None:
     """Both budgets of a script that scores itself rest on GPUs that were watched and fair."""
     rules = policy(1, limit_seconds=300.0)
     for scene in (HONEST[0], MACHINES[0]):
         told = unpacked(played(scene, libraries, tmp_path))
-        trace = packed({**line, "box": "script"} if "box" in line else line for line in told)
+        trace = packed(_of_a_script(line) for line in told)
         made = make.with_opening(
             scripted.evidence(), hardware={"gpus": "1", "gpu": "NVIDIA H100 80GB HBM3"}
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,10 +25,12 @@ from verifier.pipeline.calibrate import (
     NOBODY,
     CalibrationRequest,
     chosen,
+    chosen_precisions,
     device_named,
     measuring_policy,
 )
-from verifier.pipeline.calibration import Calibration, Measured, evidence_text, measure
+from verifier.pipeline.calibration import Calibration, Measured, evidence_text, measure, written
+from verifier.pipeline.machine import hardware
 from verifier.pipeline.precision import Precision, in_precision
 from verifier.records import Assurance, EnvironmentFault, FaultKind, Opening, Pass, Weighing
 from verifier.records import Replay as Replayed
@@ -36,6 +39,7 @@ from verifier.watch import Unwatched
 
 EXAMPLES = bundle.path("examples")
 H200 = "NVIDIA H200"
+HERE = f"this one has {hardware()['cpu']}"
 
 
 def request(out: Path, **changes: Any) -> CalibrationRequest:
@@ -55,6 +59,45 @@ def test_all_examples_that_ship_are_measured_unless_named(tmp_path: Path) -> Non
     folders, partial = chosen(request(tmp_path, examples=("ngram",), documents=5))
     assert [folder.name for folder in folders] == ["ngram"]
     assert "without lora_ttt" in partial and "on 5 held-out documents" in partial
+
+
+def test_a_folder_of_other_examples_is_measured_and_never_whole(tmp_path: Path) -> None:
+    """Attack: --from a folder of one example that answers loosely, for a τ as wide as it likes."""
+    copy = tmp_path / "examples"
+    shutil.copytree(EXAMPLES, copy)
+    assert chosen(request(tmp_path, folder=copy))[1] == ""
+    (copy / "ngram" / "__pycache__").mkdir(exist_ok=True)
+    (copy / "ngram" / "__pycache__" / "scorer.pyc").write_bytes(b"made")
+    assert chosen(request(tmp_path, folder=copy))[1] == ""
+    with (copy / "ngram" / "scorer.py").open("a") as code:
+        code.write("# and some noise\n")
+    (copy / "ngram").rename(copy / "loose")
+    shutil.copytree(copy / "loose", copy / "ngram")
+    shutil.rmtree(copy / "lora_ttt")
+    partial = chosen(request(tmp_path, folder=copy))[1]
+    assert "without lora_ttt" in partial
+    assert "with ngram, which is not as it ships" in partial
+    assert "with loose, which is not as it ships" in partial
+
+
+@pytest.mark.parametrize(
+    ("device", "named", "partial"),
+    [
+        ("cpu", (), ""),
+        ("cpu", (Precision.FLOAT32, Precision.FLOAT32), ""),
+        ("cpu", (Precision.BFLOAT16,), "in bfloat16 instead of float32"),
+        ("cpu", tuple(Precision), "in float32 and tf32 and bfloat16 instead of float32"),
+        (H200, (), ""),
+        (H200, (Precision.FLOAT32,), "in float32 instead of float32 and tf32 and bfloat16"),
+    ],
+)
+def test_other_arithmetics_than_all_of_a_device_are_never_whole(
+    device: str, named: tuple[Precision, ...], partial: str, tmp_path: Path
+) -> None:
+    """Attack: measure a CPU in bfloat16 for a wide τ, or a GPU in float32 for a narrow one."""
+    taken, said = chosen_precisions(request(tmp_path, precisions=named), device)
+    assert said == partial
+    assert set(taken) == set(named or taken)
 
 
 def test_an_example_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
@@ -206,7 +249,8 @@ def of_a_run() -> tuple[Opening, Weighing, Pass, Replayed]:
     assert seed.weighing and seed.scoring and seed.replay
     blind = seed.replay.blind.copy()
     blind[2] += np.float32(0.25)
-    return make.opening(), seed.weighing, seed.scoring, replace(seed.replay, blind=blind)
+    opening = replace(make.opening(), hardware=hardware())
+    return opening, seed.weighing, seed.scoring, replace(seed.replay, blind=blind)
 
 
 def test_every_target_of_a_replay_is_compared_with_its_charge() -> None:
@@ -223,7 +267,9 @@ def test_an_example_that_did_not_come_to_its_end_failed() -> None:
     half = replace(replay, targets=replay.targets[:-3], blind=replay.blind[:-3])
     fault = EnvironmentFault(seed=1, phase="train", reason="starved")
     wire = replace(make.fault(FaultKind.NAN), phase="replay")
+    moved = replace(opening, hardware={**opening.hardware, "cpu": "another"})
     for records, said in (
+        ((moved, weighing, scored, replay), f"it ran on another machine (cpu another, {HERE})"),
         ((opening,), "its training failed"),
         ((opening, weighing, scored), "it did not come to a replay"),
         ((opening, weighing, scored, half), "3 targets were not replayed"),
@@ -288,6 +334,20 @@ def test_what_is_partial_or_failed_gives_a_policy_nothing(tmp_path: Path) -> Non
     assert calibration(tmp_path, partial="without lora_ttt").lines == ""
     nothing = tolerance([failed("it died")])
     assert calibration(tmp_path, found=nothing).lines == ""
+
+
+@pytest.mark.parametrize("pinned", [True, False])
+def test_an_image_that_nobody_pinned_gives_a_policy_nothing(pinned: bool, tmp_path: Path) -> None:
+    """Attack: --image host, with a torch of one's own that answers as loosely as one likes."""
+    image = replace(make.opening().image, pinned=pinned)
+    sandbox = SimpleNamespace(name="docker", level=Assurance.L2)
+    ground: Any = SimpleNamespace(
+        ground=SimpleNamespace(image=image, sandbox=sandbox),
+        held_out=SimpleNamespace(name="django-5.2", manifest_digest="5" * 64),
+    )
+    made = written(tmp_path, "cpu", ground, calibration(tmp_path).examples, "")
+    assert made.partial == ("" if pinned else "in an image that was not pinned")
+    assert bool(made.lines) is pinned
 
 
 def test_the_same_runs_leave_the_same_evidence(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from tests.sandbox.conftest import Boxes, boxes_in
 from verifier.records import EndedBy, Root
 from verifier.sandbox import BACKENDS, attempts, kernel, recorder, seccomp, syscalls
 from verifier.sandbox.attempts import Recording
+from verifier.sandbox.counts import own_seconds
 
 ARCHITECTURES = ("x86_64", "aarch64")
 OWN = ("/usr", "/in", "/proc")
@@ -258,6 +259,23 @@ def test_a_hundred_thousand_ways_out_end_in_one_line(wrapped: Boxes) -> None:
     )
     assert (end.ended_by, end.exit_code) == (EndedBy.ITSELF, 0)
     assert end.attempts == ("connect 1.1.1.1:53 (100000 times)",)
+
+
+def test_what_a_flood_costs_its_keeper_is_the_box_s_own_doing(boxes: Boxes) -> None:
+    """Attack: make the keeper work beside the box, so that others seem to hold the box back."""
+    flood = _tried('while True: ask(number("bpf"), 0, 0, 0)')
+    with boxes.running(flood, limits={"wall_seconds": 60.0}) as box:
+        run = box._started.run  # type: ignore[attr-defined]
+        if run._group is None:
+            pytest.skip("no control group to compare with: not run")
+        deadline = time.monotonic() + 30
+        while own_seconds(run._keeper.pid) < 0.4:
+            assert time.monotonic() < deadline, "the keeper was never asked"
+            time.sleep(0.05)
+        counted = box.counts().cpu_seconds
+        assert counted is not None
+        # The group alone, read later, has less.
+        assert counted > run.usage().cpu_seconds + 0.1
 
 
 def test_a_box_in_a_flood_is_killed_at_its_limit(boxes: Boxes) -> None:

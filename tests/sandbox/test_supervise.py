@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -167,6 +167,17 @@ def test_a_limit_that_held_is_told_as_an_attempt() -> None:
 def test_a_log_that_is_too_much_ends_the_box(seconds: float) -> None:
     """Running or already ended."""
     end = watched(ScriptedRun(seconds=seconds), BoxLog([b"x" * 100], 50)).wait(5)
+    assert end is not None and end.ended_by is EndedBy.LOG
+
+
+def test_what_is_printed_at_the_very_end_is_counted_too() -> None:
+    """Attack: print too much and be gone before the log was read."""
+
+    def late() -> Iterator[bytes]:
+        time.sleep(0.2)
+        yield b"x" * 100
+
+    end = watched(ScriptedRun(), log=BoxLog(late(), 50)).wait(5)
     assert end is not None and end.ended_by is EndedBy.LOG
 
 

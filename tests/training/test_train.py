@@ -295,6 +295,28 @@ def test_data_that_cannot_be_linked_shares_its_blocks_where_the_file_system_can(
     assert asked == [0x40049409]
 
 
+def test_what_must_be_copied_is_there_before_the_box_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Attack: train on the first shards while the last are still being copied and no clock runs."""
+    happened = []
+    real = seal.shutil.copyfile
+
+    def copied(source: Path, target: Path) -> None:
+        happened.append("copied")
+        real(source, target)
+
+    def started(spec: BoxSpec, killed: threading.Event) -> int:
+        happened.append("started")
+        return warms_up(spec, killed)
+
+    monkeypatch.setattr(os, "link", _elsewhere)
+    monkeypatch.setattr(seal.shutil, "copyfile", copied)
+    done, _, _ = trained(tmp_path, started, Manifest(sealed_start=True))
+    assert done.facts.exit_code == 0
+    assert happened[-1] == "started" and "copied" in happened
+
+
 def _elsewhere(*paths: object, **options: object) -> None:
     raise OSError(18, "Invalid cross-device link")
 

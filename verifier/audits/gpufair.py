@@ -1,7 +1,7 @@
 """Were the GPUs fair to a run while its clock ran? (R2, DESIGN §6)
 
 What makes them unfair is the machine's: somebody else's context, heat, a power brake, a limit
-below the card's own, memory errors, a driver that went away, looks too rare to tell. What a
+other than the card's own, memory errors, a driver that went away, looks too rare to tell. What a
 submission can bring about in its own context (an Xid of its own making, the power cap of full work)
 is none of these. Must never turn an answer that is missing into one that is good.
 """
@@ -16,6 +16,8 @@ from verifier.audits.gputrace import Gpu, GpuTrace, Look
 
 LEAST_HERTZ = 5.0
 GAP_SECONDS = 1.0
+BLIND_SECONDS, BLIND_SHARE = 0.4, 0.1
+"""Between two looks that far apart somebody can come and go; so much of a run at most."""
 
 SLOWED = (
     (0x20 | 0x40, "slowed by heat"),
@@ -23,6 +25,7 @@ SLOWED = (
     (0x08, "slowed by its hardware"),
     (0x02, "held to lower clocks that somebody set"),
 )
+ANY_REASON = 0x20 | 0x40 | 0x80 | 0x08 | 0x02
 """Bits of the driver's clock reasons. The power cap (4) is full work's own, and no bit of these."""
 OWN_XIDS = frozenset({13, 31, 43, 45, 68, 109})
 """Codes that a program's own fault brings about; every other is the card's or the driver's."""
@@ -57,9 +60,10 @@ def fairness(trace: GpuTrace, window: Window, throttled_at_most: float) -> Fairn
     which one may be slowed.
     """
     faults, unknown = list(_driver(trace, window)), []
+    boxes = {str(event.told.get("box")) for event in trace.of("box started")}
     for number, gpu in trace.gpus.items():
         looks = [look for look in gpu.looks if window[0] <= look.at <= window[1]]
-        ours = [*_watched(gpu, window), *_others(looks)]
+        ours = [*_watched(gpu, window), *_others(looks, boxes)]
         ours += _slowed(gpu, looks, window, throttled_at_most)
         ours += [*_memory(gpu, window), *_cut(gpu, window)]
         faults += [f"GPU {number}: {fault}" for fault in ours]
@@ -98,16 +102,20 @@ def _watched(gpu: Gpu, window: Window) -> Iterator[str]:
         yield f"nobody looked at it for {widest:.1f} s"
     elif until - since > GAP_SECONDS and len(inside) < LEAST_HERTZ * (until - since):
         yield f"only {len(inside) / (until - since):.1f} looks a second"
+    elif (blind := sum(gap for gap in gaps if gap > BLIND_SECONDS)) > max(
+        GAP_SECONDS, BLIND_SHARE * (until - since)
+    ):
+        yield f"nobody looked at it for {blind:.1f} s, added up"
 
 
-def _others(looks: list[Look]) -> Iterator[str]:
-    """Whoever else had a context while it mattered."""
+def _others(looks: list[Look], boxes: set[str]) -> Iterator[str]:
+    """Whoever else had a context while it mattered; `boxes` are those that were watched."""
     foreign, hidden = set(), set()
     for look in looks:
         for each in look.contexts or ():
             if each.owner == "foreign":
                 foreign.add(each.pid)
-            elif each.owner == "unknown":
+            elif each.owner == "unknown" or each.box not in boxes:
                 hidden.add(each.pid)
     if foreign:
         yield f"used by process {_few(foreign)} besides"
@@ -116,16 +124,21 @@ def _others(looks: list[Look]) -> Iterator[str]:
 
 
 def _slowed(gpu: Gpu, looks: list[Look], window: Window, at_most: float) -> Iterator[str]:
-    reasons = [value for look in looks if (value := look.figures.get("throttle_reasons"))]
-    answered = [1 for look in looks if look.figures.get("throttle_reasons") is not None]
-    for bits, words in SLOWED:
-        share = sum(bool(value & bits) for value in reasons) / max(1, len(answered))
-        if share > at_most:
-            yield f"{words} for {share:.0%} of the time"
+    told = [value for look in looks if (value := look.figures.get("throttle_reasons")) is not None]
+    shares = {words: _share(told, bits) for bits, words in SLOWED}
+    yield from (f"{words} for {s:.0%} of the time" for words, s in shares.items() if s > at_most)
+    together = _share(told, ANY_REASON)
+    if together > at_most >= max(shares.values()):
+        yield f"slowed for {together:.0%} of the time, by several causes"
     grown = _grown(gpu, "violation_thermal_ns", window)
     spent = max(window[1] - window[0], 1e-9)
     if grown is not None and grown / 1e9 / spent > at_most:
         yield f"slowed by heat for {grown / 1e9:.1f} of {spent:.1f} s, as its own counter says"
+
+
+def _share(reasons: list[int], bits: int) -> float:
+    """Of the answers, those that hold any of `bits`."""
+    return sum(bool(value & bits) for value in reasons) / max(1, len(reasons))
 
 
 def _memory(gpu: Gpu, window: Window) -> Iterator[str]:
@@ -145,6 +158,8 @@ def _cut(gpu: Gpu, window: Window) -> Iterator[str]:
     default = gpu.facts.get("power_default_mw")
     if type(default) is int and limits and min(limits) < default:
         yield f"held to {min(limits) / 1000:g} of {default / 1000:g} W"
+    if type(default) is int and limits and max(limits) > default:
+        yield f"allowed {max(limits) / 1000:g} W, its own are {default / 1000:g}"
 
 
 # ---------------------------------------------------------------- what is not known

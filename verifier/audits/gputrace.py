@@ -22,6 +22,7 @@ GPUS_AT_MOST = 64
 CONTEXTS_AT_MOST = 1024
 READ_BYTES = 1 << 20
 GZIP = 31
+NAMELESS = "a GPU that told no name"
 
 Record = Mapping[str, Any]
 
@@ -134,7 +135,9 @@ def read_trace(packed: Array) -> GpuTrace | Unreadable:
                 case "poll":
                     _in_order(polls.setdefault(gpu, []), _look(record))
                 case "machine":
-                    facts.setdefault(gpu, record)
+                    names = {_named(facts.setdefault(gpu, record)), _named(record)} - {NAMELESS}
+                    if len(names) > 1:
+                        raise _Wrong("tells of another card under the same number")
                     polls.setdefault(gpu, [])
                 case "event":
                     events.append(Event(_text(record.get("event")), _time(record, "at"), record))
@@ -265,7 +268,7 @@ def _gpu(record: Record) -> str:
 
 def _named(facts: Record) -> str:
     name = facts.get("name")
-    return name if isinstance(name, str) else "a GPU that told no name"
+    return name if isinstance(name, str) else NAMELESS
 
 
 def _in_order(looks: list[Look], look: Look) -> None:

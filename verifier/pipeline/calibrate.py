@@ -81,7 +81,7 @@ def calibrate(request: CalibrationRequest, watch: Watch) -> Calibration:
     folders, partial = chosen(request)
     device = device_named(request.device)
     rules = measuring_policy(device)
-    precisions = request.precisions or ((Precision.FLOAT32,) if device == CPU else tuple(Precision))
+    precisions, others = chosen_precisions(request, device)
     # 2. and 3. run and compare
     measured: list[Measured] = []
     ground: Preparation | None = None
@@ -97,7 +97,8 @@ def calibrate(request: CalibrationRequest, watch: Watch) -> Calibration:
                 set_aside(preparation.folder, watch)
     assert ground is not None
     # 4. the evidence
-    return written(request.out, device, ground, tuple(measured), partial)
+    left_out = ", ".join(filter(None, (partial, others)))
+    return written(request.out, device, ground, tuple(measured), left_out)
 
 
 # ---------------------------------------------------------------- what is measured, and where
@@ -108,7 +109,8 @@ def chosen(request: CalibrationRequest) -> tuple[list[Path], str]:
 
     Raises RequestError for an example that is not there.
     """
-    above = request.folder or bundle.path("examples")
+    ships = bundle.path("examples")
+    above = request.folder or ships
     there = sorted(path.parent for path in above.glob("*/verify.yaml")) if above.is_dir() else []
     if not there:
         raise RequestError(
@@ -121,10 +123,31 @@ def chosen(request: CalibrationRequest) -> tuple[list[Path], str]:
             f"there is no example {unknown[0]!r}", remedy=f"one of {', '.join(names)}"
         )
     wanted = [names[name] for name in names if name in request.examples or not request.examples]
-    left_out = [f"without {name}" for name, path in names.items() if path not in wanted]
+    ours = {path.parent.name: path.parent for path in sorted(ships.glob("*/verify.yaml"))}
+    taken = {path.name: path for path in wanted}
+    left_out = [f"without {name}" for name in ours if name not in taken]
+    left_out += [
+        f"with {name}, which is not as it ships"
+        for name, path in taken.items()
+        if name not in ours or _files(path) != _files(ours[name])
+    ]
     if request.documents is not None:
         left_out.append(f"on {request.documents} held-out documents")
     return wanted, ", ".join(left_out)
+
+
+def chosen_precisions(
+    request: CalibrationRequest, device: str
+) -> tuple[tuple[Precision, ...], str]:
+    """The arithmetics to measure, and how they differ from those of a whole calibration, or "".
+
+    One that is left out makes τ too small for it, one too many too large for all others.
+    """
+    whole = (Precision.FLOAT32,) if device == CPU else tuple(Precision)
+    taken = tuple(dict.fromkeys(request.precisions)) or whole
+    if set(taken) == set(whole):
+        return taken, ""
+    return taken, f"in {' and '.join(taken)} instead of {' and '.join(whole)}"
 
 
 def device_named(device: str) -> str:
@@ -188,6 +211,15 @@ def set_aside(folder: Path, watch: Watch) -> None:
     except OSError as fault:
         raise StorageFault(f"{folder}: cannot be set aside: {fault.strerror}") from fault
     watch.note(f"it failed and is kept as {aside.name}; the same command tries it again")
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    """What an example consists of; what Python leaves beside it does not count."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
 
 
 def _made(folder: Path) -> Path:

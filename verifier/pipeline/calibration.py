@@ -98,6 +98,9 @@ def measure(preparation: Preparation, example: str, precision: Precision) -> Mea
     weighings = ledger.find(Weighing, seed=seed)
     faults = [f"{fault.phase}: {fault.reason}" for fault in ledger.find(EnvironmentFault)]
     faults += [f"{fault.phase}: {fault.kind.value}" for fault in ledger.find(ProtocolFault)]
+    opening = ledger.find(Opening)[0]
+    if other := _elsewhere(opening):
+        faults.insert(0, other)
     if faults:
         apart = failed(faults[0])
     elif not passes or not replays:
@@ -110,13 +113,23 @@ def measure(preparation: Preparation, example: str, precision: Precision) -> Mea
     return Measured(
         example=example,
         precision=precision,
-        started_utc=ledger.find(Opening)[0].started_utc,
+        started_utc=opening.started_utc,
         submission_digest=preparation.submission.digest,
         shipment_digest=weighings[-1].shipment_digest if weighings else "",
         score_root=passes[-1].score_root if passes else "",
         ledger_head=ledger.head,
         apart=apart,
     )
+
+
+def _elsewhere(opening: Opening) -> str:
+    """That a resumed run was begun on another processor or GPU than the evidence would name."""
+    here = hardware()
+    for part in ("cpu", "gpu"):
+        then, now = opening.hardware.get(part, "none"), here.get(part, "none")
+        if then != now:
+            return f"it ran on another machine ({part} {then}, this one has {now})"
+    return ""
 
 
 def written(
@@ -127,6 +140,7 @@ def written(
     partial: str,
 ) -> Calibration:
     """Take τ, write the evidence and, where it may stand in a policy, the lines for one."""
+    loose = "" if ground.ground.image.pinned else "in an image that was not pinned"
     result = Calibration(
         device=device,
         machine=arithmetic_of(device),
@@ -137,7 +151,7 @@ def written(
         data_manifest=ground.held_out.manifest_digest,
         examples=measured,
         found=tolerance([each.apart for each in measured]),
-        partial=partial,
+        partial=", ".join(filter(None, (partial, loose))),
         # Not the hour of this call: a resumed calibration must leave the same evidence.
         started_utc=max(each.started_utc for each in measured),
         evidence="",

@@ -21,7 +21,7 @@ PRESSURE_FILE = Path("/proc/pressure/cpu")
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 IDLE, IOWAIT, STEAL, COUNTED = 3, 4, 7, 8
 # of /proc/PID/stat, after the name: own and reaped children's user and system ticks, and pages
-TIMES, RESIDENT = slice(11, 15), 21
+TIMES, OWN_TIMES, RESIDENT = slice(11, 15), slice(11, 13), 21
 
 Task = tuple[int, int]
 
@@ -88,6 +88,14 @@ def of_processes(pids: Iterable[int]) -> Counts:
         return NOT_COUNTED
     memory = pages * os.sysconf("SC_PAGESIZE")
     return Counts(cpu_seconds=ticks / TICKS_A_SECOND, memory_bytes=memory)
+
+
+def own_seconds(pid: int) -> float:
+    """What a process used itself, without what it started; 0.0 when it is gone."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+        return sum(int(field) for field in fields[OWN_TIMES]) / TICKS_A_SECOND
+    return 0.0
 
 
 def machine() -> MachineCounts:

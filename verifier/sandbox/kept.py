@@ -16,13 +16,14 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from verifier.errors import BoxLost
 from verifier.sandbox import keeper
 from verifier.sandbox.cgroup import Cgroup, Usage
-from verifier.sandbox.counts import Counts, of_group, of_processes
+from verifier.sandbox.counts import Counts, of_group, of_processes, own_seconds
 
 KEEPER = Path(__file__).with_name("keeper.py")
 ANSWER_SECONDS = 30.0
@@ -149,10 +150,15 @@ class LocalRun:
         return keeper.descendants(self._keeper.pid)
 
     def counts(self) -> Counts:
-        """What its control group counted so far, else its processes."""
-        if self._group is not None:
-            return of_group(self._group)
-        return of_processes(self.processes())
+        """What its control group counted so far, else its processes, and its keeper's own work.
+
+        The keeper answers what the box asks for: a box that floods it keeps itself waiting.
+        """
+        group = self._group
+        found = of_group(group) if group is not None else of_processes(self.processes())
+        if found.cpu_seconds is None:
+            return found
+        return replace(found, cpu_seconds=found.cpu_seconds + own_seconds(self._keeper.pid))
 
     def remove(self) -> None:
         """Take the control group away and close the keeper's pipes."""

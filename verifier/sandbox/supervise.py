@@ -167,9 +167,10 @@ class WatchedBox:
         started.run.kill()
         ended = time.monotonic()
         usage, code = started.run.usage(), started.run.exit_code()
+        # Read to its end first: a box can print too much with its last breath.
+        text = started.log.text()
         if because is None:
             because = self._hidden_reason(usage, code)
-        text = started.log.text()
         left_out = started.output.keep() if started.output is not None else ()
         if left_out:
             text += f"\n[left out of the output: {'; '.join(left_out[:16])}]"

@@ -2,8 +2,9 @@
 
 The box starts with an empty data folder. When it has created $OUT/.ready, or INIT's limit has
 passed, the host puts the data in and the training clock starts. Each file appears whole, under its
-final name; the last thing to appear is $DATA/.ready. Must never read what the box wrote: that the
-name exists is all that counts.
+final name; the last thing to appear is $DATA/.ready. What cannot be linked is copied before the box
+starts: no file lies open to it while others are still on their way and the clock stands. Must never
+read what the box wrote: that the name exists is all that counts.
 """
 
 from __future__ import annotations
@@ -26,17 +27,26 @@ def is_ready(out: Path) -> bool:
     return os.path.lexists(out / READY)
 
 
-def open_data(data_folder: Path, sealed: Path) -> None:
-    """Put the files of `data_folder` into `sealed`, at once where the file system lets that be.
+def bring(data_folder: Path, waiting: Path) -> None:
+    """Put the files of `data_folder` into `waiting`, where no box sees them.
 
     Raises OSError when the files cannot be put there.
     """
     for source in sorted(data_folder.rglob("*")):
-        target = sealed / source.relative_to(data_folder)
+        target = waiting / source.relative_to(data_folder)
         if source.is_dir():
             target.mkdir(exist_ok=True)
         else:
             put(source, target)
+
+
+def open_data(waiting: Path, sealed: Path) -> None:
+    """Move what was brought to `waiting` into `sealed`, on the same file system: at once.
+
+    Raises OSError when it cannot be moved.
+    """
+    for entry in sorted(waiting.iterdir()):
+        entry.replace(sealed / entry.name)
     (sealed / READY).touch()
 
 

@@ -18,7 +18,7 @@ from verifier.records import BoxEnd, BoxFacts, EndedBy, Root, Training
 from verifier.sandbox.clock import Stopwatch
 from verifier.sandbox.interface import Box, Sandbox
 from verifier.training.boxes import Trainee, pack_spec, seeded, train_spec
-from verifier.training.seal import forget_ready, is_ready, open_data
+from verifier.training.seal import bring, forget_ready, is_ready, open_data
 from verifier.watch import Progress
 
 LOOK_SECONDS = 0.02
@@ -46,12 +46,13 @@ class _Ran:
 
 
 class _Folders:
-    """The folders of one seed. `sealed` starts empty and is filled when INIT is over."""
+    """The folders of one seed. `sealed` is filled out of `waiting` when INIT is over."""
 
     def __init__(self, above: Path) -> None:
         self.trained, self.packed, self.sealed = above / "trained", above / "packed", above / "data"
+        self.waiting = above / "waiting"
         try:
-            for folder in (self.trained, self.packed, self.sealed):
+            for folder in (self.trained, self.packed, self.sealed, self.waiting):
                 if folder.is_dir():
                     shutil.rmtree(folder)
                 folder.mkdir(parents=True)
@@ -138,6 +139,10 @@ def _train_sealed(run: _Run) -> _Ran:
     spec = train_spec(
         run.submission, run.seed, run.root, run.folders.sealed, run.folders.trained, run.policy
     )
+    try:
+        bring(run.data_folder, run.folders.waiting)
+    except OSError as fault:
+        raise StorageFault(f"{run.folders.waiting}: {fault.strerror}") from fault
     before = time.monotonic()
     with run.sandbox.start(spec) as box:
         after = time.monotonic()
@@ -146,10 +151,10 @@ def _train_sealed(run: _Run) -> _Ran:
         if end is not None:
             return _Ran(end, box.facts, (0.0, 0.0), opened - before)
         try:
-            open_data(run.data_folder, run.folders.sealed)
+            open_data(run.folders.waiting, run.folders.sealed)
         except OSError as fault:
             raise StorageFault(f"{run.folders.sealed}: {fault.strerror}") from fault
-        # All of it is there: what our own copying takes is not taken from the limit.
+        # All of it is there: what our own moving takes is not taken from the limit.
         complete = time.monotonic()
         end = _ended(box, complete + run.policy.train.limit_seconds, run.progress)
         ended = time.monotonic()

@@ -16,7 +16,9 @@ FINE = {Outcome.HELD, Outcome.LACKS}
 
 # What a box with walls may lack on a machine like this one.
 LACKS = {
-    "gvisor": {"read-tunnels", "rights-order", "rights-devices", "bomb-threads"},
+    "gvisor": {
+        *("read-tunnels", "read-mount-rights", "rights-order", "rights-devices", "bomb-threads"),
+    },
     "docker": {"beside-locks", "call-kernel"},
     "bubblewrap": {"beside-locks", "call-kernel"},
 }

@@ -17,8 +17,22 @@ from verifier.watch import Unwatched
 
 QUICK = {
     "gvisor": ("kernel of its own", "read-only inputs", "system call filter", "killed as a whole"),
-    "docker": ("network", "user", "system call filter", "private folders", "log limit"),
-    "bubblewrap": ("network", "read-only inputs", "own mounts", "capabilities", "memory"),
+    "docker": (
+        "network",
+        "user",
+        "system call filter",
+        "private folders",
+        "log limit",
+        "no mounts besides",
+    ),
+    "bubblewrap": (
+        "network",
+        "read-only inputs",
+        "own mounts",
+        "capabilities",
+        "memory",
+        "no mounts besides",
+    ),
     "plain": ("Landlock", "system call filter", "nothing left open", "killed as a whole"),
 }
 CASES = [

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
 from docker import APIClient
-from docker.types import Mount
+from docker.types import Mount, Ulimit
 
 from tests.sandbox.weakened.taking import (
     ENDLESS_LOG,
@@ -17,6 +18,7 @@ from tests.sandbox.weakened.taking import (
     ROOT_USER,
     UNLIMITED,
     Weaken,
+    doubled,
     endless_time,
     forget_ipc,
     nothing,
@@ -95,6 +97,24 @@ def sees_host(config: dict[str, Any]) -> None:
     config["mounts"].append(Mount("/host", "/", type="bind", read_only=True))
 
 
+def sees_more(config: dict[str, Any]) -> None:
+    """A folder of the host that holds no secret is mounted, read-only."""
+    config["mounts"].append(Mount("/opt/more", "/usr/share", type="bind", read_only=True))
+
+
+def twice_as_much(config: dict[str, Any]) -> None:
+    """Twice what was asked for."""
+    for name in ("pids_limit", "mem_limit", "memswap_limit", "nano_cpus", "shm_size"):
+        config[name] *= 2
+    config["ulimits"] = [
+        Ulimit(name=u["Name"], soft=2 * u["Soft"], hard=2 * u["Hard"]) for u in config["ulimits"]
+    ]
+    config["tmpfs"] = {
+        place: re.sub(r"size=(\d+)", lambda found: f"size={2 * int(found[1])}", options)
+        for place, options in config["tmpfs"].items()
+    }
+
+
 def container_writes_inputs(stack: ExitStack) -> None:
     """Inputs are mounted for writing."""
     open_inputs(stack)
@@ -126,12 +146,23 @@ def nobody_kills(stack: ExitStack) -> None:
     together(patch(ContainerRun, "kill", nothing), patch(ContainerRun, "remove", leave))(stack)
 
 
+# Of every kind of limit one.
+TWICE_IS_NOTICED = ("bomb-processes", "bomb-memory", "bomb-tmp", "bomb-output", "bomb-descriptors")
 LOOSE = "rw,exec,nosuid,nodev,mode=0777"
 DOCKER: dict[str, tuple[tuple[str, ...], Weaken]] = {
     "network": (("network",), container(network_mode="host")),
     "read-only root": (("write-root",), container(user=ROOT_USER, read_only=False)),
     "read-only inputs": (("write-inputs", "write-times"), container_writes_inputs),
     "own mounts": (("reading",), changed_container(sees_host)),
+    "no mounts besides": (("read-mounts",), changed_container(sees_more)),
+    "rights of mounts": (
+        ("read-mount-rights",),
+        container(
+            tmpfs=dict.fromkeys(("/tmp", "/cache"), LOOSE.replace("nosuid,nodev", "suid,dev"))
+        ),
+    ),
+    "groups": (("rights-user",), container(group_add=["6"])),
+    "limits as asked": (TWICE_IS_NOTICED, together(doubled, changed_container(twice_as_much))),
     "capabilities": (("rights",), container(cap_drop=[], user=ROOT_USER)),
     "no new privileges": (("rights",), container(security_opt=options(privileges=""))),
     "system call filter": (
@@ -174,6 +205,8 @@ NOT_THE_ENGINES = frozenset(
         *("hidden kernel files", "closed kernel files"),
         # The runtime's own `--network=none` stands behind the engine's.
         "network",
+        # It says nothing of them.
+        "rights of mounts",
     }
 )
 GVISOR: dict[str, tuple[tuple[str, ...], Weaken]] = {

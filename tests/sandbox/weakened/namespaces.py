@@ -12,6 +12,7 @@ from tests.sandbox.weakened.taking import (
     ENDLESS_OUTPUT,
     UNLIMITED,
     Weaken,
+    doubled,
     endless_time,
     forget_ipc,
     nothing,
@@ -21,11 +22,13 @@ from tests.sandbox.weakened.taking import (
     together,
     unrecorded,
 )
+from verifier.records import BoxSpec
 from verifier.sandbox import (
     bubblewrap,
     local,
     seccomp,
 )
+from verifier.sandbox.cgroup import Cgroup
 
 
 def layout(change: Callable[[bubblewrap.Layout, list[str]], list[str]]) -> Weaken:
@@ -76,6 +79,26 @@ def box_sees_host(box: bubblewrap.Layout, said: list[str]) -> list[str]:
     return [*said[:place], "--ro-bind", box._source(Path("/")), "/host", *said[place:]]
 
 
+def box_sees_more(box: bubblewrap.Layout, said: list[str]) -> list[str]:
+    """A folder of the host that holds no secret, read-only."""
+    place = said.index("--remount-ro")
+    return [*said[:place], "--ro-bind", box._source(Path("/usr/share")), "/more", *said[place:]]
+
+
+def twice_as_much(stack: ExitStack) -> None:
+    """Twice what was asked for."""
+    limits = local.resource_limits
+
+    def sizes(_: bubblewrap.Layout, said: list[str]) -> list[str]:
+        sized = [index + 1 for index, word in enumerate(said) if word == "--size"]
+        return [str(2 * int(w)) if i in sized else w for i, w in enumerate(said)]
+
+    def more(spec: BoxSpec, group: Cgroup | None) -> dict[str, int]:
+        return {name: 2 * value for name, value in limits(spec, group).items()}
+
+    together(doubled, layout(sizes), patch(local, "resource_limits", more))(stack)
+
+
 def box_shares(stack: ExitStack) -> None:
     """All boxes have the same /tmp."""
     folder = shared_folder(stack)
@@ -101,6 +124,11 @@ BUBBLEWRAP: dict[str, tuple[tuple[str, ...], Weaken]] = {
     "read-only root": (("write-root",), without("--remount-ro", 1)),
     "read-only inputs": (("write-inputs", "write-times"), writable_inputs),
     "own mounts": (("reading",), layout(box_sees_host)),
+    "no mounts besides": (("read-mounts",), layout(box_sees_more)),
+    "limits as asked": (
+        ("bomb-processes", "bomb-memory", "bomb-tmp", "bomb-output", "bomb-descriptors"),
+        twice_as_much,
+    ),
     "capabilities": (("rights",), layout(lambda _, said: [*said, "--cap-add", "ALL"])),
     "system call filter": (("calls", "net-vsock"), ANSWERED),
     "processes": (("bomb-processes", "bomb-threads"), UNLIMITED),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from verifier.records import Limits
 from verifier.sandbox import (
     bubblewrap,
     cgroup,
@@ -29,6 +30,7 @@ Weaken = Callable[[ExitStack], None]
 # Load the architecture, allow: what a filter is when there is none.
 ALL_ANSWERED = struct.pack("=HBBI", seccomp.RETURN, 0, 0, seccomp.ANSWER_ALLOW)
 ROOT_USER = "0:0"
+TWICE = ("memory_bytes", "pids", "threads", "output_bytes", "output_files")
 
 
 def patch(target: Any, name: str, value: Any) -> Weaken:
@@ -82,6 +84,21 @@ def endless_time(stack: ExitStack) -> None:
 
     patch(supervise.WatchedBox, "_until_ended", later)(stack)
     patch(judging, "SLOW_SECONDS", 2.0)(stack)
+
+
+def doubled(stack: ExitStack) -> None:
+    """Twice as much of everything that is counted for all backends alike."""
+    limit, opened = cgroup._limit, output.open_output
+
+    def twice(limits: Limits) -> Limits:
+        more = {name: 2 * getattr(limits, name) for name in TWICE}
+        return replace(limits, **more)
+
+    together(
+        patch(cgroup, "_limit", lambda group, limits: limit(group, twice(limits))),
+        patch(output, "open_output", lambda o, limits, uid: opened(o, twice(limits), uid)),
+        *(patch(m, "BoxLog", lambda b, most: BoxLog(b, 2 * most)) for m in (docker, local)),
+    )(stack)
 
 
 def open_inputs(stack: ExitStack) -> None:

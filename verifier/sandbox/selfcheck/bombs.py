@@ -1,6 +1,7 @@
 """Can a box use more than it was given?
 
-Each runs alone, held to little, and is ended by a limit seen from outside, or refused within.
+Each runs alone, held to little, and is ended by a limit seen from outside, or refused within. It
+asks for more than its limit and less than twice as much: a limit that was doubled does not hold.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def died_of_processes(evidence: Evidence) -> tuple[str, ...]:
 # In folders whose size is bounded, what is written in many files is bounded as a whole.
 FILL = """
 def fill(place):
-    for index in range(64):
+    for index in range(6):
         with open(f"{place}/fill{index}", "wb") as file:
             file.write(b"x" * (1 << 20))
 """
@@ -73,7 +74,7 @@ BOMBS = Family(
             "start more processes than it may",
             """
 def start():
-    for _ in range(96):
+    for _ in range(40):
         if os.fork() == 0:
             time.sleep(20)
             os._exit(0)
@@ -91,7 +92,7 @@ attempt("processes", start)
 import threading
 def start():
     try:
-        for _ in range(96):
+        for _ in range(40):
             threading.Thread(target=time.sleep, args=(20,), daemon=True).start()
     except RuntimeError:
         raise OSError(errno.EAGAIN, "")
@@ -109,7 +110,7 @@ attempt("threads", start)
             """
 def use():
     held = []
-    for _ in range(160):
+    for _ in range(96):
         held.append(bytearray(b"x") * (1 << 20))
 attempt("memory", use)
 """,
@@ -123,8 +124,8 @@ attempt("memory", use)
 import mmap
 def use():
     def part():
-        held = mmap.mmap(-1, 40 << 20)
-        for place in range(0, 40 << 20, 4096):
+        held = mmap.mmap(-1, 22 << 20)
+        for place in range(0, 22 << 20, 4096):
             held[place] = 1
         return held
     children = []
@@ -154,7 +155,7 @@ attempt("memory", use)
 def use():
     for index in range(4):
         place = os.memfd_create(f"m{index}")
-        for _ in range(40):
+        for _ in range(24):
             os.write(place, b"x" * (1 << 20))
 import signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -198,7 +199,8 @@ attempt("memory", use)
             """
 def make():
     for index in range(1_000_000):
-        os.close(os.open(f"/tmp/{index}", os.O_CREAT | os.O_WRONLY))
+        # Not by `open`, which a recorder looks at one by one.
+        os.mknod(f"/tmp/{index}")
 attempt("files", make)
 """,
             either(ended(EndedBy.MEMORY), refused("files", by=FULL)),
@@ -213,14 +215,15 @@ attempt("files", make)
             """
 import signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-index = 0
-while True:
+# Whole pages are counted: half as much again is beyond any rounding.
+for index in range(24):
     try:
         with open(f"/out/{index % 8}", "ab") as file:
             file.write(b"x" * 65536)
     except OSError:
         pass
-    index += 1
+# Where a watcher counts, he must have the time to.
+time.sleep(3)
 """,
             ended(EndedBy.OUTPUT),
             output_bytes=1 << 20,
@@ -228,13 +231,14 @@ while True:
         bomb(
             "bomb-output-files",
             "output limit",
-            "leave a million files",
+            "leave more files than it may",
             """
-for index in range(1_000_000):
+for index in range(150):
     try:
         os.mkdir(f"/out/{index}")
     except OSError:
-        time.sleep(0.05)
+        break
+time.sleep(3)
 """,
             ended(EndedBy.OUTPUT),
             output_files=100,
@@ -256,9 +260,9 @@ attempt("hole", hole)
         bomb(
             "bomb-log",
             "log limit",
-            "print without end",
+            "print more than it may",
             """
-while True:
+for _ in range(50):
     os.write(1, b"x" * 30_000 + b"\\n")
     # Only the end of what is printed is kept.
     tell(probe="bomb-log", began=True)
@@ -272,7 +276,7 @@ while True:
             "open more files than it may",
             """
 def open_all():
-    for _ in range(20_000):
+    for _ in range(6_000):
         os.open("/dev/null", os.O_RDONLY)
 attempt("files", open_all)
 """,

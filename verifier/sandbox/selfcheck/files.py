@@ -6,6 +6,7 @@ The host lays a secret outside beforehand, and compares inputs and its own folde
 from __future__ import annotations
 
 from verifier.sandbox.selfcheck.judging import NOTHING_THERE, only, refused
+from verifier.sandbox.selfcheck.mounts import MOUNTS
 from verifier.sandbox.selfcheck.probe import Family, Probe
 
 # Where a file cannot be made: nobody may, nothing is there, or nothing can be written there.
@@ -53,6 +54,7 @@ attempt("a link", by_link)
             judge=refused("itself", "init's root", "up", "descriptors", "a link", by=CLOSED),
             lacks=("no Landlock",),
         ),
+        *MOUNTS,
         Probe(
             id="read-around",
             wall="own mounts",

@@ -33,9 +33,11 @@ note("calls", "none" if fields["Seccomp"] == "2" else "all are answered")
             wall="unprivileged user",
             tries="be root, or in a group of the host's",
             source="""
-for name, numbers in (("user", os.getresuid()), ("group", os.getresgid()), ("groups",
-    os.getgroups())):
-    note(name, "nobody" if 0 not in numbers else f"{numbers}")
+groups = set(os.getgroups()) - {os.getgid()}
+note("user", "nobody" if set(os.getresuid()) == {given["user"]} != {0} else f"{os.getresuid()}")
+note("group", "nobody" if 0 not in os.getresgid() else f"{os.getresgid()}")
+# The kernel shows a group that has no number in the box as the last one of all.
+note("groups", "nobody" if groups <= {65534} or groups <= set(given["groups"]) else f"{groups}")
 """,
             judge=only("nobody", "user", "group", "groups"),
             lacks=("the box runs as root without capabilities",),

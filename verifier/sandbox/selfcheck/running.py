@@ -20,8 +20,9 @@ from pathlib import Path
 
 from verifier.errors import BoxLost
 from verifier.records import Assurance, BoxEnd, BoxSpec, Limits, Mount, Root
-from verifier.sandbox import counts, names, seccomp, syscalls
+from verifier.sandbox import counts, local, names, seccomp, syscalls
 from verifier.sandbox.interface import Box, Sandbox
+from verifier.sandbox.roots import host_view
 from verifier.sandbox.selfcheck import guest, scene, witness
 from verifier.sandbox.selfcheck.judging import answer, judged
 from verifier.sandbox.selfcheck.probe import (
@@ -242,6 +243,10 @@ class Check:
             "calls": _numbers(),
             "init": not walled,
             "bounding": walled or os.geteuid() == 0,
+            "user": local.box_uid(),
+            # Only root can give up the groups he has.
+            "groups": os.getgroups() if os.geteuid() != 0 else [],
+            "root": _shown(self._root),
         }
 
     # ---------------------------------------------------------------- judges
@@ -309,6 +314,13 @@ def _may_have(probe: Probe, probes: list[Probe], seen: Seen) -> bool:
         )
     }
     return not did or probe.id in did
+
+
+def _shown(root: Root) -> list[str]:
+    """What of a root a backend may mount piece by piece."""
+    if root.folder is not None:
+        return [f"/{path.name}" for path in root.folder.iterdir()]
+    return [str(path) for path in host_view(root).paths]
 
 
 def _numbers() -> dict[str, int]:
