@@ -14,6 +14,7 @@ from tests.audits.evidence import HONEST, N
 from tests.gpus.judging import made_up, packed, witnessed
 from verifier import policy as policies
 from verifier.audits import SCORER
+from verifier.audits.train_budget import counted_seconds
 from verifier.policy import Policy, Weigh
 from verifier.records import (
     Assurance,
@@ -262,11 +263,34 @@ def test_how_training_ended_is_said_as_far_as_it_is_known() -> None:
 
 def test_what_ran_on_other_clocks_is_shown_beside_training() -> None:
     """Warm-up and packing have limits of their own; work moved there must be seen."""
-    alone = judge("train-budget", part("training"))
-    assert "packing" not in alone.reason
-    assert "warm-up" not in alone.reason
-    beside = judge("train-budget", part("training", init_seconds=5.0, pack_seconds=33.71))
-    assert beside.reason == f"{alone.reason}, warm-up 5.0 of 60 s, packing 33.7 of 60 s"
+    alone = judge("train-budget", part("training", wall_seconds=(8.0, 9.0)))
+    assert alone.reason == "at most 9.0 of 300 s"
+    moved = part("training", wall_seconds=(8.0, 9.0), init_seconds=5.0, pack_seconds=33.71)
+    assert judge("train-budget", moved).reason == (
+        "at most 42.7 of 300 s, warm-up 5.0 of 60 s, packing 33.7 of 60 s, counted as training"
+    )
+
+
+@pytest.mark.parametrize(
+    ("wall_seconds", "pack_seconds", "outcome"),
+    [
+        ((260.0, 261.0), 39.0, KEPT),
+        ((260.0, 261.0), 39.5, UNPROVEN),
+        ((260.0, 261.0), 40.5, BROKEN),
+    ],
+)
+def test_packing_counts_as_training_where_nobody_needs_a_gpu_to_train(
+    wall_seconds: tuple[float, float], pack_seconds: float, outcome: Outcome
+) -> None:
+    """R2: what training leaves may hold its data, and a box without GPUs is as fast as another."""
+    packed = part("training", wall_seconds=wall_seconds, pack_seconds=pack_seconds)
+    assert answer("train-budget", packed) is outcome
+    track = make.changed(TRACK, hardware={"gpus": 8, "model": "H100"})
+    training = packed.seeds[0].training
+    assert training is not None
+    assert counted_seconds(training, track) == wall_seconds
+    said = "training and packing took" in judge("train-budget", packed).reason
+    assert said is (outcome is BROKEN)
 
 
 def test_a_forbidden_sealed_start_is_unproven() -> None:

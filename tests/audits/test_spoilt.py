@@ -154,6 +154,17 @@ def test_packing_is_judged_by_its_own_trace() -> None:
     assert phases(watched(slow, trace(), busy)) == ["train"]
 
 
+def test_training_that_is_late_for_its_packing_is_judged_by_its_own_trace() -> None:
+    """Without GPUs both together keep the limit, and the machine may have slowed down either."""
+    both = make.with_part(
+        make.evidence(), "training", wall_seconds=(260.0, 261.0), pack_seconds=45.0
+    )
+    assert phases(watched(both, trace(seconds=260, **STARVED))) == ["train"]
+    assert phases(watched(both, trace(seconds=260))) == []
+    within = make.with_part(both, "training", pack_seconds=30.0)
+    assert phases(watched(within, trace(seconds=260, **STARVED))) == []
+
+
 @pytest.mark.parametrize("how", [{}, STARVED])
 def test_a_budget_of_scoring_is_judged_by_the_trace_of_the_pass(how: dict[str, Any]) -> None:
     """Over it, or stopped at it."""

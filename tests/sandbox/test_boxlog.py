@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from verifier.sandbox.boxlog import TAIL_BYTES, BoxLog, read_blocks, read_frames
+from verifier.sandbox.boxlog import LEAST_BYTES, TAIL_BYTES, BoxLog, read_blocks, read_frames
 
 
 def test_only_the_tail_is_kept_and_all_is_counted() -> None:
@@ -22,6 +22,14 @@ def test_only_the_tail_is_kept_and_all_is_counted() -> None:
     log = BoxLog([b"a" * 70_000, b"b" * 10], 70_009)
     log.text()
     assert log.over.is_set()
+
+
+def test_many_small_writes_are_no_cheaper_than_large_ones() -> None:
+    """Whoever carries them works as hard for one byte as for many."""
+    log = BoxLog([b"a"] * 10, 10 * LEAST_BYTES)
+    assert log.text() == "a" * 10 and not log.over.is_set()
+    log = BoxLog([b"a"] * 11, 10 * LEAST_BYTES)
+    assert log.text() == "a" * 11 and log.over.is_set()
 
 
 def test_what_is_no_text_is_shown_as_such() -> None:

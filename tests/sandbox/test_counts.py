@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import math
 import os
+import subprocess
+import sys
 import threading
 import time
+import types
 from pathlib import Path
 
 import pytest
 
 from verifier.sandbox import counts
 from verifier.sandbox.cgroup import Cgroup
-from verifier.sandbox.counts import NOT_COUNTED, Counts, TaskWaits, of_group, of_processes
+from verifier.sandbox.counts import (
+    NOT_COUNTED,
+    Counts,
+    TaskWaits,
+    Unclaimed,
+    of_group,
+    of_processes,
+)
 
 
 def unified(folder: Path, **files: str) -> Cgroup:
@@ -59,6 +69,63 @@ def test_processes_without_a_group_are_counted_one_by_one() -> None:
     assert 0.1 < after.cpu_seconds - before < 5
     assert after.memory_bytes > 1 << 20
     assert of_processes([2**22 + 5]) == NOT_COUNTED
+
+
+CHILDREN_NOBODY_WAITS_FOR = """
+import os, signal, time
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+for _ in range(8):
+    child = os.fork()
+    if child == 0:
+        end = time.process_time() + 0.1
+        while time.process_time() < end: pass
+        os._exit(0)
+    while os.path.exists(f"/proc/{child}"): time.sleep(0.01)
+print("done", flush=True)
+time.sleep(60)
+"""
+WORKS_ALONE = """
+import time
+end = time.process_time() + 1
+while time.process_time() < end: pass
+print("done", flush=True)
+time.sleep(60)
+"""
+
+
+def left_after(above: int, source: str) -> tuple[float, float]:
+    """What is left to the box of `above`, and the machine's work, while `source` does its work."""
+    before, left = counts.machine().busy_seconds, Unclaimed(above)
+    with subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None and child.stdout.readline() == b"done\n"
+        found = left.seconds(), counts.machine().busy_seconds - before
+        child.kill()
+    return found
+
+
+def test_children_that_nobody_waited_for_were_the_boxs() -> None:
+    """They take their figures with them, and yet nobody else did that work."""
+    found, _ = left_after(os.getpid(), CHILDREN_NOBODY_WAITS_FOR)
+    assert found > 0.6
+
+
+def test_what_others_are_known_to_have_done_was_not_the_boxs() -> None:
+    """A box that sleeps beside a busy process is left what nobody did."""
+    with subprocess.Popen(["sleep", "60"]) as box:
+        found, busy = left_after(box.pid, WORKS_ALONE)
+        box.kill()
+    assert found <= busy - 0.8
+
+
+def test_who_dies_takes_nothing_away_from_what_others_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else all that is done later would be the box's."""
+    told = iter([1000, 1100, 200, 400])
+    monkeypatch.setattr(Unclaimed, "_ticks", lambda _: next(told))
+    busy = iter([10.0, 11.5, 12.0, 14.5])
+    monkeypatch.setattr(counts, "machine", lambda: types.SimpleNamespace(busy_seconds=next(busy)))
+    monkeypatch.setattr(counts, "TICKS_A_SECOND", 100)
+    left = Unclaimed(1)
+    assert [left.seconds() for _ in range(3)] == [0.5, 1.0, 1.5]
 
 
 def test_the_machines_seconds_are_of_all_its_processors(

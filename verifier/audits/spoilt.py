@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterator
 
 from verifier.audits import claim
+from verifier.audits.train_budget import counted_seconds
 from verifier.audits.waiting import held, read
 from verifier.policy import Policy
 from verifier.records import (
@@ -108,7 +109,7 @@ def _late_training(seed: SeedEvidence, policy: Policy) -> Iterator[tuple[str, st
         return
     packed = run.pack_seconds is not None
     stopped = run.ended_by is EndedBy.WALL_CLOCK
-    if (stopped and not packed) or not run.wall_seconds[1] <= rule.limit_seconds:
+    if (stopped and not packed) or not counted_seconds(run, policy)[1] <= rule.limit_seconds:
         yield "train", "train", run.init_seconds or 0.0, math.inf
     if run.pack_seconds is not None and (stopped or not run.pack_seconds <= rule.pack_seconds):
         yield "train", "pack", 0.0, math.inf

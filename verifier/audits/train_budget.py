@@ -1,8 +1,10 @@
 """Did training end in time, on the host's clock? (R2, PROTOCOL §2, DESIGN §6)
 
-An interval [lo, hi] holds the true time: kept if hi is within the limit, broken if lo is beyond it
-or the run had to be stopped at it. Where the policy has GPUs, what was seen of them must say the
-same. Must never read the box's own clock, nor blame a submission for a machine that was unfair.
+Packing has a limit of its own; without GPUs its box could train as well as training's, and counts
+as such. An interval [lo, hi] holds the true time: kept if hi is within the limit, broken if lo is
+beyond it or the run had to be stopped at it. Where the policy has GPUs, what was seen of them must
+say the same. Must never read the box's own clock, nor blame a submission for a machine that was
+unfair.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ def judge(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
     training = seed.training
     if training is None:
         return not_run("no training run was finished")
-    low, high = training.wall_seconds
+    low, high = counted_seconds(training, policy)
     shown: dict[str, Any] = {
         "seconds_at_least": low,
         "seconds_at_most": high,
@@ -68,13 +70,25 @@ def judge(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
     )
 
 
+def counted_seconds(training: Training, policy: Policy) -> tuple[float, float]:
+    """What the limit of training is for, [lo, hi]: packing too, where a box needs no GPU to train.
+
+    What TRAIN leaves may hold its data (ADR 24).
+    """
+    low, high = training.wall_seconds
+    if policy.hardware.gpus or training.pack_seconds is None:
+        return low, high
+    return low + training.pack_seconds, high + training.pack_seconds
+
+
 def _beside(training: Training, policy: Policy) -> str:
     """What ran on clocks of their own: nobody should have to look for it."""
     said = ""
     if training.init_seconds is not None:
         said += f", warm-up {training.init_seconds:.1f} of {policy.train.init_seconds:g} s"
     if training.pack_seconds is not None:
-        said += f", packing {training.pack_seconds:.1f} of {policy.train.pack_seconds:g} s"
+        counted = "" if policy.hardware.gpus else ", counted as training"
+        said += f", packing {training.pack_seconds:.1f} of {policy.train.pack_seconds:g} s{counted}"
     return said
 
 
@@ -92,11 +106,13 @@ def _unusable(seed: SeedEvidence, training: Training, policy: Policy, unfair_gpu
 def _over(training: Training, policy: Policy) -> str:
     """Which limit was passed for certain, or ""."""
     rule = policy.train
-    low = training.wall_seconds[0]
+    low, what = counted_seconds(training, policy)[0], "training"
+    if low != training.wall_seconds[0]:
+        what += " and packing"
     if training.ended_by is EndedBy.WALL_CLOCK:
         return f"training was stopped at its limit of {rule.limit_seconds:g} s"
     if low > rule.limit_seconds:
-        return f"training took at least {low:.1f} of {rule.limit_seconds:g} s"
+        return f"{what} took at least {low:.1f} of {rule.limit_seconds:g} s"
     if training.pack_seconds is not None and training.pack_seconds > rule.pack_seconds:
         return f"packing took {training.pack_seconds:.1f} of {rule.pack_seconds:g} s"
     return ""

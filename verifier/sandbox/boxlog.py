@@ -14,13 +14,18 @@ from typing import BinaryIO
 TAIL_BYTES = 64 * 1024
 BLOCK_BYTES = 64 * 1024
 FRAME_HEADER_BYTES = 8
+LEAST_BYTES = 64
+"""What a single write counts for at least: an engine works as hard to carry one byte as many."""
 
 
 class BoxLog:
     """Collects a stream of blocks in a thread of its own."""
 
     def __init__(self, blocks: Iterable[bytes], limit_bytes: int) -> None:
-        """`limit_bytes` bounds what a box may print; beyond it `over` is set."""
+        """`limit_bytes` bounds what a box may print; beyond it `over` is set.
+
+        Each block counts for `LEAST_BYTES` at least.
+        """
         self._blocks = blocks
         self._limit = limit_bytes
         self._tail = bytearray()
@@ -31,7 +36,7 @@ class BoxLog:
 
     def _collect(self) -> None:
         for block in self._blocks:
-            self._seen += len(block)
+            self._seen += max(len(block), LEAST_BYTES)
             self._tail += block
             del self._tail[:-TAIL_BYTES]
             if self._seen > self._limit:
@@ -54,7 +59,8 @@ def read_frames(stream: socket.socket) -> Iterator[bytes]:
     """What a container printed, out of the engine's frames, until it ends or the engine does.
 
     A frame is 8 bytes, the last four its length, big-endian, and then so many bytes; which of the
-    two streams it belongs to does not matter here. Closes `stream`.
+    two streams it belongs to does not matter here. What is given is no more than one frame, so
+    that frames are counted. Closes `stream`.
     """
     with stream:
         waiting = bytearray()
@@ -67,16 +73,14 @@ def read_frames(stream: socket.socket) -> Iterator[bytes]:
             if not block:
                 return
             waiting += block
-            printed = bytearray()
-            while left or len(waiting) >= FRAME_HEADER_BYTES:
+            at = 0
+            while at < len(waiting) if left else len(waiting) - at >= FRAME_HEADER_BYTES:
                 if left:
-                    taken = waiting[:left]
-                    printed += taken
+                    taken = bytes(waiting[at : at + left])
                     left -= len(taken)
-                    del waiting[: len(taken)]
-                    if not waiting:
-                        break
+                    at += len(taken)
+                    yield taken
                 else:
-                    left = int.from_bytes(waiting[4:FRAME_HEADER_BYTES], "big")
-                    del waiting[:FRAME_HEADER_BYTES]
-            yield bytes(printed)
+                    left = int.from_bytes(waiting[at + 4 : at + FRAME_HEADER_BYTES], "big")
+                    at += FRAME_HEADER_BYTES
+            del waiting[:at]

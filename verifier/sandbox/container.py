@@ -24,7 +24,7 @@ from verifier.errors import BoxLost, BoxNotAsAsked, RequestError
 from verifier.sandbox import cgroup, local, owner
 from verifier.sandbox.boxlog import read_frames
 from verifier.sandbox.cgroup import Cgroup, Usage
-from verifier.sandbox.counts import Counts, of_group, of_processes
+from verifier.sandbox.counts import NOT_COUNTED, Counts, of_group
 from verifier.sandbox.engine import Asked
 
 CALL_SECONDS = 60
@@ -201,7 +201,7 @@ class ContainerRun:
     def counts(self) -> Counts:
         """What our control group around it counted so far, else the engine's own."""
         seen = self.group if self.group is not None else self._inner
-        return of_processes({self.pid}) if seen is None else of_group(seen)
+        return NOT_COUNTED if seen is None else of_group(seen)
 
     def remove(self) -> None:
         """Take container and control group away. Idempotent."""

@@ -20,8 +20,8 @@ MACHINE_FILE = Path("/proc/stat")
 PRESSURE_FILE = Path("/proc/pressure/cpu")
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 IDLE, IOWAIT, STEAL, COUNTED = 3, 4, 7, 8
-# of /proc/PID/stat, after the name: own and reaped children's user and system ticks, and pages
-TIMES, OWN_TIMES, RESIDENT = slice(11, 15), slice(11, 13), 21
+# of /proc/PID/stat, after the name: parent, own and reaped children's user and system ticks, pages
+PARENT, TIMES, OWN_TIMES, RESIDENT = 1, slice(11, 15), slice(11, 13), 21
 
 Task = tuple[int, int]
 
@@ -114,6 +114,48 @@ def machine() -> MachineCounts:
         stalled_seconds=math.nan if stalled is None else stalled,
         asleep_seconds=asleep_seconds(),
     )
+
+
+class Unclaimed:
+    """What of the machine's work since the start was nobody else's, for a box without a group.
+
+    Children that nobody waits for take their figures with them, so that the sum over a box's
+    processes may be too small. Everybody else is counted instead, and whatever nobody else is
+    known to have done is the box's: too much rather than too little. A process that came, went and
+    was not waited for between two looks was nobody's, and so is taken for the box's.
+    """
+
+    def __init__(self, keeper: int) -> None:
+        """`keeper` and all below it are the box."""
+        self._keeper = keeper
+        self._began = machine().busy_seconds
+        self._others, self._last = 0.0, self._ticks()
+
+    def seconds(self) -> float:
+        """Seconds of processors since it was made; NaN where the machine's were not counted."""
+        ticks = self._ticks()
+        # Who dies takes what he did in earlier looks away from the sum.
+        self._others += max(0, ticks - self._last) / TICKS_A_SECOND
+        self._last = ticks
+        return max(0.0, machine().busy_seconds - self._began - self._others)
+
+    def _ticks(self) -> int:
+        """What all others used, and what they waited for, in their lives."""
+        seen: dict[int, tuple[int, int]] = {}
+        for name in os.listdir("/proc"):
+            if name.isdigit():
+                with contextlib.suppress(OSError, ValueError, IndexError):
+                    fields = _read(f"/proc/{name}/stat").rpartition(b")")[2].split()
+                    seen[int(name)] = int(fields[PARENT]), sum(map(int, fields[TIMES]))
+        children: dict[int, list[int]] = {}
+        for pid, (parent, _) in seen.items():
+            children.setdefault(parent, []).append(pid)
+        box = [self._keeper]
+        for pid in box:
+            box += children.get(pid, ())
+        return sum(ticks for _, ticks in seen.values()) - sum(
+            seen[pid][1] for pid in box if pid in seen
+        )
 
 
 class TaskWaits:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import select
 import subprocess
@@ -23,7 +24,7 @@ from typing import Any
 from verifier.errors import BoxLost
 from verifier.sandbox import keeper
 from verifier.sandbox.cgroup import Cgroup, Usage
-from verifier.sandbox.counts import Counts, of_group, of_processes, own_seconds
+from verifier.sandbox.counts import Counts, Unclaimed, of_group, of_processes, own_seconds
 
 KEEPER = Path(__file__).with_name("keeper.py")
 ANSWER_SECONDS = 30.0
@@ -57,6 +58,7 @@ class LocalRun:
             )
         finally:
             os.close(writer)
+        self._unclaimed = Unclaimed(self._keeper.pid) if group is None else None
         text = json.dumps({**plan, "log": writer, "keep": list(keep)})
         self._tell(text.encode() + b"\n")
 
@@ -153,12 +155,16 @@ class LocalRun:
         """What its control group counted so far, else its processes, and its keeper's own work.
 
         The keeper answers what the box asks for: a box that floods it keeps itself waiting.
+        Without a group, all that nobody else did counts as the box's.
         """
         group = self._group
         found = of_group(group) if group is not None else of_processes(self.processes())
         if found.cpu_seconds is None:
             return found
-        return replace(found, cpu_seconds=found.cpu_seconds + own_seconds(self._keeper.pid))
+        used = found.cpu_seconds + own_seconds(self._keeper.pid)
+        if self._unclaimed is not None and math.isfinite(left := self._unclaimed.seconds()):
+            used = max(used, left)
+        return replace(found, cpu_seconds=used)
 
     def remove(self) -> None:
         """Take the control group away and close the keeper's pipes."""

@@ -30,7 +30,7 @@ WAKE_AT_ONCE, LET_GO = 1, 1
 NOTICE = struct.Struct("=QIIiIQ6Q")
 ANSWER = struct.Struct("=QqiI")
 
-DISTINCT = 64
+DISTINCT, DISTINCT_OF_A_CALL = 256, 16
 SHOWN_BYTES = 120
 ADDRESS_BYTES, PATH_BYTES, MESSAGES, MESSAGE_BYTES = 128, 4096, 16, 64
 END_SECONDS = 2.0
@@ -49,6 +49,7 @@ class Recorder:
         self._calls = {int(number): call for number, call in plan["calls"].items()}
         self._own = tuple(os.fsencode(own).rstrip(b"/") for own in plan["own"])
         self._seen: dict[str, int] = {}
+        self._of_call: dict[str, int] = {}
         self._more = 0
         self._could_read = False
         self._done = _thread.allocate_lock()
@@ -101,8 +102,13 @@ class Recorder:
         return True
 
     def _note(self, what: str) -> None:
-        if what in self._seen or len(self._seen) < DISTINCT:
-            self._seen[what] = self._seen.get(what, 0) + 1
+        call = what.partition(" ")[0]
+        if what in self._seen:
+            self._seen[what] += 1
+        elif len(self._seen) < DISTINCT and self._of_call.get(call, 0) < DISTINCT_OF_A_CALL:
+            # A share for each call: many attempts of one kind hide none of another.
+            self._seen[what] = 1
+            self._of_call[call] = self._of_call.get(call, 0) + 1
         else:
             self._more += 1
 

@@ -5,10 +5,12 @@ Most are refused by the filter before they are looked at; a box without one gets
 
 from __future__ import annotations
 
+from verifier.sandbox import syscalls
 from verifier.sandbox.selfcheck.judging import only, refused
 from verifier.sandbox.selfcheck.probe import Family, Probe
 
 FILTER = "system call filter"
+REFUSED = syscalls.parse(syscalls.REFUSED)
 
 
 def _calls(id: str, tries: str, source: str, *attempts: str, wall: str = FILTER) -> Probe:
@@ -235,6 +237,12 @@ said["32 bits"] = "ENOSYS" if said["32 bits"] == "EBADF" else said["32 bits"]
 attempt("x32", in_a_child, raw, 0x40000000 + 39)
 """,
             *("32 bits", "x32"),
+        ),
+        _calls(
+            "call-each",
+            "make every call that the filter refuses, each once, with nothing to work on",
+            f"for name in {sorted(REFUSED)!r}:\n    ask(name, *[-1] * 6)",
+            *sorted(REFUSED),
         ),
         _calls(
             "call-unknown",
