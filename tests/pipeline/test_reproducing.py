@@ -26,6 +26,7 @@ from verifier.records import (
     Behaviour,
     Counterfactual,
     Finding,
+    Opening,
     Outcome,
     Screened,
     ScriptRun,
@@ -70,14 +71,34 @@ def findings(report: pipeline.Report) -> dict[str, Finding]:
     return {each.audit: each for each in report.verdict.findings}
 
 
-def test_an_honest_script_is_reproduced(request_of: pipeline.Request, tmp_path: Path) -> None:
-    """Every required audit kept, its own number, its artifact alone weighed; shown again after."""
+def test_an_honest_script_is_reproduced_though_its_run_died(
+    request_of: pipeline.Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every required audit kept, its own number, its artifact alone weighed; shown again after.
+
+    A verifier that died goes on where it was: shadow runs are not made again, the seed is the same.
+    """
     submission("baseline", tmp_path / "script")
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(scripted, "run_in_full", dies)
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.verify(request_of, Unwatched())
+    (folder,) = request_of.out.iterdir()
+    before = Ledger.open(folder / "ledger")
+    assert len(before.find(Behaviour)) == 1
+    assert not before.find(ScriptRun)
     report = pipeline.verify(request_of, Unwatched())
+    assert report.folder == folder
     verdict, found = report.verdict, findings(report)
     assert verdict.answer is Answer.REPRODUCED, [f"{f.audit}: {f.reason}" for f in found.values()]
     assert "behaviour tested" in verdict.line
     ledger = Ledger.open(report.folder / "ledger")
+    assert ledger.find(Behaviour) == before.find(Behaviour)
+    assert ledger.find(Opening) == before.find(Opening)
     (ran,), (weighing,) = ledger.find(ScriptRun), ledger.find(Weighing)
     assert ran.bpb == verdict.bpb
     assert f"val_bpb:{ran.bpb}" in ran.printed
@@ -221,29 +242,6 @@ def test_data_that_it_brings_along_ships(request_of: pipeline.Request, tmp_path:
     (ran,), (weighing,) = ledger.find(ScriptRun), ledger.find(Weighing)
     model = report.folder / f"seed-{ran.seed}" / "artifact" / "final_model.int8.ptz"
     assert weighing.artifact_bytes == model.stat().st_size + 25_600
-
-
-def test_a_run_that_dies_is_resumed_where_it_was(
-    request_of: pipeline.Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Shadow runs are not made again, and the seed is the same."""
-    submission("baseline", tmp_path / "script")
-    run = scripted.run_in_full
-
-    def dies(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(scripted, "run_in_full", dies)
-    with pytest.raises(KeyboardInterrupt):
-        pipeline.verify(request_of, Unwatched())
-    (folder,) = request_of.out.iterdir()
-    (before,) = Ledger.open(folder / "ledger").find(Behaviour)
-    monkeypatch.setattr(scripted, "run_in_full", run)
-    report = pipeline.verify(request_of, Unwatched())
-    ledger = Ledger.open(report.folder / "ledger")
-    assert report.folder == folder
-    assert ledger.find(Behaviour) == (before,)
-    assert len(ledger.find(ScriptRun)) == 1
 
 
 def test_a_script_that_fails_is_told_by_its_last_words(
