@@ -200,17 +200,6 @@ def test_a_script_that_makes_its_number_up_in_full_alone_is_refuted(
     assert "documents drawn anew" in found["known-source"].reason
 
 
-def test_a_claim_that_is_not_reached_again_is_refuted(
-    request_of: pipeline.Request, tmp_path: Path
-) -> None:
-    """An honest script with a number of its own invention."""
-    submission("baseline", tmp_path / "script", val_bpb=1.0)
-    report = pipeline.verify(request_of, Unwatched())
-    assert report.verdict.answer is Answer.REFUTED
-    broken = [f.audit for f in findings(report).values() if f.outcome is Outcome.BROKEN]
-    assert broken == ["claim"]
-
-
 def test_without_the_policys_gpus_all_but_the_run_is_shown(
     request_of: pipeline.Request, tmp_path: Path
 ) -> None:
@@ -226,9 +215,14 @@ def test_without_the_policys_gpus_all_but_the_run_is_shown(
     assert not Ledger.open(report.folder / "ledger").find(ScriptRun)
 
 
-def test_data_that_it_brings_along_ships(request_of: pipeline.Request, tmp_path: Path) -> None:
-    """R1: a binary of its own folder that it reads is no code, and is weighed."""
-    made = submission("baseline", tmp_path / "script")
+def test_a_claim_that_is_not_reached_again_is_refuted_and_data_that_it_brings_along_ships(
+    request_of: pipeline.Request, tmp_path: Path
+) -> None:
+    """An honest script with a number of its own invention: it alone is refuted.
+
+    R1: a binary of its own folder that it reads is no code, and is weighed.
+    """
+    made = submission("baseline", tmp_path / "script", val_bpb=1.0)
     (made / "table.bin").write_bytes(bytes(range(256)) * 100)
     (made / "final_model.int8.ptz").write_bytes(b"an older one, to be written over")
     (made / "logs").mkdir()
@@ -236,7 +230,11 @@ def test_data_that_it_brings_along_ships(request_of: pipeline.Request, tmp_path:
     main = "def main() -> None:"
     changed(made, main, f"TABLE = Path(__file__).with_name('table.bin').read_bytes()\n\n\n{main}")
     report = pipeline.verify(request_of, Unwatched())
-    assert report.verdict.answer is Answer.REPRODUCED
+    verdict, found = report.verdict, findings(report)
+    assert verdict.answer is Answer.REFUTED
+    assert [each.audit for each in found.values() if each.outcome is Outcome.BROKEN] == ["claim"]
+    others = set(verdict.required) - {"claim"}
+    assert {found[audit].outcome for audit in others} == {Outcome.KEPT}
     ledger = Ledger.open(report.folder / "ledger")
     assert "table.bin" in ledger.find(Behaviour)[0].opened
     (ran,), (weighing,) = ledger.find(ScriptRun), ledger.find(Weighing)
