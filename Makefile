@@ -39,7 +39,7 @@ demo: engine ## verify examples/baseline: a verdict and the path of its report
 test: engine ## run the tests, those in containers included
 	@$(RUN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow"
 
-slow: engine ## run what takes minutes: cold builds of two images, every small script for shadow runs
+slow: engine ## run what `make test` leaves out: cold image builds, the other cheats and scripts, more gVisor
 	@$(RUN)/python -m pytest -m slow
 
 lint: setup ## format, lint, types, rooms

@@ -23,6 +23,8 @@ from verifier.records import Answer, Outcome, Verdict
 from verifier.watch import Unwatched
 
 DOCUMENTS = 24
+FEW = 9
+"""One batch of eight and one of one: the least in which a batch can leak into another."""
 SHARED = ("roots", "wheels", "data", "downloads", "venvs", "harness", "secrecy")
 IGNORED = shutil.ignore_patterns("__pycache__")
 
@@ -84,28 +86,35 @@ def cheats_policy(changes: dict[str, str] | None = None) -> PolicyFile:
     return policies.parse(text.encode(), "cheats.yaml")
 
 
-def composed(cheat: Cheat, folder: Path) -> Path:
+def composed(cheat: Cheat, folder: Path, documents: int = DOCUMENTS) -> Path:
     """The cheat's submission in `folder`: the honest one, its own files over it, the last touch."""
     shutil.copytree(HERE / HONEST, folder, ignore=IGNORED)
     if cheat.folder.is_dir():
         shutil.copytree(cheat.folder, folder, dirs_exist_ok=True, ignore=IGNORED)
     if cheat.touch is not None:
-        cheat.touch(folder, heldout.build(store.root()).subset(DOCUMENTS))
+        cheat.touch(folder, heldout.build(store.root()).subset(documents))
     return folder
 
 
-def run(cheat: Cheat, place: Path, *, scorers: int = 1, backend: str = "auto") -> Row:
+def run(
+    cheat: Cheat,
+    place: Path,
+    *,
+    scorers: int = 1,
+    backend: str = "auto",
+    documents: int = DOCUMENTS,
+) -> Row:
     """Verify one row under `place`, which must be new, with at most so many boxes at a time."""
     began = time.monotonic()
     with own_store(place / "store"), canary():
         request = pipeline.Request(
-            reference=str(composed(cheat, place / cheat.name)),
+            reference=str(composed(cheat, place / cheat.name, documents)),
             policy=cheats_policy(dict(cheat.policy)),
             out=place / "out",
             key=place / "key.pem",
             scorers=min(scorers, cheat.scorers),
             backend=backend,
-            documents=DOCUMENTS,
+            documents=documents,
         )
         verdict = pipeline.verify(request, Unwatched()).verdict
     return Row(verdict=verdict, seconds=time.monotonic() - began, wrong=wrong(cheat, verdict))

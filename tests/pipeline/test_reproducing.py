@@ -26,6 +26,7 @@ from verifier.records import (
     Behaviour,
     Counterfactual,
     Finding,
+    Opening,
     Outcome,
     Screened,
     ScriptRun,
@@ -70,14 +71,34 @@ def findings(report: pipeline.Report) -> dict[str, Finding]:
     return {each.audit: each for each in report.verdict.findings}
 
 
-def test_an_honest_script_is_reproduced(request_of: pipeline.Request, tmp_path: Path) -> None:
-    """Every required audit kept, its own number, its artifact alone weighed; shown again after."""
+def test_an_honest_script_is_reproduced_though_its_run_died(
+    request_of: pipeline.Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every required audit kept, its own number, its artifact alone weighed; shown again after.
+
+    A verifier that died goes on where it was: shadow runs are not made again, the seed is the same.
+    """
     submission("baseline", tmp_path / "script")
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(scripted, "run_in_full", dies)
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.verify(request_of, Unwatched())
+    (folder,) = request_of.out.iterdir()
+    before = Ledger.open(folder / "ledger")
+    assert len(before.find(Behaviour)) == 1
+    assert not before.find(ScriptRun)
     report = pipeline.verify(request_of, Unwatched())
+    assert report.folder == folder
     verdict, found = report.verdict, findings(report)
     assert verdict.answer is Answer.REPRODUCED, [f"{f.audit}: {f.reason}" for f in found.values()]
     assert "behaviour tested" in verdict.line
     ledger = Ledger.open(report.folder / "ledger")
+    assert ledger.find(Behaviour) == before.find(Behaviour)
+    assert ledger.find(Opening) == before.find(Opening)
     (ran,), (weighing,) = ledger.find(ScriptRun), ledger.find(Weighing)
     assert ran.bpb == verdict.bpb
     assert f"val_bpb:{ran.bpb}" in ran.printed
@@ -179,17 +200,6 @@ def test_a_script_that_makes_its_number_up_in_full_alone_is_refuted(
     assert "documents drawn anew" in found["known-source"].reason
 
 
-def test_a_claim_that_is_not_reached_again_is_refuted(
-    request_of: pipeline.Request, tmp_path: Path
-) -> None:
-    """An honest script with a number of its own invention."""
-    submission("baseline", tmp_path / "script", val_bpb=1.0)
-    report = pipeline.verify(request_of, Unwatched())
-    assert report.verdict.answer is Answer.REFUTED
-    broken = [f.audit for f in findings(report).values() if f.outcome is Outcome.BROKEN]
-    assert broken == ["claim"]
-
-
 def test_without_the_policys_gpus_all_but_the_run_is_shown(
     request_of: pipeline.Request, tmp_path: Path
 ) -> None:
@@ -205,9 +215,14 @@ def test_without_the_policys_gpus_all_but_the_run_is_shown(
     assert not Ledger.open(report.folder / "ledger").find(ScriptRun)
 
 
-def test_data_that_it_brings_along_ships(request_of: pipeline.Request, tmp_path: Path) -> None:
-    """R1: a binary of its own folder that it reads is no code, and is weighed."""
-    made = submission("baseline", tmp_path / "script")
+def test_a_claim_that_is_not_reached_again_is_refuted_and_data_that_it_brings_along_ships(
+    request_of: pipeline.Request, tmp_path: Path
+) -> None:
+    """An honest script with a number of its own invention: it alone is refuted.
+
+    R1: a binary of its own folder that it reads is no code, and is weighed.
+    """
+    made = submission("baseline", tmp_path / "script", val_bpb=1.0)
     (made / "table.bin").write_bytes(bytes(range(256)) * 100)
     (made / "final_model.int8.ptz").write_bytes(b"an older one, to be written over")
     (made / "logs").mkdir()
@@ -215,35 +230,16 @@ def test_data_that_it_brings_along_ships(request_of: pipeline.Request, tmp_path:
     main = "def main() -> None:"
     changed(made, main, f"TABLE = Path(__file__).with_name('table.bin').read_bytes()\n\n\n{main}")
     report = pipeline.verify(request_of, Unwatched())
-    assert report.verdict.answer is Answer.REPRODUCED
+    verdict, found = report.verdict, findings(report)
+    assert verdict.answer is Answer.REFUTED
+    assert [each.audit for each in found.values() if each.outcome is Outcome.BROKEN] == ["claim"]
+    others = set(verdict.required) - {"claim"}
+    assert {found[audit].outcome for audit in others} == {Outcome.KEPT}
     ledger = Ledger.open(report.folder / "ledger")
     assert "table.bin" in ledger.find(Behaviour)[0].opened
     (ran,), (weighing,) = ledger.find(ScriptRun), ledger.find(Weighing)
     model = report.folder / f"seed-{ran.seed}" / "artifact" / "final_model.int8.ptz"
     assert weighing.artifact_bytes == model.stat().st_size + 25_600
-
-
-def test_a_run_that_dies_is_resumed_where_it_was(
-    request_of: pipeline.Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Shadow runs are not made again, and the seed is the same."""
-    submission("baseline", tmp_path / "script")
-    run = scripted.run_in_full
-
-    def dies(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(scripted, "run_in_full", dies)
-    with pytest.raises(KeyboardInterrupt):
-        pipeline.verify(request_of, Unwatched())
-    (folder,) = request_of.out.iterdir()
-    (before,) = Ledger.open(folder / "ledger").find(Behaviour)
-    monkeypatch.setattr(scripted, "run_in_full", run)
-    report = pipeline.verify(request_of, Unwatched())
-    ledger = Ledger.open(report.folder / "ledger")
-    assert report.folder == folder
-    assert ledger.find(Behaviour) == (before,)
-    assert len(ledger.find(ScriptRun)) == 1
 
 
 def test_a_script_that_fails_is_told_by_its_last_words(

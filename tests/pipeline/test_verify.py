@@ -1,6 +1,6 @@
 """The main job on real boxes: verdicts, resumption, sameness, and what is shown again.
 
-Runs the honest submission that the cheats start from, on 24 held-out documents.
+Runs the honest submission that the cheats start from, on a few held-out documents.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.cheats.catalog import HERE, rows
-from tests.cheats.running import DOCUMENTS, cheats_policy, composed, own_store
+from tests.cheats.catalog import HERE
+from tests.cheats.running import cheats_policy
+from tests.pipeline.conftest import Finished, verified
 from verifier import pipeline, training
 from verifier.errors import LedgerDamaged, RequestError
 from verifier.ledger import Ledger
@@ -32,30 +32,6 @@ from verifier.records import (
 )
 from verifier.watch import Unwatched
 
-HONEST = rows()["honest"]
-
-
-@pytest.fixture
-def request_of(tmp_path: Path) -> Iterator[pipeline.Request]:
-    """The honest submission, a key and a store of its own."""
-    with own_store(tmp_path / "store"):
-        yield pipeline.Request(
-            reference=str(composed(HONEST, tmp_path / "honest")),
-            policy=cheats_policy(),
-            out=tmp_path / "out",
-            key=tmp_path / "key.pem",
-            scorers=2,
-            documents=DOCUMENTS,
-        )
-
-
-def verified(request: pipeline.Request) -> pipeline.Report:
-    """The report of a run that must be VERIFIED."""
-    report = pipeline.verify(request, Unwatched())
-    reasons = [f"{f.audit}: {f.reason}" for f in report.verdict.findings]
-    assert report.verdict.answer is Answer.VERIFIED, reasons
-    return report
-
 
 def the_pass(report: pipeline.Report) -> Pass:
     """The one seed's pass."""
@@ -64,15 +40,15 @@ def the_pass(report: pipeline.Report) -> Pass:
 
 
 def test_one_artifact_has_one_score_root_whatever_the_boxes_and_scorers(
-    request_of: pipeline.Request,
+    finished: Finished, tmp_path: Path
 ) -> None:
     """§3, §5: any number of scorers, any backend, twice: the same charges and the same root.
 
     Trained anew each time: fixed steps also give the same artifact.
     """
-    first = the_pass(verified(request_of))
+    first = the_pass(finished.report)
     elsewhere = dataclasses.replace(
-        request_of, backend="local", scorers=1, out=request_of.out.with_name("local")
+        finished.request, backend="local", scorers=1, out=tmp_path / "local"
     )
     second = the_pass(verified(elsewhere))
     assert first.score_root == second.score_root
@@ -80,12 +56,12 @@ def test_one_artifact_has_one_score_root_whatever_the_boxes_and_scorers(
 
 
 def test_a_finished_verdict_is_shown_again_and_rechecked_from_its_ledger(
-    request_of: pipeline.Request,
+    finished: Finished, tmp_path: Path
 ) -> None:
     """§4.1: never drawn again. `recheck` gives the same verdict and says whose key."""
-    first = verified(request_of)
+    first = finished.report
     events = len(Ledger.open(first.folder / "ledger").records)
-    again = verified(request_of)
+    again = verified(finished.request)
     assert again.verdict == first.verdict
     assert len(Ledger.open(first.folder / "ledger").records) == events
     found = pipeline.recheck(first.folder / "ledger" / "ledger.jsonl")
@@ -96,12 +72,13 @@ def test_a_finished_verdict_is_shown_again_and_rechecked_from_its_ledger(
     assert found.key == opening.public_key
     page = json.loads((first.folder / "report.json").read_text(encoding="utf-8"))
     assert first.verdict.line in json.dumps(page, ensure_ascii=False)
+    damaged = shutil.copytree(first.folder, tmp_path / "damaged")
     for name in ("ledger.jsonl", "signature.json", "policy.yaml"):
-        damage_one_byte(first.folder / "ledger" / name)
+        damage_one_byte(damaged / "ledger" / name)
         with pytest.raises(LedgerDamaged, match=name):
-            pipeline.recheck(first.folder)
-        damage_one_byte(first.folder / "ledger" / name)
-    assert pipeline.recheck(first.folder).verdict == first.verdict
+            pipeline.recheck(damaged)
+        damage_one_byte(damaged / "ledger" / name)
+    assert pipeline.recheck(damaged).verdict == first.verdict
 
 
 def damage_one_byte(path: Path) -> None:
@@ -140,14 +117,13 @@ def test_a_run_that_died_resumes_after_its_last_finished_phase(
     assert after.find(Training) == before.find(Training)
 
 
-def test_two_verifiers_never_write_one_ledger(request_of: pipeline.Request) -> None:
+def test_two_verifiers_never_write_one_ledger(finished: Finished) -> None:
     """The second is told, and the first is not disturbed."""
-    report = verified(request_of)
     with (
-        Ledger.resume(report.folder / "ledger"),
+        Ledger.resume(finished.report.folder / "ledger"),
         pytest.raises(RequestError, match="another verifier"),
     ):
-        pipeline.verify(request_of, Unwatched())
+        pipeline.verify(finished.request, Unwatched())
 
 
 def test_a_run_that_the_machine_spoiled_is_free_again(

@@ -11,9 +11,8 @@ from typing import Any, cast
 import pytest
 
 from tests.audits.traces import trace
-from tests.cheats.catalog import rows
-from tests.cheats.running import DOCUMENTS, cheats_policy, composed, own_store
 from tests.ledger import samples
+from tests.pipeline.conftest import Finished
 from verifier import pipeline
 from verifier import policy as policies
 from verifier.audits.waiting import held, read
@@ -186,24 +185,9 @@ def test_a_store_that_cannot_be_written_fails_nothing(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- on real boxes
 
 
-@pytest.fixture
-def request_of(tmp_path: Path) -> Iterator[pipeline.Request]:
-    """The honest submission, a key and a store of its own."""
-    with own_store(tmp_path / "store"):
-        yield pipeline.Request(
-            reference=str(composed(rows()["honest"], tmp_path / "honest")),
-            policy=cheats_policy(),
-            out=tmp_path / "out",
-            key=tmp_path / "key.pem",
-            scorers=2,
-            documents=DOCUMENTS,
-        )
-
-
-def test_every_phase_of_a_run_is_watched(request_of: pipeline.Request) -> None:
+def test_every_phase_of_a_run_is_watched(finished: Finished) -> None:
     """And the report shows it: JSON, a picture, the node before and after."""
-    report = pipeline.verify(request_of, Unwatched())
-    assert report.verdict.answer is Answer.VERIFIED
+    report = finished.report
     ledger = Ledger.open(report.folder / "ledger")
     traces = {each.phase: each for each in ledger.find(CpuWitness)}
     assert set(traces) == {"train", "pass", "replay"}

@@ -77,6 +77,20 @@ def sandbox(request: pytest.FixtureRequest) -> Sandbox:
     return opened(request.param)
 
 
+gvisor_rarely = pytest.mark.parametrize(
+    "sandbox",
+    [
+        pytest.param("gvisor", marks=[pytest.mark.docker, pytest.mark.slow]),
+        pytest.param("docker", marks=pytest.mark.docker),
+        "bubblewrap",
+        "plain",
+    ],
+    indirect=True,
+)
+"""For a clause that Docker proves in every run of the tests, of the same engine and groups: gVisor,
+whose boxes are the slowest, proves it in `make slow`, and its walls in `make selfcheck`."""
+
+
 @dataclass
 class Boxes:
     """Starts boxes of Python source in one backend."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.sandbox.conftest import Boxes
+from tests.sandbox.conftest import Boxes, gvisor_rarely
 from verifier.audits.waiting import Trace, held, read
 from verifier.errors import BoxLost
 from verifier.records import BoxEnd, BoxSpec, CpuWitness, EndedBy, WaitingToldBy
@@ -76,6 +76,7 @@ def test_a_busy_box_is_seen_to_use_what_it_uses(boxes: Boxes) -> None:
     assert found.waiting is not WaitingToldBy.MACHINE
 
 
+@gvisor_rarely
 def test_a_sleeping_box_lacks_nothing(boxes: Boxes) -> None:
     """Whatever others do meanwhile."""
     found = watched(boxes, IDLE)
@@ -85,6 +86,7 @@ def test_a_sleeping_box_lacks_nothing(boxes: Boxes) -> None:
     assert part.share < 0.4
 
 
+@gvisor_rarely
 def test_a_box_with_too_many_threads_is_not_held_back_by_itself(boxes: Boxes) -> None:
     """Four on the one processor it may use: they wait, and what they lack others must have had."""
     found = watched(boxes, THREADS)
@@ -94,6 +96,7 @@ def test_a_box_with_too_many_threads_is_not_held_back_by_itself(boxes: Boxes) ->
     assert part.held_seconds <= max(0.0, lacked) + 0.2
 
 
+@gvisor_rarely
 def test_a_box_beside_busy_others_is_seen_to_be_held_back(boxes: Boxes) -> None:
     """What it used and what others took from it are the time it was there."""
     seen = []

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from tests.sandbox import traces
-from tests.sandbox.conftest import Boxes
+from tests.sandbox.conftest import Boxes, gvisor_rarely
 from tests.sandbox.other_verifier import next_one, other_verifier
 from verifier.records import EndedBy
 from verifier.sandbox import output, owner
@@ -43,6 +43,7 @@ def test_a_box_leaves_nothing(boxes: Boxes) -> None:
 
 
 @pytest.mark.parametrize("how", ["wall limit", "kill", "itself"])
+@gvisor_rarely
 def test_daemons_die_with_the_box(boxes: Boxes, how: str) -> None:
     """Processes that left their session and their parent end however the box ends."""
     mark = f"golf-verifier-daemon-{os.getpid()}-{boxes.sandbox.name}"

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.sandbox import traces
-from tests.sandbox.conftest import LIMITS, Boxes
+from tests.sandbox.conftest import LIMITS, Boxes, gvisor_rarely
 from verifier.records import Assurance, BoxEnd, EndedBy
 from verifier.sandbox import cgroup, output
 from verifier.sandbox.gvisor import tasks
@@ -29,6 +29,7 @@ def test_sleeping_past_the_limit_ends_the_box(boxes: Boxes) -> None:
     assert end.exit_code == 128 + 9
 
 
+@gvisor_rarely
 def test_a_box_cannot_put_off_its_end(boxes: Boxes) -> None:
     """No signal that could be caught is sent first."""
     source = """
@@ -81,6 +82,7 @@ def _died_whole(end: BoxEnd) -> None:
         assert end.attempts == (f"more than {tasks(LIMITS.pids)} processes",)
 
 
+@gvisor_rarely
 def test_a_fork_bomb_is_taken_away_whole(boxes: Boxes) -> None:
     """What forks as fast as it dies is dead when the box has ended."""
     mark = f"golf-verifier-bomb-{os.getpid()}-{boxes.sandbox.name}"
@@ -111,6 +113,7 @@ def test_too_much_memory_ends_the_box(boxes: Boxes) -> None:
 
 
 @pytest.mark.skipif(not GROUPED, reason="memory is limited per process here: no control groups")
+@gvisor_rarely
 def test_the_memory_limit_covers_all_processes_together(boxes: Boxes) -> None:
     """Three children that each keep below the limit exceed it."""
     end = boxes.run(
@@ -129,6 +132,7 @@ def test_the_memory_limit_covers_all_processes_together(boxes: Boxes) -> None:
 
 
 @pytest.mark.skipif(not GROUPED, reason="files in memory count for nothing: no control groups")
+@gvisor_rarely
 def test_files_in_memory_count_as_memory(boxes: Boxes) -> None:
     """Private folders lie in memory; together they cannot hold more than the box may have."""
     source = """
@@ -157,6 +161,7 @@ def test_files_in_memory_count_as_memory(boxes: Boxes) -> None:
     ],
     ids=["bytes", "files", "folders", "names"],
 )
+@gvisor_rarely
 def test_too_much_output_ends_the_box(boxes: Boxes, source: str) -> None:
     """Bytes and entries are both bounded, and the host's disk never gets more."""
     end = boxes.run(source)
@@ -224,6 +229,7 @@ def test_too_much_log_ends_the_box_and_only_a_tail_is_kept(boxes: Boxes) -> None
     assert 0 < len(end.log) <= 64 * 1024
 
 
+@gvisor_rarely
 def test_a_log_that_was_too_much_is_so_though_the_box_has_ended(boxes: Boxes) -> None:
     """The limit holds for what was printed at once before the end, too."""
     source = "import os; os.write(1, b'x' * 30000); os.write(1, b'x' * 30000)"
@@ -242,6 +248,7 @@ def test_open_files_and_core_dumps_are_limited(boxes: Boxes) -> None:
     assert end.log.splitlines() == ["0 0", "4096 4096", "0 0"]
 
 
+@gvisor_rarely
 def test_cpu_time_is_no_more_than_the_threads_allow(boxes: Boxes) -> None:
     """Two busy processes of a box with one thread share one CPU, where the kernel can hold them."""
     if not GROUPED:

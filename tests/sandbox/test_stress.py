@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from tests.sandbox.conftest import Boxes
+from tests.sandbox.conftest import Boxes, gvisor_rarely
 from tests.sandbox.stress import EVERY, stress
 
 BOXES = 12
 
 
+@gvisor_rarely
 def test_boxes_that_end_at_any_moment_leave_nothing(boxes: Boxes) -> None:
     """Killed, left or stopped by a limit, and some by a verifier that dies without a word."""
     found = stress(boxes, BOXES, seed=7)
