@@ -8,7 +8,6 @@ it: it is read only if it is byte for byte what would be written. Must never jud
 from verifier.bundle.fetching import fetch
 from verifier.bundle.manifest import MANIFEST, Named, manifest
 from verifier.bundle.packing import Packed, pack, pack_folder
-from verifier.bundle.sealing import is_sealed
 from verifier.bundle.tarball import BUNDLE, Bounds
 from verifier.bundle.unpacking import unpack, unpack_tar
 
@@ -19,7 +18,6 @@ __all__ = [
     "Named",
     "Packed",
     "fetch",
-    "is_sealed",
     "manifest",
     "pack",
     "pack_folder",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from verifier.bundle.sealing import Sealing
+from verifier.bundle.sealing import Sealing, unpacks_to_at_most
 from verifier.bundle.tarball import COPIED_BYTES, Member, ending, header, padding
 from verifier.errors import StorageFault
 
@@ -32,21 +32,12 @@ def pack(folder: Path, paths: tuple[str, ...], out: Path) -> Packed:
     Raises StorageFault when it cannot be written.
     """
     beside = out.with_name(f".{out.name}.{os.getpid()}")
-    tar = hashlib.sha256()
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with beside.open("wb") as file:
-                sealing = Sealing(file)
-
-                def write(content: bytes) -> None:
-                    tar.update(content)
-                    sealing.write(content)
-
-                _write_tar(folder, paths, write)
-                sealing.finish()
-                file.flush()
-                os.fsync(file.fileno())
+            plain_bytes, tar_digest = _sealed(folder, paths, beside)
+            if plain_bytes > unpacks_to_at_most(beside.stat().st_size):
+                _sealed(folder, paths, beside, level=0)
             beside.replace(out)
         finally:
             beside.unlink(missing_ok=True)
@@ -58,9 +49,26 @@ def pack(folder: Path, paths: tuple[str, ...], out: Path) -> Packed:
         path=out,
         sha256=digest,
         file_bytes=out.stat().st_size,
-        tar_bytes=sealing.plain_bytes,
-        tar_sha256=tar.hexdigest(),
+        tar_bytes=plain_bytes,
+        tar_sha256=tar_digest,
     )
+
+
+def _sealed(folder: Path, paths: tuple[str, ...], target: Path, level: int = 6) -> tuple[int, str]:
+    """Write the whole file; (bytes, sha256) of the tar in it."""
+    tar = hashlib.sha256()
+    with target.open("wb") as file:
+        sealing = Sealing(file, level)
+
+        def write(content: bytes) -> None:
+            tar.update(content)
+            sealing.write(content)
+
+        _write_tar(folder, paths, write)
+        sealing.finish()
+        file.flush()
+        os.fsync(file.fileno())
+    return sealing.plain_bytes, tar.hexdigest()
 
 
 def pack_folder(folder: Path, paths: tuple[str, ...], target: IO[bytes]) -> str:

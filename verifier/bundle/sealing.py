@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
-from pathlib import Path
 from typing import IO
 
 from verifier.errors import BundleCut, BundleDamaged
@@ -20,7 +19,8 @@ _FIXED = b"\x1f\x8b\x08\x04\0\0\0\0\0\xff"
 _FIELD = b"gv"
 _FIELD_BYTES = 8 + 32
 _HEADER_BYTES = len(_FIXED) + 2 + 4 + _FIELD_BYTES
-_LEVEL = 6
+DENSEST = 64
+SPARE_BYTES = 1 << 20
 _RAW = -15
 _BLOCK = 1 << 20
 _START = (
@@ -31,11 +31,11 @@ _START = (
 class Sealing:
     """Writes a sealed file to `target`, which can seek; `finish` seals it."""
 
-    def __init__(self, target: IO[bytes]) -> None:
-        """Leaves room for the header."""
+    def __init__(self, target: IO[bytes], level: int = 6) -> None:
+        """Leaves room for the header; `level` is deflate's, 0 for stored."""
         self._target = target
         self._target.write(bytes(_HEADER_BYTES))
-        self._deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW)
+        self._deflate = zlib.compressobj(level, zlib.DEFLATED, _RAW)
         self._digest = hashlib.sha256()
         self._crc = 0
         self._length = 0
@@ -60,10 +60,12 @@ class Sealing:
         self._target.write(content)
 
 
-def is_sealed(path: Path) -> bool:
-    """Whether a regular file begins as a bundle does. Raises OSError."""
-    with path.open("rb") as file:
-        return file.read(len(_START)) == _START
+def unpacks_to_at_most(file_bytes: int) -> int:
+    """The most that a bundle of so many bytes may hold: what is denser is packed without deflate.
+
+    So that a small file never becomes a large one.
+    """
+    return DENSEST * file_bytes + SPARE_BYTES
 
 
 def check_seal(file: IO[bytes], name: str) -> None:

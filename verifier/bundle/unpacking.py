@@ -6,9 +6,11 @@ or take what it would not have written itself.
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
-from verifier.bundle.sealing import Opened, check_seal
+from verifier.bundle.sealing import Opened, check_seal, unpacks_to_at_most
 from verifier.bundle.tarball import BUNDLE, Bounds, Reader
 from verifier.errors import BundleDamaged, StorageFault
 
@@ -23,6 +25,8 @@ def unpack(bundle: Path, folder: Path, bounds: Bounds = BUNDLE) -> tuple[str, ..
     try:
         with bundle.open("rb") as file:
             check_seal(file, name)
+            most = min(bounds.total_bytes, unpacks_to_at_most(os.fstat(file.fileno()).st_size))
+            bounds = replace(bounds, total_bytes=most)
             content = Opened(file, name)
             names = _taken(Reader(content, name, bounds), name, folder)
             content.finish()

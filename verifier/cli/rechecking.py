@@ -43,9 +43,7 @@ def recheck(
     verdict: Annotated[str, VERDICT],
     data: Annotated[
         Path | None,
-        typer.Option(
-            help="Count tokens, bytes and boundaries again: a data set's folder."
-        ),
+        typer.Option(help="Count tokens, bytes and boundaries again: a data set's folder."),
     ] = None,
     rescore: Annotated[
         int,

@@ -1,6 +1,7 @@
-"""What of an image goes with a verdict? What it was made of, package by package, as it was built.
+"""What of an image goes with a verdict? Its locks, package by package, as it was built.
 
-Must never take an image's own word for it: whoever reads this compares it with the ledger.
+Must never take a lock's own word for it: whoever reads one compares it with the ledger's packages,
+and with the lock that ships with this version.
 """
 
 from __future__ import annotations
@@ -11,48 +12,75 @@ from pydantic import ValidationError
 
 from verifier.errors import BadInput, RequestError
 from verifier.image import recipe
-from verifier.image.build import facts_of, read_built
-from verifier.image.locks import read_wheels
+from verifier.image.build import read_built
+from verifier.image.locks import read_debs, read_wheels, write_debs, write_wheels
+from verifier.image.recipe import Recipe
 from verifier.records import ImageFacts
 
 DEBIAN = "debian/"
 
 
-def lock_files(image: ImageFacts, store: Path) -> dict[str, Path]:
-    """The files that say what `image` is made of, by their names in a bundle.
+def lock_files(image: ImageFacts, store: Path) -> dict[str, bytes]:
+    """The locks that say what `image` is made of, by name: every package with its sha256.
 
-    `facts.json`: its digest and every Debian package with its sha256; `requirements.lock`: every
-    wheel with its sha256. Those that the store or this version no longer has are left out.
+    Debian's as the store keeps them of its build, wheels as this version locks them; what is not
+    known any more is left out.
     """
-    found: dict[str, Path] = {}
+    found: dict[str, bytes] = {}
     facts = store / "roots" / image.root_digest / "facts.json"
     if image.pinned and facts.is_file():
-        found["facts.json"] = facts
-    try:
-        wheels = recipe.load(image.recipe).folder / recipe.WHEELS_FILE
-    except RequestError:
-        return found
-    if not other_wheels(wheels, image):
-        found["requirements.lock"] = wheels
+        try:
+            debs = read_built(facts.read_bytes()).debs
+        except ValidationError:
+            debs = ()
+        if {deb.name: deb.version for deb in debs} == _packages(image, debian=True):
+            found[recipe.DEBS_FILE] = write_debs(debs).encode()
+    shipped = _shipped(image)
+    wheels = () if shipped is None else shipped.wheels
+    if wheels and {wheel.name: wheel.version for wheel in wheels} == _packages(image, debian=False):
+        found[recipe.WHEELS_FILE] = write_wheels(wheels).encode()
     return found
 
 
-def other_facts(path: Path, image: ImageFacts) -> str:
-    """Why `facts.json` does not describe `image`, or "". Raises OSError."""
+def wrong_lock(path: Path, image: ImageFacts) -> str:
+    """Why this lock is not of the packages of `image`, or ""."""
+    debian = path.name == recipe.DEBS_FILE
     try:
-        found = facts_of(read_built(path.read_bytes()))
-    except ValidationError:
-        return "is no description of an image"
-    return "" if found == image else "describes another image than the ledger's"
-
-
-def other_wheels(path: Path, image: ImageFacts) -> str:
-    """Why `requirements.lock` does not lock the wheels of `image`, or ""."""
-    try:
-        locked = {wheel.name: wheel.version for wheel in read_wheels(path)}
+        if debian:
+            debs = read_debs(path)
+            locked = {deb.name: deb.version for deb in debs}
+            same = write_debs(debs).encode() == path.read_bytes()
+        else:
+            wheels = read_wheels(path)
+            locked = {wheel.name: wheel.version for wheel in wheels}
+            same = write_wheels(wheels).encode() == path.read_bytes()
     except BadInput as wrong:
         return wrong.message
-    installed = {
-        name: version for name, version in image.packages.items() if not name.startswith(DEBIAN)
+    if locked != _packages(image, debian=debian):
+        return "locks other packages than the ledger's image has"
+    return "" if same else "is not written as the verifier writes it"
+
+
+def is_shipped(path: Path, image: ImageFacts) -> bool:
+    """Whether this lock says just what the one says that ships with this version."""
+    shipped = _shipped(image)
+    if shipped is None:
+        return False
+    if path.name == recipe.DEBS_FILE:
+        return write_debs(shipped.debs or ()).encode() == path.read_bytes()
+    return write_wheels(shipped.wheels).encode() == path.read_bytes()
+
+
+def _shipped(image: ImageFacts) -> Recipe | None:
+    try:
+        return recipe.load(image.recipe)
+    except RequestError:
+        return None
+
+
+def _packages(image: ImageFacts, *, debian: bool) -> dict[str, str]:
+    return {
+        name.removeprefix(DEBIAN): version
+        for name, version in image.packages.items()
+        if name.startswith(DEBIAN) is debian
     }
-    return "" if locked == installed else "locks other packages than the ledger's image has"

@@ -88,15 +88,21 @@ def _stage(ledger: Ledger, place: Path, staged: Path, scratch: Path) -> None:
         tar = shipment_folder(handed, weighing).with_name("shipment.tar")
         _link(tar, staged / shipment_tar(weighing.seed))
     for name, lock in image.lock_files(opening.image, store.root()).items():
-        _link(lock, staged / "image" / name)
+        _written(lock, staged / "image" / name)
     folder = submission_folder(handed, opening.submission.digest)
     files = tuple(
         path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
     )
+    staged.mkdir(exist_ok=True)
     with (staged / SUBMISSION_TAR).open("wb") as tarball:
         bundle.pack_folder(folder, files, tarball)
     (verdict,) = ledger.records[-1:]
     reports.write(staged, ledger.evidence(), verdict)
+
+
+def _written(content: bytes, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
 
 
 def _link(path: Path, target: Path) -> None:

@@ -14,7 +14,7 @@ import dataclasses
 import hashlib
 from pathlib import Path
 
-from verifier import bundle, image
+from verifier import __version__, bundle, image
 from verifier import submission as submissions
 from verifier.bundle import MANIFEST, Bounds, Named
 from verifier.errors import BadSubmission
@@ -22,8 +22,8 @@ from verifier.ledger import Ledger
 from verifier.pipeline.rechecking.arithmetic import Finished
 from verifier.pipeline.rechecking.findings import Forged
 from verifier.pipeline.rechecking.handed import (
-    FACTS,
     LEDGER,
+    LOCKS,
     REPORTS,
     SUBMISSION_TAR,
     WHEELS,
@@ -44,7 +44,7 @@ def contents(ledger: Ledger) -> tuple[set[str], set[str]]:
     must = {f"{LEDGER}/{path}" for path in ledger.files}
     must |= {shipment_tar(each.seed) for each in ledger.find(Weighing)}
     must |= {MANIFEST, SUBMISSION_TAR, *REPORTS}
-    return must, {FACTS, WHEELS, f"{LEDGER}/{SIGNATURE_FILE}"}
+    return must, {*LOCKS, f"{LEDGER}/{SIGNATURE_FILE}"}
 
 
 def named(ledger: Ledger) -> Named:
@@ -94,19 +94,30 @@ def check_parts(handed: Handed, found: Finished) -> tuple[list[str], list[str]]:
         shipment(handed, weighing, submitted, policy)
         what = "is" if isinstance(submitted, Script) else "weighs and is"
         proved.append(f"artifact: what seed {weighing.seed} left {what} what the ledger says")
-    unproven: list[str] = []
-    if FACTS in handed.files:
-        if wrong := image.other_facts(handed.unpacked / FACTS, opening.image):
-            raise Forged(f"{FACTS} {wrong}")
-        proved.append(f"image: {opening.image.root_digest[:12]} is of the packages in its lock")
-    else:
-        unproven.append("what the image is made of: the bundle has no lock of it")
-    if WHEELS in handed.files and (
-        wrong := image.other_wheels(handed.unpacked / WHEELS, opening.image)
-    ):
-        raise Forged(f"{WHEELS} {wrong}")
+    locked, unproven = _locks(handed, opening)
+    proved += locked
     said, open_questions = compare_pages(handed.unpacked, found, handed.scratch)
     return [*proved, said], [*unproven, *open_questions]
+
+
+def _locks(handed: Handed, opening: Opening) -> tuple[list[str], list[str]]:
+    """The image's locks: (what they prove, what they do not). Raises Forged."""
+    assert handed.unpacked is not None
+    proved, unproven = [], []
+    for path in LOCKS:
+        if path not in handed.files:
+            unproven.append(f"what the image is made of: the bundle has no {path}")
+            continue
+        lock = handed.unpacked / path
+        if wrong := image.wrong_lock(lock, opening.image):
+            raise Forged(f"{path} {wrong}")
+        proved.append(f"image: {path} locks the packages that the ledger names")
+        shipped = image.is_shipped(lock, opening.image)
+        if not shipped and path == WHEELS and opening.verifier_version == __version__:
+            raise Forged(f"{path} is not the lock that ships with this version")
+        if not shipped:
+            unproven.append(f"the hashes in {path}: this version ships another lock")
+    return proved, unproven
 
 
 def submission(handed: Handed, opening: Opening) -> Submission | Script:

@@ -19,7 +19,8 @@ from verifier.watch import Watch
 LEDGER, EVENTS = "ledger", "ledger.jsonl"
 SUBMISSION_TAR = "submission.tar"
 REPORTS = ("report.html", "report.json", "report.md")
-FACTS, WHEELS = "image/facts.json", "image/requirements.lock"
+WHEELS = "image/requirements.lock"
+LOCKS = ("image/debs.lock", WHEELS)
 
 
 def shipment_tar(seed: int) -> str:
