@@ -13,7 +13,8 @@ submission are never exceptions: they are `records.Finding`s and `records.Protoc
     │       ├── BadSubmission          64  a submission folder cannot be read as one
     │       ├── BadData                64  shards, tokenizer or documents are corrupt
     │       ├── LedgerDamaged          64  a ledger is not what its hashes say; names the place
-    │       │   └── LedgerUnfinished   64  a ledger of another format, or one that a crash tore
+    │       │   ├── LedgerUnfinished   64  a ledger that a crash tore, or that was hardly begun
+    │       │   └── LedgerForeign      64  a ledger of another format
     │       ├── BundleCut              64  a bundle is not whole, or is none
     │       └── BundleDamaged          64  a bundle is not as a verifier packs one; names the place
     ├── MachineFault                   70  the machine cannot do what is needed
@@ -91,7 +92,11 @@ class LedgerDamaged(BadInput):
 
 
 class LedgerUnfinished(LedgerDamaged):
-    """A ledger that no verdict ends, or that another version wrote: nobody need have altered it."""
+    """A ledger that no verdict ends: nobody need have altered it."""
+
+
+class LedgerForeign(LedgerDamaged):
+    """A ledger that another version wrote, in another form."""
 
 
 class BundleCut(BadInput):

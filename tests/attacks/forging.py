@@ -29,8 +29,9 @@ from verifier.bundle.sealing import Opened, Sealing, check_seal
 from verifier.image import recipe
 from verifier.image.build import _BUILT, Built
 from verifier.ledger import FORMAT, Ledger, root_parts, score_root
+from verifier.pipeline import harness
 from verifier.pipeline.rechecking.belonging import named
-from verifier.records import Array, ImageFacts, Opening, Pass, Verdict
+from verifier.records import Array, HeldOutFacts, ImageFacts, Opening, Pass, Verdict
 from verifier.scoring.passing import Targets
 from verifier.scoring.plan import plan, plan_digest
 from verifier.scoring.reference import bigram_charges
@@ -122,13 +123,14 @@ def write_run(
         nonce_commitment=signature.commitment(nonce),
         seeds=(seed,),
         image=_image(),
+        harness_digest=harness.lay_out(store.root()).digest,
     )
     facts = held_out.facts(tokens)
     weighing = dataclasses.replace(weighing, seed=seed)
     targets = Targets(tokens.ids, tokens.offsets)
     batches = plan(facts.target_counts.tolist(), 8, submission.manifest.adaptation)
     planned = plan_digest(batches, 32, submission.manifest.adaptation)
-    charges = np.random.default_rng(3).uniform(1.0, 4.0, tokens.targets).astype(np.float32)
+    charges = charged(tokens.ids)
     one = make.seed_evidence(seed)
     assert one.training and one.scoring and one.replay
     scored = dataclasses.replace(
@@ -161,6 +163,11 @@ def write_run(
         ]
         ledger.append(verdict)
         signature.sign_head(key, ledger.folder, ledger.head)
+
+
+def charged(ids: Array) -> Array:
+    """What the run's scorer charges, float32 nats: a token costs the more the greater its id."""
+    return (1.0 + ids.astype(np.float32) / 128).astype(np.float32)
 
 
 def _submission(folder: Path, touch: Mapping[str, str]) -> Submission:
@@ -287,6 +294,16 @@ def with_root(events: list[Any]) -> list[Any]:
         return dataclasses.replace(event, score_root=score_root(parts))
 
     return [seal(event) for event in events]
+
+
+def replanned(events: list[Any]) -> list[Any]:
+    """The events, each pass with the plan and the score root of what stands there."""
+    (facts,) = (event for event in events if isinstance(event, HeldOutFacts))
+    (opening,) = (event for event in events if isinstance(event, Opening))
+    terms = opening.submission.scorer
+    batches = plan(facts.target_counts.tolist(), terms.rows, terms.adaptation)
+    planned = plan_digest(batches, terms.chunk, terms.adaptation)
+    return with_root(replaced(Pass, plan_digest=planned)(events))
 
 
 def replaced(kind: type, **changes: Any) -> Callable[[list[Any]], list[Any]]:

@@ -19,6 +19,7 @@ _FIXED = b"\x1f\x8b\x08\x04\0\0\0\0\0\xff"
 _FIELD = b"gv"
 _FIELD_BYTES = 8 + 32
 _HEADER_BYTES = len(_FIXED) + 2 + 4 + _FIELD_BYTES
+AGAIN = "fetch or copy it again"
 DENSEST = 64
 SPARE_BYTES = 1 << 20
 _RAW = -15
@@ -79,9 +80,11 @@ def check_seal(file: IO[bytes], name: str) -> None:
         raise BundleCut("is no bundle", file=name, remedy="`verifier bundle RUN` makes one")
     stated = int.from_bytes(head[len(_START) : len(_START) + 8], "little")
     length = os.fstat(file.fileno()).st_size - _HEADER_BYTES
-    if len(head) < _HEADER_BYTES or length < stated:
-        missing = f"{max(0, length):,} of {stated:,} bytes are there"
-        raise BundleCut(f"ends early: {missing}", file=name, remedy="fetch or copy it again")
+    if len(head) < _HEADER_BYTES:
+        raise BundleCut("ends early", file=name, remedy=AGAIN)
+    if length < stated:
+        there = f"{length:,} of {stated:,} bytes are there"
+        raise BundleCut(f"ends early: {there}", file=name, remedy=AGAIN)
     digest = hashlib.sha256()
     while block := file.read(_BLOCK):
         digest.update(block)

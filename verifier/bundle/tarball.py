@@ -33,15 +33,16 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """What is read at most: members, their bytes in all, the bytes and folders of a name."""
+    """What is read at most: members, folders among them, bytes in all, of a name, its depth."""
 
     members: int
+    folders: int
     total_bytes: int
     name_bytes: int
     depth: int
 
 
-BUNDLE = Bounds(members=4096, total_bytes=8 << 30, name_bytes=100, depth=3)
+BUNDLE = Bounds(members=4096, folders=0, total_bytes=8 << 30, name_bytes=100, depth=3)
 """Three seeds on the competition's 62 million targets, everything replayed, take 5 GiB."""
 
 
@@ -86,6 +87,7 @@ class Reader:
         self._total = 0
         self._left = 0
         self._seen: set[str] = set()
+        self._folders = 0
 
     def members(self) -> Iterator[Member]:
         """Each member in turn. What was not copied of one is passed over.
@@ -156,6 +158,9 @@ class Reader:
         if name in self._seen:
             raise self._damaged(name, "stands twice")
         self._seen.add(name)
+        self._folders += member.is_folder
+        if self._folders > bounds.folders:
+            raise self._damaged(name, f"is one folder more than {bounds.folders}")
         if len(self._seen) > bounds.members:
             raise self._damaged("", f"holds more than {bounds.members} members")
         self._total += member.size

@@ -16,6 +16,7 @@ import numpy as np
 from verifier.errors import (
     BrokenInvariant,
     LedgerDamaged,
+    LedgerForeign,
     LedgerUnfinished,
     RequestError,
     StorageFault,
@@ -306,7 +307,7 @@ class Ledger:
     def _check_opening(self, opening: Opening) -> None:
         """The format is ours, and the policy beside the events is the one that was in force."""
         if opening.format != chain.FORMAT:
-            raise LedgerUnfinished(
+            raise LedgerForeign(
                 f"was written as {opening.format[:40]!a}, not '{chain.FORMAT}'",
                 file=self.folder / EVENTS_FILE,
                 place=1,

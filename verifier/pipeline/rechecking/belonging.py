@@ -20,7 +20,7 @@ from verifier.bundle import MANIFEST, Bounds, Named
 from verifier.errors import BadSubmission
 from verifier.ledger import Ledger
 from verifier.pipeline.rechecking.arithmetic import Finished
-from verifier.pipeline.rechecking.findings import Forged
+from verifier.pipeline.rechecking.findings import Belongs, Forged
 from verifier.pipeline.rechecking.handed import (
     LEDGER,
     LOCKS,
@@ -36,7 +36,9 @@ from verifier.records import Opening, Pass, Weighing
 from verifier.signature import SIGNATURE_FILE
 from verifier.submission import Script, Submission
 
-SUBMISSION_BOUNDS = Bounds(members=2_000, total_bytes=128_000_000, name_bytes=240, depth=16)
+SUBMISSION_BOUNDS = Bounds(
+    members=2_000, folders=0, total_bytes=128_000_000, name_bytes=240, depth=16
+)
 
 
 def contents(ledger: Ledger) -> tuple[set[str], set[str]]:
@@ -81,11 +83,8 @@ def check_manifest(handed: Handed, ledger: Ledger) -> None:
         raise Forged(f"{MANIFEST} is not what the ledger and the files in the bundle make")
 
 
-def check_parts(handed: Handed, found: Finished) -> tuple[list[str], list[str]]:
-    """Everything else in a bundle belongs to its ledger; (what that proved, what it did not).
-
-    Raises Forged for what does not.
-    """
+def check_parts(handed: Handed, found: Finished) -> Belongs:
+    """Everything else in a bundle belongs to its ledger. Raises Forged for what does not."""
     assert handed.unpacked is not None
     opening, policy = found.evidence.opening, found.policy.policy
     submitted = submission(handed, opening)
@@ -96,8 +95,12 @@ def check_parts(handed: Handed, found: Finished) -> tuple[list[str], list[str]]:
         proved.append(f"artifact: what seed {weighing.seed} left {what} what the ledger says")
     locked, unproven = _locks(handed, opening)
     proved += locked
-    said, open_questions = compare_pages(handed.unpacked, found, handed.scratch)
-    return [*proved, said], [*unproven, *open_questions]
+    pages = compare_pages(handed.unpacked, found, handed.scratch)
+    return Belongs(
+        proved=(*proved, *pages.proved),
+        unproven=(*unproven, *pages.unproven),
+        doubts=pages.doubts,
+    )
 
 
 def _locks(handed: Handed, opening: Opening) -> tuple[list[str], list[str]]:
@@ -154,9 +157,11 @@ def shipment(
     if _sha256(tar) != weighing.shipment_digest:
         raise Forged(f"{shipment_tar(weighing.seed)} is not what the ledger weighed")
     folder = handed.scratch / f"shipment-{weighing.seed}"
-    # Folders stand in it too, and count as files towards the policy's bound.
+    # Folders count as files towards the policy's bound; the code's stand in it too.
+    members = 2 * (policy.train.artifact_files + SUBMISSION_BOUNDS.members)
     bounds = Bounds(
-        members=2 * policy.train.artifact_files + SUBMISSION_BOUNDS.members,
+        members=members,
+        folders=members,
         total_bytes=policy.train.artifact_bytes + SUBMISSION_BOUNDS.total_bytes,
         name_bytes=1100,
         depth=33,

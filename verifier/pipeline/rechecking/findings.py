@@ -22,6 +22,15 @@ class Forged(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Belongs:
+    """What a bundle's parts show beside its ledger, in the words of `Looked`."""
+
+    proved: tuple[str, ...] = ()
+    unproven: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
     """One depth: what it proved, what it did not, and what it could not settle, in sentences.
 

@@ -10,7 +10,13 @@ from pathlib import Path
 
 from verifier import policy as policies
 from verifier import signature
-from verifier.errors import BundleDamaged, LedgerDamaged, LedgerUnfinished, RequestError
+from verifier.errors import (
+    BundleDamaged,
+    LedgerDamaged,
+    LedgerForeign,
+    LedgerUnfinished,
+    RequestError,
+)
 from verifier.ledger import Ledger
 from verifier.pipeline.rechecking.against_data import against_data, open_data
 from verifier.pipeline.rechecking.arithmetic import (
@@ -20,7 +26,7 @@ from verifier.pipeline.rechecking.arithmetic import (
     recomputed,
 )
 from verifier.pipeline.rechecking.belonging import check_manifest, check_parts
-from verifier.pipeline.rechecking.findings import Depth, Forged, Looked, Rechecked
+from verifier.pipeline.rechecking.findings import Belongs, Depth, Forged, Looked, Rechecked
 from verifier.pipeline.rechecking.handed import Handed, ledger_folder, open_handed
 from verifier.pipeline.rechecking.rescoring import require_scored, rescore
 from verifier.pipeline.rechecking.trust import NOBODY, Signer, signer
@@ -61,8 +67,9 @@ def recheck(asked: Asked, watch: Watch | None = None) -> Rechecked:
     4. With data: tokens, bytes and boundaries are counted again.
     5. To be scored again: drawn documents, in a box.
 
-    The first contradiction ends it and is `forged`. Raises RequestError, BundleCut or
-    LedgerUnfinished where there is no finished verdict to look at, MachineFault or ImageFault.
+    The first contradiction ends it and is `forged`. Raises RequestError, BundleCut,
+    LedgerUnfinished or LedgerForeign where there is no finished verdict to look at, MachineFault
+    or ImageFault.
     """
     watch = watch or Unwatched()
     whose = NOBODY
@@ -98,7 +105,7 @@ def recheck(asked: Asked, watch: Watch | None = None) -> Rechecked:
                         )
                     )
         except (Forged, LedgerDamaged, BundleDamaged) as fault:
-            if isinstance(fault, LedgerUnfinished):
+            if isinstance(fault, (LedgerUnfinished, LedgerForeign)):
                 raise
             forged = _shown(fault, asked.named, scratch)
     return _said(asked.named, handed, found, whose, looked, forged)
@@ -144,6 +151,8 @@ def _packed(handed: Handed) -> Ledger:
     """A bundle's ledger. Raises Forged where it has none that is finished: none is packed so."""
     try:
         ledger = finished(handed.ledger)
+    except LedgerUnfinished as torn:
+        raise Forged(f"the bundle has no finished ledger: {torn.message}") from torn
     except LedgerDamaged:
         raise
     except RequestError as lacking:
@@ -166,16 +175,18 @@ def _arithmetic(handed: Handed, found: Finished) -> Looked:
         "that the charges are this artifact's (--rescore N)",
     ]
     proved = list(found.proved)
+    belongs = Belongs()
     if handed.unpacked is None:
         unproven.append("that submission and artifact are those of the ledger: they are not here")
     else:
-        belongs, open_questions = check_parts(handed, found)
-        proved += belongs
-        unproven += open_questions
+        belongs = check_parts(handed, found)
+        proved += belongs.proved
+        unproven += belongs.unproven
     return Looked(
         depth=Depth.ARITHMETIC,
         proved=tuple(said for said in proved if said),
         unproven=tuple(unproven),
+        doubts=belongs.doubts,
     )
 
 
@@ -238,6 +249,6 @@ def _or_forged(named: str, errand: Callable[[], Signer], scratch: Path) -> Signa
     try:
         return Signature(named=named, signer=errand())
     except (Forged, LedgerDamaged, BundleDamaged) as fault:
-        if isinstance(fault, LedgerUnfinished):
+        if isinstance(fault, (LedgerUnfinished, LedgerForeign)):
             raise
         return Signature(named=named, signer=NOBODY, forged=_shown(fault, named, scratch))
