@@ -656,10 +656,12 @@ def _parts() -> tuple[Case, ...]:
         Case(
             f"report.json edited, {fits}",
             (FORGED,),
-            _page("report.json", b'"VERIFIED"', b'"REFUTED"'),
+            _page("report.json", b"VERIFIED", b"REFUTED"),
         ),
-        Case(f"report.md edited, {fits}", (FORGED,), _page("report.md", b"3.60", b"1.60")),
-        Case(f"report.html edited, {fits}", (FORGED,), _page("report.html", b"3.60", b"1.60")),
+        Case(f"report.md edited, {fits}", (FORGED,), _page("report.md", b"VERIFIED", b"REFUTED")),
+        Case(
+            f"report.html edited, {fits}", (FORGED,), _page("report.html", b"VERIFIED", b"REFUTED")
+        ),
         Case(
             f"words in a picture edited, {fits}",
             (FORGED,),
