@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from tests.attacks import forging
-from tests.attacks.forgeries import lower, swapped
 from tests.attacks.forging import ROOT, Run, opened_bundle, replaced, rewritten, with_root
+from tests.attacks.rewriting import lower, swapped
 from tests.scoring.fake import FakeSandbox
 from verifier import heldout, pipeline, signature
 from verifier.cli.main import run as command
@@ -314,7 +314,7 @@ def boxes(run: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
 
 def test_drawn_documents_are_scored_again(run: Run, boxes: list[float]) -> None:
     """By a nonce made now: two rechecks draw differently, and both find the charges."""
-    found = [rechecked(run.bundle, data=run.data, rescore=2) for _ in range(2)]
+    found = [rechecked(run.folder, data=run.data, rescore=2) for _ in range(2)]
     for each in found:
         assert not each.forged and each.looked[2].depth is Depth.RESCORE
         assert "at most 0 nats apart, +0.00e+00 bits a byte" in each.looked[2].proved[0]
