@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from verifier import bundle
+from verifier import installed
 from verifier import policy as policies
 from verifier.errors import BadPolicy, RequestError
 from verifier.policy import Weigh
 from verifier.records import Adaptation
 
-TEXT = (bundle.path("policies") / "local_cpu.yaml").read_bytes()
+TEXT = (installed.path("policies") / "local_cpu.yaml").read_bytes()
 
 
 def refusal(old: str, new: str) -> str:

@@ -18,7 +18,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from verifier import bundle, store
+from verifier import installed, store
 from verifier.errors import ImageFault, RequestError, VerifierError
 from verifier.image import build, recipe
 from verifier.image.build import forget
@@ -92,9 +92,9 @@ def main(arguments: list[str]) -> None:
     """Do what the two arguments ask."""
     match arguments:
         case [name, "wheels"]:
-            relock_wheels(bundle.path("images") / name)
+            relock_wheels(installed.path("images") / name)
         case [name, "debs"]:
-            relock_debs(name, bundle.path("images") / name)
+            relock_debs(name, installed.path("images") / name)
         case _:
             raise RequestError("two words are needed", remedy="NAME wheels, or NAME debs")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from verifier import bundle
+from verifier import installed
 from verifier.cli.explaining import every_rule
 from verifier.report import explaining
 from verifier.report.screening.explained import section
@@ -10,4 +10,4 @@ from verifier.report.screening.explained import section
 if __name__ == "__main__":
     before, _ = explaining.page()
     text = f"{before.rstrip()}\n\n{section(every_rule())}"
-    (bundle.path("docs") / "audits.md").write_text(text, encoding="utf-8")
+    (installed.path("docs") / "audits.md").write_text(text, encoding="utf-8")

@@ -12,7 +12,11 @@ submission are never exceptions: they are `records.Finding`s and `records.Protoc
     │       ├── BadPolicy              64  a policy file: unknown, missing or impossible key
     │       ├── BadSubmission          64  a submission folder cannot be read as one
     │       ├── BadData                64  shards, tokenizer or documents are corrupt
-    │       └── LedgerDamaged          64  a ledger is not what its hashes say; names the place
+    │       ├── LedgerDamaged          64  a ledger is not what its hashes say; names the place
+    │       │   ├── LedgerUnfinished   64  a ledger that a crash tore, or that was hardly begun
+    │       │   └── LedgerForeign      64  a ledger of another format
+    │       ├── BundleCut              64  a bundle is not whole, or is none
+    │       └── BundleDamaged          64  a bundle is not as a verifier packs one; names the place
     ├── MachineFault                   70  the machine cannot do what is needed
     │   ├── EngineUnavailable          70  no container engine answers
     │   ├── MissingTool                70  a program is absent; names the package that has it
@@ -85,6 +89,22 @@ class BadData(BadInput):
 
 class LedgerDamaged(BadInput):
     """A ledger is not what its hashes say it is."""
+
+
+class LedgerUnfinished(LedgerDamaged):
+    """A ledger that no verdict ends: nobody need have altered it."""
+
+
+class LedgerForeign(LedgerDamaged):
+    """A ledger that another version wrote, in another form."""
+
+
+class BundleCut(BadInput):
+    """A bundle that ends early, or something else than a bundle: nothing can be said of it."""
+
+
+class BundleDamaged(BadInput):
+    """A bundle that is whole and that no verifier packs so. `recheck` makes it a finding."""
 
 
 class MachineFault(VerifierError):

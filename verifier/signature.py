@@ -87,6 +87,18 @@ def load_or_create(path: Path | None = None) -> Key:
     return Key(private, private.public_key().public_bytes_raw().hex())
 
 
+def own_public_key() -> str | None:
+    """The public half, hex, of this user's own key; None where there is none yet.
+
+    Makes none. Raises as `load_or_create` does for one that cannot be used.
+    """
+    try:
+        path = default_path()
+    except StorageFault:
+        return None
+    return load_or_create(path).public_hex if path.exists() else None
+
+
 def _create(path: Path) -> None:
     """Write a new key; whoever comes second keeps the first one's."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.audits import evidence as make
 from tests.audits import scripted, test_chain, test_replayed, test_rules, test_scripts
-from verifier import bundle
+from verifier import installed
 from verifier import policy as policies
 from verifier.audits import REGISTRY, SCORER, SCRIPT, Audit
 from verifier.records import Evidence, Opening, Outcome
@@ -20,7 +20,7 @@ UNBUILT = {"provenance", "twin"}
 
 
 def page() -> str:
-    return (bundle.path("docs") / "audits.md").read_text(encoding="utf-8")
+    return (installed.path("docs") / "audits.md").read_text(encoding="utf-8")
 
 
 def test_every_audit_has_a_section_and_every_section_an_audit() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from verifier import bundle, pipeline
+from verifier import installed, pipeline
 from verifier import policy as policies
 from verifier.pipeline import seed as seeds
 from verifier.pipeline.preparation import prepare
@@ -55,7 +55,7 @@ def figures() -> Iterator[tuple[str, str, str, str]]:
         folder.chmod(0o755)
         (folder / "bench").mkdir(mode=0o755)
         request = pipeline.Request(
-            reference=str(bundle.path("examples") / EXAMPLE),
+            reference=str(installed.path("examples") / EXAMPLE),
             policy=policies.load("local_cpu"),
             out=folder / "out",
             key=folder / "key.pem",

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.cheats.running import cheats_policy, own_store
-from verifier import bundle, pipeline
+from verifier import installed, pipeline
 from verifier.ledger import Ledger
 from verifier.records import HeldOutFacts, Pass, Replay
 from verifier.watch import Unwatched
@@ -22,7 +22,7 @@ def measured(documents: int, place: Path) -> tuple[int, float]:
     """(targets, busy seconds of pass and replay)."""
     with own_store(place / "store"):
         request = pipeline.Request(
-            reference=str(bundle.path("examples") / EXAMPLE),
+            reference=str(installed.path("examples") / EXAMPLE),
             policy=cheats_policy({"tolerance_bpb: 0.02": "tolerance_bpb: 8.0"}),
             out=place / "out",
             key=place / "key.pem",

@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.bench.backends import at_hand, pinned_root
 from tests.bench.boxes import LIMITS
 from tests.sandbox.conftest import open_to_all
-from verifier import bundle
+from verifier import installed
 from verifier.records import BoxSpec, Mount, Root
 from verifier.sandbox.enginestore import REPOSITORY, tag
 from verifier.sandbox.interface import Sandbox
@@ -51,7 +51,7 @@ def boxed_seconds(sandbox: Sandbox, root: Root, folder: Path) -> float:
         argv=("python3", f"{CODE}/step.py"),
         environment=ENVIRONMENT,
         inputs=(
-            Mount(source=bundle.path("examples") / EXAMPLE, target=MODEL),
+            Mount(source=installed.path("examples") / EXAMPLE, target=MODEL),
             Mount(source=folder, target=CODE),
         ),
         output=None,
@@ -69,7 +69,7 @@ def bare_seconds(root: Root, folder: Path) -> float:
     command = ["docker", "run", "--rm", "--security-opt", "seccomp=unconfined", "--cpus", "1"]
     for name, value in ENVIRONMENT.items():
         command += ["--env", f"{name}={value}"]
-    command += ["--volume", f"{bundle.path('examples') / EXAMPLE}:{MODEL}:ro"]
+    command += ["--volume", f"{installed.path('examples') / EXAMPLE}:{MODEL}:ro"]
     command += ["--volume", f"{folder}:{CODE}:ro", f"{REPOSITORY}:{tag(root)}"]
     command += ["python3", f"{CODE}/step.py"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

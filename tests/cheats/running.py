@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cheats.catalog import HERE, HONEST, Cheat
-from verifier import bundle, heldout, pipeline, store
+from verifier import heldout, installed, pipeline, store
 from verifier import policy as policies
 from verifier.policy import PolicyFile
 from verifier.records import Answer, Outcome, Verdict
@@ -71,7 +71,7 @@ def canary() -> Iterator[str]:
 
 def cheats_policy(changes: dict[str, str] | None = None) -> PolicyFile:
     """The embedded default's rules for any number of documents, with some lines exchanged."""
-    text = (bundle.path("policies") / "local_cpu.yaml").read_text(encoding="utf-8")
+    text = (installed.path("policies") / "local_cpu.yaml").read_text(encoding="utf-8")
     manifest = next(line for line in text.splitlines() if line.startswith("  manifest:"))
     exchanged = {
         "name: local_cpu": "name: cheats",

@@ -25,7 +25,7 @@ from rich.table import Table
 
 from tests.cheats.catalog import CHEATS, Cheat
 from tests.cheats.running import DOCUMENTS, cheats_policy, composed, own_store, run
-from verifier import bundle, pipeline
+from verifier import installed, pipeline
 from verifier import policy as policies
 from verifier.records import Answer, Outcome, Verdict
 from verifier.watch import Unwatched
@@ -107,7 +107,7 @@ def cheat_line(cheat: Cheat, place: Path) -> Line:
 
 def examples() -> list[Path]:
     """The honest submissions that ship with the verifier."""
-    return sorted(path.parent for path in bundle.path("examples").glob("*/verify.yaml"))
+    return sorted(path.parent for path in installed.path("examples").glob("*/verify.yaml"))
 
 
 def whole_line(example: Path, out: Path) -> Line:

@@ -17,9 +17,9 @@ from tests.report.screening.screenings import HOSTILE
 from tests.report.screening.test_github import obeyed
 from tests.report.screening.test_markdown import harmless
 from tests.screening.honest import SCORER
-from verifier import bundle, store
+from verifier import installed, store
 
-ACTION = bundle.path("docs").parent / "action.yml"
+ACTION = installed.path("docs").parent / "action.yml"
 FOLDER = "records/track_10min_16mb/2026-04-02_Tilt"
 TRAIN = SCORER
 # a name that a file can have, and that no workflow command may become

@@ -26,6 +26,15 @@ def test_help_and_version_answer_without_doing_anything(capsys: pytest.CaptureFi
     assert "--policy" in capsys.readouterr().out
 
 
+def test_every_command_is_summarised_in_a_whole_sentence(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The library cuts summaries in the middle of a word's sense."""
+    assert run(["--help"]) == 0
+    said = capsys.readouterr().out
+    assert "..." not in said and "bundle  " in said
+
+
 @pytest.mark.parametrize("audit", sorted({audit.id for audit in (*SCORER, *SCRIPT)}))
 def test_every_audit_can_be_explained(audit: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A finding's id leads to what it means."""

@@ -18,11 +18,11 @@ import pytest
 
 from tests.cli import runner
 from tests.report.screening import screenings as make
-from verifier import bundle
+from verifier import installed
 from verifier.report import screening as told
 
 HEAD = "0123456789abcdef0123456789abcdef01234567"
-ACTION = bundle.path("docs").parent / "comment" / "action.yml"
+ACTION = installed.path("docs").parent / "comment" / "action.yml"
 REPOSITORY = "golf/records"
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from verifier import bundle
+from verifier import installed
 
-ROOT = bundle.path("docs").parent
+ROOT = installed.path("docs").parent
 ACTIONS = {"screen": ROOT / "action.yml", "comment": ROOT / "comment" / "action.yml"}
 PINNED = re.compile(r"[\w.-]+/[\w.-]+(?:/[\w.-]+)*@(?:[0-9a-f]{40}|COMMIT)")
 

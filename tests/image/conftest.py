@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.image import made
-from verifier import bundle
+from verifier import installed
 from verifier.image import base
 from verifier.image.base import Base
 from verifier.image.recipe import RecipeText
@@ -44,7 +44,7 @@ class Tiny:
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tiny:
     """The tiny installation, on a machine that can make root file systems."""
     tiny = Tiny(tmp_path)
-    monkeypatch.setattr(bundle, "path", lambda part: tmp_path / part)
+    monkeypatch.setattr(installed, "path", lambda part: tmp_path / part)
     monkeypatch.setattr(base, "way", lambda: "root")
     monkeypatch.setattr(base, "bootstrap", tiny.bootstrap)
     return tiny

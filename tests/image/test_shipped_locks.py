@@ -15,7 +15,7 @@ from packaging.tags import Tag
 from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
-from verifier import bundle
+from verifier import installed
 from verifier.image import recipe
 from verifier.image.recipe import Recipe
 
@@ -168,7 +168,7 @@ def test_the_image_for_cpus_has_one_torch_of_one_hash() -> None:
     versions = {wheel.name: wheel.version for wheel in cpu.wheels}
     assert (versions["torch"], cpu.text.python) == ("2.13.0+cpu", "3.11")
     assert not [name for name in versions if name.startswith("nvidia")]
-    assert Path(cpu.folder).parent == bundle.path("images")
+    assert Path(cpu.folder).parent == installed.path("images")
 
 
 def test_the_image_for_shadow_runs_has_the_libraries_of_the_image_for_cpus() -> None:
@@ -191,7 +191,7 @@ def test_the_image_for_shadow_runs_has_what_real_scripts_import_and_call() -> No
 
 def test_shadow_runs_parse_scripts_as_the_screen_does() -> None:
     """The parser and its grammar are those of the host's own lock."""
-    host = (bundle.path("images").parent / "requirements" / "host.lock").read_text("utf-8")
+    host = (installed.path("images").parent / "requirements" / "host.lock").read_text("utf-8")
     for wheel in recipe.load("shadow").wheels:
         if wheel.name.startswith("tree-sitter"):
             assert f"\n{wheel.name}=={wheel.version} " in host

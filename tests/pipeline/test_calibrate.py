@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from tests.audits import evidence as make
-from verifier import bundle, submission
+from verifier import installed, submission
 from verifier import policy as policies
 from verifier.cli.main import run
 from verifier.errors import RequestError
@@ -37,7 +37,7 @@ from verifier.records import Replay as Replayed
 from verifier.scoring.tolerance import deviations, failed, tolerance
 from verifier.watch import Unwatched
 
-EXAMPLES = bundle.path("examples")
+EXAMPLES = installed.path("examples")
 H200 = "NVIDIA H200"
 HERE = f"this one has {hardware()['cpu']}"
 

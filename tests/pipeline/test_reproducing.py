@@ -110,7 +110,7 @@ def test_an_honest_script_is_reproduced_though_its_run_died(
     assert 0 < ran.artifact_seconds[0] < ran.wall_seconds[1]
     assert ran.log.count(f"seed:{ran.seed}") or "SEED" not in ran.log
     assert ledger.find(Screened)[0].answer == "review"
-    assert pipeline.recheck(report.folder).verdict == verdict
+    assert pipeline.checked_verdict(report.folder) == verdict
     again = pipeline.verify(request_of, Unwatched())
     assert (again.folder, again.verdict) == (report.folder, verdict)
     html = report.html.read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ from tests.cheats.catalog import HERE
 from tests.cheats.running import cheats_policy
 from tests.pipeline.conftest import Finished, verified
 from verifier import pipeline, training
-from verifier.errors import LedgerDamaged, RequestError
+from verifier.errors import RequestError
 from verifier.ledger import Ledger
 from verifier.pipeline import seed as seeds
 from verifier.records import (
@@ -64,21 +64,22 @@ def test_a_finished_verdict_is_shown_again_and_rechecked_from_its_ledger(
     again = verified(finished.request)
     assert again.verdict == first.verdict
     assert len(Ledger.open(first.folder / "ledger").records) == events
-    found = pipeline.recheck(first.folder / "ledger" / "ledger.jsonl")
+    ledger = first.folder / "ledger"
+    found = pipeline.recheck(pipeline.Asked(named=str(ledger / "ledger.jsonl")))
     assert found.verdict == first.verdict
     assert found.self_run
     assert found.policy_as_shipped is None, "no policy called 'cheats' ships"
-    (opening,) = Ledger.open(first.folder / "ledger").find(Opening)
-    assert found.key == opening.public_key
+    (opening,) = Ledger.open(ledger).find(Opening)
+    assert found.signer.key == found.run_under == opening.public_key
     page = json.loads((first.folder / "report.json").read_text(encoding="utf-8"))
     assert first.verdict.line in json.dumps(page, ensure_ascii=False)
     damaged = shutil.copytree(first.folder, tmp_path / "damaged")
     for name in ("ledger.jsonl", "signature.json", "policy.yaml"):
         damage_one_byte(damaged / "ledger" / name)
-        with pytest.raises(LedgerDamaged, match=name):
-            pipeline.recheck(damaged)
+        broken = pipeline.recheck(pipeline.Asked(named=str(damaged)))
+        assert name in broken.forged and broken.verdict is None
         damage_one_byte(damaged / "ledger" / name)
-    assert pipeline.recheck(damaged).verdict == first.verdict
+    assert pipeline.checked_verdict(damaged) == first.verdict
 
 
 def damage_one_byte(path: Path) -> None:
@@ -101,7 +102,7 @@ def test_a_run_that_died_resumes_after_its_last_finished_phase(
         with pytest.raises(KeyboardInterrupt):
             pipeline.verify(request_of, Unwatched())
     (folder,) = request_of.out.iterdir()
-    for errand in (pipeline.recheck, lambda run: pipeline.sign(run, request_of.key)):
+    for errand in (pipeline.checked_verdict, lambda run: pipeline.sign(run, request_of.key)):
         with pytest.raises(RequestError, match="no finished verdict"):
             errand(folder)
     with pytest.raises(RequestError, match="none of these runs"):

@@ -201,7 +201,7 @@ def test_every_phase_of_a_run_is_watched(finished: Finished) -> None:
     (seed,) = page["seeds"]
     assert [watched["phase"] for watched in seed["watched"]] == ["train", "pass", "replay"]
     assert seed["speed"]["drift"] is not None
-    assert pipeline.recheck(report.folder).verdict == report.verdict
+    assert pipeline.checked_verdict(report.folder) == report.verdict
 
 
 def test_a_run_that_others_spoiled_is_free_again(

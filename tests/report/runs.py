@@ -16,7 +16,7 @@ from tests.audits import scripted
 from tests.audits.evidence import HONEST
 from tests.audits.test_chain import CHEAT, GAINED
 from tests.audits.traces import trace
-from verifier import bundle, report
+from verifier import installed, report
 from verifier.policy import Policy
 from verifier.records import (
     Adaptation,
@@ -265,7 +265,7 @@ def sampled(count: int = 1) -> tuple[Evidence, Verdict, Policy]:
 def written(folder: Path, name: str) -> Path:
     """The page of a run, written into `folder` where the run's policy lies too."""
     evidence, verdict = found(name)
-    text = (bundle.path("policies") / "local_cpu.yaml").read_bytes()
+    text = (installed.path("policies") / "local_cpu.yaml").read_bytes()
     (folder / "ledger").mkdir(parents=True)
     (folder / "ledger" / "policy.yaml").write_bytes(text)
     digest = hashlib.sha256(text).hexdigest()

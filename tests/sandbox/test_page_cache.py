@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.sandbox.conftest import Boxes
-from verifier import bundle
+from verifier import installed
 from verifier.records import Mount
 from verifier.sandbox import names
 from verifier.scoring.box import Setting
@@ -79,7 +79,7 @@ print(median(noted) / median(fresh))
 
 def setting(boxes: Boxes, source: str) -> Setting:
     """A scorer's setting, as far as settling reads it; `source` stands for the harness."""
-    guest = Mount(source=bundle.path("images") / "guest", target="/harness")
+    guest = Mount(source=installed.path("images") / "guest", target="/harness")
     spec = replace(boxes.spec(source), inputs=(guest,), output=None, working_folder="/")
     return Setting(
         sandbox=boxes.sandbox,

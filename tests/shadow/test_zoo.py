@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.shadow.zoo import building
-from verifier import bundle
+from verifier import installed
 from verifier.pipeline.shadowing import ShadowRequest, open_stage, shadowed_candidate
 from verifier.shadow import Behaviour, Stage
 from verifier.shadow.families import FAMILIES
@@ -51,7 +51,7 @@ def answer(name: str, stage: Stage, folder: Path) -> None:
     found = shadowed_candidate(candidate, stage, REQUEST, Unwatched())
     said = "\n".join([*(each.said for each in found.conclusions), *found.missing])
     if name in MISSED:
-        assert case.rule in (bundle.path("docs") / "shadow.md").read_text(encoding="utf-8")
+        assert case.rule in (installed.path("docs") / "shadow.md").read_text(encoding="utf-8")
         assert found.answer is not Behaviour.REFUTED, "no longer missed: take it off the list"
         return
     if name in DOUBTED:

@@ -12,18 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from verifier.cli import calibrating, screening, selfchecking, shadowing
+from verifier.cli import calibrating, rechecking, screening, selfchecking, shadowing
+from verifier.cli.saying import EXIT_CODES, JSON, QUIET, existing, say, say_verdict, summarise
 from verifier.errors import RequestError
 
 if TYPE_CHECKING:
-    from verifier.records import PreviousRow, Verdict
+    from verifier.records import PreviousRow
 
 REFERENCE = typer.Argument(
     help="A submission: a folder, a tarball, owner/repo#123, CLONE#123, URL#ref:path.",
     metavar="REF",
 )
-JSON = typer.Option("--json", help="Print JSON for machines on stdout.")
-QUIET = typer.Option("--quiet", help="Show no progress.")
 
 app = typer.Typer(
     name="verifier",
@@ -39,8 +38,6 @@ policy_app = typer.Typer(help="The rules, as dated files.", no_args_is_help=True
 app.add_typer(image_app, name="image")
 app.add_typer(data_app, name="data")
 app.add_typer(policy_app, name="policy")
-
-EXIT_CODES = {"VERIFIED": 0, "REPRODUCED": 0, "REFUTED": 1, "INCONCLUSIVE": 2}
 
 
 def _version(wanted: bool) -> None:
@@ -132,7 +129,7 @@ def verify(
         scorers=scorers,
         backend=backend,
         image=image,
-        key=_existing(key),
+        key=existing(key),
         organizer=organizer,
         data=data,
         previous=None if previous is None else _previous(previous),
@@ -143,34 +140,11 @@ def verify(
 
         return verify_queue(queue, request, watcher(quiet=quiet), as_json=as_json)
     report = pipeline.verify(request, watcher(quiet=quiet))
-    _say_verdict(report.verdict, as_json, folder=str(report.folder), report=str(report.html))
+    say_verdict(report.verdict, as_json, folder=str(report.folder), report=str(report.html))
     return EXIT_CODES[report.verdict.answer.value]
 
 
-@app.command()
-def recheck(
-    ledger: Annotated[Path, typer.Argument(help="A finished run's folder, or its ledger.")],
-    as_json: Annotated[bool, JSON] = False,
-) -> int:
-    """Decide again from a finished ledger, offline: same evidence, same verdict.
-
-    It re-decides; it does not prove again that the run took place.
-    """
-    from verifier import pipeline
-
-    found = pipeline.recheck(ledger)
-    if found.key is None:
-        whose = "nobody signed this ledger: it is a claim"
-    elif found.key != found.run_under:
-        whose = f"signed by key {found.key}; it was run under another, {found.run_under}"
-    elif found.self_run:
-        whose = f"signed by key {found.key}, the submitter's own: it is a claim to others"
-    else:
-        whose = f"signed by key {found.key}"
-    rules = {True: "as shipped", False: "NOT the one that ships under that name", None: "a file"}
-    said = f"{rules[found.policy_as_shipped]}, sha256 {found.policy_digest}"
-    _say_verdict(found.verdict, as_json, rules=said, signature=whose)
-    return EXIT_CODES[found.verdict.answer.value]
+rechecking.register(app)
 
 
 @app.command()
@@ -201,34 +175,7 @@ def report(
     from verifier.cli.watching import watcher
 
     index = pipeline.report(folders, out, watcher(quiet=False))
-    _say({"index": str(index)}, as_json, f"{index}")
-
-
-@app.command()
-def sign(
-    ledger: Annotated[Path, typer.Argument(help="A finished run's folder, or its ledger.")],
-    key: Annotated[
-        Path | None, typer.Option(help="An Ed25519 key to sign with, instead of your own.")
-    ] = None,
-    as_json: Annotated[bool, JSON] = False,
-) -> None:
-    """Sign a finished ledger's head, in the place of an earlier signature."""
-    from verifier import pipeline
-
-    public = pipeline.sign(ledger, _existing(key))
-    _say({"key": public}, as_json, f"signed by key {public}")
-
-
-@app.command("verify-signature")
-def verify_signature(
-    ledger: Annotated[Path, typer.Argument(help="A finished run's folder, or its ledger.")],
-    as_json: Annotated[bool, JSON] = False,
-) -> None:
-    """Say whose signature covers a ledger's head."""
-    from verifier import pipeline
-
-    public = pipeline.verify_signature(ledger)
-    _say({"key": public}, as_json, f"signed by key {public}")
+    say({"index": str(index)}, as_json, f"{index}")
 
 
 @app.command()
@@ -395,27 +342,10 @@ screening.register(app)
 shadowing.register(app)
 calibrating.register(app)
 selfchecking.register(app)
+summarise(app)
 
 
 # ---------------------------------------------------------------- saying
-
-
-def _say(value: dict[str, Any], as_json: bool, text: str) -> None:
-    print(json.dumps(value) if as_json else text)
-
-
-def _say_verdict(verdict: Verdict, as_json: bool, **more: str) -> None:
-    from verifier.ledger.codec import encode_record
-    from verifier.report import render
-
-    if as_json:
-        code = EXIT_CODES[verdict.answer.value]
-        print(json.dumps({**encode_record(verdict), **more, "exit_code": code}))
-        return
-    console = Console(highlight=False, emoji=False)
-    render(verdict, console)
-    for name, value in more.items():
-        console.print(f"{name}: {value}", markup=False, soft_wrap=True)
 
 
 def _say_image(tar: Path | None, facts: Any, as_json: bool) -> None:
@@ -455,17 +385,6 @@ def _say_data(held_out: Any, as_json: bool) -> None:
         print(f"document {document} stands in training shard {shard} at token {at}")
 
 
-def _existing(key: Path | None) -> Path | None:
-    """A key that was named is there: a misspelt one must not become a new identity."""
-    if key is not None and not key.exists():
-        raise RequestError(
-            f"{key}: there is no such key",
-            remedy="`openssl genpkey -algorithm ed25519 -out FILE` makes one; without --key your "
-            "own is used",
-        )
-    return key
-
-
 def _previous(text: str) -> PreviousRow:
     """NAME=BPB,BPB,… or the folder of a finished run. Raises RequestError."""
     from verifier import pipeline
@@ -473,7 +392,7 @@ def _previous(text: str) -> PreviousRow:
 
     name, equals, values = text.partition("=")
     if not equals:
-        verdict = pipeline.recheck(Path(text)).verdict
+        verdict = pipeline.checked_verdict(Path(text))
         return PreviousRow(name=Path(text).name, bpb=tuple(seed.bpb for seed in verdict.seeds))
     try:
         bpb = tuple(float(value) for value in values.split(","))

@@ -7,6 +7,7 @@ from verifier.image.base import why_none
 from verifier.image.build import build, build_with, extract, find, unrooted
 from verifier.image.bytecode import bytecode
 from verifier.image.environment import host_root
+from verifier.image.kept import is_shipped, lock_files, wrong_lock
 from verifier.image.recipe import names
 
 __all__ = [
@@ -16,7 +17,10 @@ __all__ = [
     "extract",
     "find",
     "host_root",
+    "is_shipped",
+    "lock_files",
     "names",
     "unrooted",
     "why_none",
+    "wrong_lock",
 ]

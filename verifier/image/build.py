@@ -150,6 +150,11 @@ def root_of(store: Path, built: Built) -> Root:
     )
 
 
+def read_built(text: bytes) -> Built:
+    """A `facts.json`. Raises pydantic's ValidationError."""
+    return _BUILT.validate_json(text)
+
+
 def facts_of(built: Built) -> ImageFacts:
     """What the report says about it: Python's packages by name, Debian's as `debian/NAME`."""
     debian = {f"debian/{deb.name}": deb.version for deb in built.debs}

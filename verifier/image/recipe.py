@@ -15,7 +15,7 @@ from typing import Annotated
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from verifier import bundle
+from verifier import installed
 from verifier.errors import BadInput, RequestError
 from verifier.image.locks import (
     LockedDeb,
@@ -86,7 +86,7 @@ class Recipe:
 
 def names() -> tuple[str, ...]:
     """The recipes that ship with the verifier."""
-    recipes = bundle.path("images").glob(f"*/{RECIPE_FILE}")
+    recipes = installed.path("images").glob(f"*/{RECIPE_FILE}")
     return tuple(sorted(path.parent.name for path in recipes))
 
 
@@ -100,7 +100,7 @@ def load(name: str) -> Recipe:
         close = get_close_matches(name, known, 1)
         remedy = f"did you mean {close[0]}?" if close else f"one of {', '.join(known)}"
         raise RequestError(f"there is no image recipe {name!r}", remedy=remedy)
-    return read(bundle.path("images") / name)
+    return read(installed.path("images") / name)
 
 
 def read(folder: Path) -> Recipe:

@@ -13,7 +13,14 @@ from typing import IO, Any, Self, TypeVar
 
 import numpy as np
 
-from verifier.errors import BrokenInvariant, LedgerDamaged, RequestError, StorageFault
+from verifier.errors import (
+    BrokenInvariant,
+    LedgerDamaged,
+    LedgerForeign,
+    LedgerUnfinished,
+    RequestError,
+    StorageFault,
+)
 from verifier.ledger import arrays, chain, events
 from verifier.ledger.arrays import Stored
 from verifier.ledger.codec import (
@@ -23,7 +30,7 @@ from verifier.ledger.codec import (
     encode_record,
 )
 from verifier.ledger.lock import locked
-from verifier.records import Array, Evidence, HeldOutFacts, Opening, Pass
+from verifier.records import Array, Evidence, HeldOutFacts, Opening, Pass, Verdict
 
 EVENTS_FILE = "ledger.jsonl"
 POLICY_FILE = "policy.yaml"
@@ -70,19 +77,20 @@ class Ledger:
         """An existing ledger, read-only, with every hash, array and the policy verified.
 
         Raises LedgerDamaged naming file and place of the first thing that is not as it was
-        recorded, a last line torn by a crash too.
+        recorded; LedgerUnfinished for a line that a crash tore before there was a verdict.
         """
         ledger = cls(folder, None)
         torn = ledger._read()
         if torn:
-            raise LedgerDamaged(
+            kind = LedgerDamaged if ledger.find(Verdict) else LedgerUnfinished
+            raise kind(
                 "the last line has no end",
                 file=folder / EVENTS_FILE,
                 place=len(ledger._events) + 1,
                 remedy="if a crash tore it, resume the run: that event is then recorded again",
             )
         if not ledger._events:
-            raise LedgerDamaged("holds no event", file=folder / EVENTS_FILE)
+            raise LedgerUnfinished("holds no event", file=folder / EVENTS_FILE)
         return ledger
 
     @classmethod
@@ -214,14 +222,27 @@ class Ledger:
         """All events of one kind, of one seed if given, in order."""
         return events.of(self._events, kind, seed)
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All files that it rests on, relative to its folder; its signature is none of them."""
+        found = [EVENTS_FILE, POLICY_FILE]
+        for seq, record in enumerate(self._events):
+            kind = type(record)
+            for name in array_fields(kind):
+                path = _file(seq, record, name)
+                found.append(path)
+                if self._ends(kind, name, len(getattr(record, name))) is not None:
+                    found.append(str(arrays.index_path(Path(path))))
+        return tuple(found)
+
     def evidence(self) -> Evidence:
         """The whole ledger as the audits read it.
 
-        Raises LedgerDamaged when it ends before the held-out data was counted.
+        Raises LedgerUnfinished when it ends before the held-out data was counted.
         """
         found = events.evidence(self._events)
         if found is None:
-            raise LedgerDamaged(
+            raise LedgerUnfinished(
                 "ends before the held-out data was counted",
                 file=self.folder / EVENTS_FILE,
                 place=len(self._events),
@@ -286,7 +307,7 @@ class Ledger:
     def _check_opening(self, opening: Opening) -> None:
         """The format is ours, and the policy beside the events is the one that was in force."""
         if opening.format != chain.FORMAT:
-            raise LedgerDamaged(
+            raise LedgerForeign(
                 f"was written as {opening.format[:40]!a}, not '{chain.FORMAT}'",
                 file=self.folder / EVENTS_FILE,
                 place=1,

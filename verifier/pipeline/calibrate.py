@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from verifier import bundle, store
+from verifier import installed, store
 from verifier import policy as policies
 from verifier import submission as submissions
 from verifier.errors import RequestError, StorageFault
@@ -109,7 +109,7 @@ def chosen(request: CalibrationRequest) -> tuple[list[Path], str]:
 
     Raises RequestError for an example that is not there.
     """
-    ships = bundle.path("examples")
+    ships = installed.path("examples")
     above = request.folder or ships
     there = sorted(path.parent for path in above.glob("*/verify.yaml")) if above.is_dir() else []
     if not there:

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from verifier import bundle
+from verifier import installed
 from verifier.errors import BadSubmission, StorageFault
 from verifier.pipeline.shadowing import ShadowRequest, open_stage, shadowed_candidate
 from verifier.shadow import Behaviour, Family, Stage
@@ -93,7 +93,7 @@ def _told(row: Label, said: Mapping[str, Any]) -> Compared:
 def _key(candidate: Candidate, root: str, request: ShadowRequest) -> str:
     """Everything that an answer depends on, but for the documents that are drawn."""
     digest = hashlib.sha256(f"{candidate.load().digest} {root} {request.seconds}".encode())
-    folders = [*(_PACKAGE / room for room in _ROOMS), bundle.path("images") / "guest" / "shadow"]
+    folders = [*(_PACKAGE / room for room in _ROOMS), installed.path("images") / "guest" / "shadow"]
     for folder in folders:
         for path in sorted(folder.rglob("*.py")):
             digest.update(path.read_bytes())

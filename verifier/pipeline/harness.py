@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from verifier import bundle
+from verifier import installed
 from verifier.errors import StorageFault
 
 SCORING_FILES = ("harness.py", "settle.py", "tokenize_documents.py")
@@ -32,7 +32,7 @@ class Harness:
 
 def lay_out(store: Path) -> Harness:
     """What stands in front of a scorer. Raises StorageFault when it cannot be written."""
-    guest = bundle.path("images") / "guest"
+    guest = installed.path("images") / "guest"
     files = {name: (guest / name).read_bytes() for name in SCORING_FILES}
     files["wire.py"] = (_PACKAGE / "wire.py").read_bytes()
     return _kept(store, files)
@@ -43,7 +43,7 @@ def lay_out_shadow(store: Path) -> Harness:
 
     The parser goes with it, which reads what a newer Python can say.
     """
-    guest = bundle.path("images") / "guest" / "shadow"
+    guest = installed.path("images") / "guest" / "shadow"
     files = {
         path.relative_to(guest).as_posix(): path.read_bytes()
         for path in sorted(guest.rglob("*"))
@@ -56,7 +56,9 @@ def lay_out_shadow(store: Path) -> Harness:
 
 def lay_out_speed(store: Path) -> Harness:
     """The reference work on GPUs. Raises StorageFault as `lay_out` does."""
-    return _kept(store, {SPEED_FILE: (bundle.path("images") / "guest" / SPEED_FILE).read_bytes()})
+    return _kept(
+        store, {SPEED_FILE: (installed.path("images") / "guest" / SPEED_FILE).read_bytes()}
+    )
 
 
 def _kept(store: Path, files: Mapping[str, bytes]) -> Harness:

@@ -41,20 +41,3 @@ class Report:
     verdict: Verdict
     folder: Path
     html: Path
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rechecked:
-    """A verdict decided again. `key`: whose signature covers the ledger (hex), None if nobody's.
-
-    `run_under`: the key that its nonce came from (hex), which may be another's.
-    `policy_as_shipped`: whether its policy is the one that ships under that name with this
-    verifier; None where none does.
-    """
-
-    verdict: Verdict
-    key: str | None
-    run_under: str
-    self_run: bool
-    policy_digest: str
-    policy_as_shipped: bool | None

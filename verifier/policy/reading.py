@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from verifier import bundle
+from verifier import installed
 from verifier.errors import BadPolicy, RequestError
 from verifier.policy.rules import AuditRule, CalibrationRule, Policy
 
@@ -55,7 +55,7 @@ def load(name_or_path: str) -> PolicyFile:
                 f"there is no policy '{name_or_path}'{hint}",
                 remedy=f"policies are {', '.join(names())}, or give a file's path",
             )
-        path = bundle.path("policies") / f"{name_or_path}.yaml"
+        path = installed.path("policies") / f"{name_or_path}.yaml"
     try:
         with path.open("rb") as file:
             text = file.read(FILE_BYTES + 1)
@@ -86,7 +86,7 @@ def digest(text: bytes) -> str:
 
 def names() -> tuple[str, ...]:
     """The policies that ship with the verifier, in alphabetical order."""
-    return tuple(sorted(path.stem for path in bundle.path("policies").glob("*.yaml")))
+    return tuple(sorted(path.stem for path in installed.path("policies").glob("*.yaml")))
 
 
 def as_shipped(file: PolicyFile) -> bool | None:

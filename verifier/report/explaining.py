@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from verifier import bundle
+from verifier import installed
 from verifier.errors import RequestError
 from verifier.report.screening.explained import HEADING, explained
 from verifier.screening import Rule
@@ -75,7 +75,7 @@ def _cited(clause: str) -> set[str]:
 
 def page() -> tuple[str, str]:
     """docs/audits.md: what stands before the rules of screening, and they."""
-    text = (bundle.path("docs") / "audits.md").read_text(encoding="utf-8")
+    text = (installed.path("docs") / "audits.md").read_text(encoding="utf-8")
     before, heading, rules = text.partition(f"\n{HEADING}\n")
     return before, f"{heading.lstrip()}{rules}"
 

@@ -98,6 +98,21 @@ def _freeze_folder(
     )
 
 
+def frozen(folder: Path, files: tuple[str, ...]) -> Submission | Script:
+    """The submission that lies in `folder`, whose regular files are `files`, named by its digest.
+
+    Raises BadSubmission as `pull` does.
+    """
+    found = listing(folder, SUBMISSION_BOUNDS, IGNORED)
+    _refuse_objections(folder, found)
+    _refuse_collisions(folder, found.entries)
+    items = _hashed(folder, found.entries)
+    paths = tuple(item.path for item in items)
+    if set(paths) != set(files):
+        raise BadSubmission("holds what is no part of a submission", file=folder)
+    return read_submission(folder, digest=manifest_digest(items), files=paths, ignored=())
+
+
 def _same_as(home: Path | None, folder: Path, entries: Iterable[Entry]) -> tuple[Item, ...] | None:
     """The files of `folder`, hashed, when the frozen copy `home` is of just these."""
     if home is None:
