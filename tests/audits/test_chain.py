@@ -10,8 +10,9 @@ import pytest
 
 from tests.audits import evidence as make
 from tests.audits.evidence import CHUNK, EVERYWHERE, HONEST, N
-from verifier.audits.chain import Trial, differ, figures, gains
+from verifier.audits.compared import differ
 from verifier.audits.replayed import ASKED, read_replay
+from verifier.audits.trial import Trial, figures, gains
 from verifier.records import Array, ChainStep, Evidence, Outcome, Step
 from verifier.sampling import shift
 

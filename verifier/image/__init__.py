@@ -4,7 +4,7 @@ Must never fall back to a tag or an unlocked wheel.
 """
 
 from verifier.image.base import why_none
-from verifier.image.build import build, build_with, extract, find, unrooted
+from verifier.image.build import build, build_with, extract, find, find_unrooted, unrooted
 from verifier.image.bytecode import bytecode
 from verifier.image.environment import host_root
 from verifier.image.recipe import names
@@ -15,6 +15,7 @@ __all__ = [
     "bytecode",
     "extract",
     "find",
+    "find_unrooted",
     "host_root",
     "names",
     "unrooted",
