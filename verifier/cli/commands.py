@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from verifier.cli import calibrating, screening, selfchecking, shadowing, trying
+from verifier.cli import calibrating, screening, selfchecking, shadowing, starting, trying
 from verifier.errors import RequestError
 
 if TYPE_CHECKING:
@@ -391,6 +391,7 @@ def policy_schema(as_json: Annotated[bool, JSON] = False) -> None:
     schema("policy", as_json)
 
 
+starting.register(app)
 trying.register(app)
 screening.register(app)
 shadowing.register(app)
