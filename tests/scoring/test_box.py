@@ -15,7 +15,8 @@ import pytest
 from tests.scoring.fake import FakeBox, FakeSandbox, FakeScorer, documents, serve, setting, stall
 from verifier import wire
 from verifier.records import BoxSpec, FaultKind
-from verifier.scoring.box import Broke, Patience, ScorerBox
+from verifier.scoring.box import Broke, ScorerBox
+from verifier.scoring.patience import Patience
 from verifier.scoring.plan import frames
 
 FRAME = next(iter(frames([documents(1).row(0)] * 3 + [documents(1).row(-1)], 8)))

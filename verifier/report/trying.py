@@ -36,11 +36,13 @@ CONTRACT: Mapping[str, str] = {
     "bytes": "A document's tokens spell the document, byte by byte.",
     "artifact-size": "What training leaves in $OUT, with the code, stays below the cap; regular"
     " files and folders only.",
+    "training": "train: in verify.yaml ends by itself with exit code 0, within the policy's limit.",
     "train-command": "train: in verify.yaml is a command that runs in the submission's folder;"
     " it reads $DATA and leaves the artifact in $OUT.",
     "claim": "submission.json claims the val_bpb that an independent run will measure.",
     "speed": "Scoring and its replay end within the policy's limits.",
 }
+SPEAKING = ("protocol", "training")
 ANSWERS = {
     0: ("✓", "nothing found", "green"),
     1: ("✗", "broken", "bold red"),
@@ -160,8 +162,8 @@ def _explained(finding: Finding, found: Found, console: Console) -> None:
     for label, text in rows:
         if text:
             paragraph(console, f"{label:<9} {text}", 2 * INDENT, hanging=10, at_most=SHOWN)
-    if finding.audit == "protocol" and found.said.strip():
-        put(console, written(f"{' ' * 2 * INDENT}the scorer's last words:", console, "dim"))
+    if finding.audit in SPEAKING and found.said.strip():
+        put(console, written(f"{' ' * 2 * INDENT}its last words:", console, "dim"))
         for line in legible_lines(found.said.strip()).splitlines()[-SAID_LINES:]:
             put(console, written(f"{' ' * 3 * INDENT}{line[:SHOWN]}", console, "dim"))
 

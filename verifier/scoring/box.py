@@ -27,12 +27,11 @@ import numpy.typing as npt
 from verifier import wire
 from verifier.records import BoxFacts, BoxSpec, FaultKind, ProtocolFault
 from verifier.sandbox.interface import Box, Sandbox
+from verifier.scoring.patience import Patience
 from verifier.scoring.plan import Frame
 
 NEGATIVE_SLACK = -1e-6
 POLL_SECONDS = 0.05
-LOOK_SHARE = 0.25
-STARVED_SHARE = 0.5
 Floats = npt.NDArray[np.float32]
 
 
@@ -64,41 +63,6 @@ class Setting:
     seed: int
     opened: Callable[[BoxFacts], None]
     ended: Callable[[str, tuple[str, ...]], None]
-
-
-class Patience:
-    """How long one answer is waited for, and whether the box lacked a processor meanwhile.
-
-    The box is looked at when a quarter of the time is over and again at the end, so that a prompt
-    answer costs nothing.
-    """
-
-    def __init__(self, box: Box, seconds: float) -> None:
-        """Begin now; `seconds` is the most that the answer may take."""
-        self._box = box
-        self.began = time.monotonic()
-        self._look = self.began + LOOK_SHARE * seconds
-        self._deadline = self.began + seconds
-        self._seen: tuple[float, float] | None = None
-
-    def left(self) -> float:
-        """Seconds until the next look or the end. Raises TimeoutError when it is over."""
-        now = time.monotonic()
-        if now >= self._deadline:
-            raise TimeoutError
-        if now < self._look:
-            return self._look - now
-        if self._seen is None:
-            self._seen = now, self._box.waited_seconds()
-        return self._deadline - now
-
-    def starved(self) -> bool:
-        """Whether since the first look the box mostly waited for a processor."""
-        if self._seen is None:
-            return False
-        since, waited = self._seen
-        lacked = self._box.waited_seconds() - waited
-        return lacked > STARVED_SHARE * (time.monotonic() - since)
 
 
 class ScorerBox:
@@ -238,8 +202,20 @@ class ScorerBox:
             kind = FaultKind.UNREQUESTED if known else FaultKind.UNKNOWN_KIND
             raise self._broke(kind, f"answered frame {got} where {expected.name} was due")
         if (size is None and length > wire.ERROR_BYTES) or (size is not None and length != size):
-            raise self._broke(FaultKind.SHAPE, f"answered {length} bytes where {size} were due")
+            raise self._broke(FaultKind.SHAPE, self._misshapen(length, expected, size))
         return bytes(self._read(length, patience))
+
+    def _misshapen(self, length: int, expected: wire.Kind, size: int | None) -> str:
+        """What a wrong length is, in numbers where numbers were due."""
+        match expected:
+            case wire.Kind.COSTS:
+                due = f"{self.setting.rows} rows × {self.setting.chunk} tokens"
+            case wire.Kind.LOGS if size is not None:
+                symbols = self.setting.vocabulary
+                due = f"{size // 4 // symbols} rows asked × {symbols:,} symbols"
+            case _:
+                return f"answered {length} bytes where {size} were due"
+        return f"answered {length / 4:,.10g} numbers where {due} were due"
 
     def _write(self, content: bytes, patience: Patience) -> None:
         """All of `content` while there is patience, however slowly it is taken."""

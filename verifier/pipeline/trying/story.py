@@ -26,7 +26,7 @@ from verifier.pipeline.trying.ground import in_words, open_ground
 from verifier.pipeline.trying.request import Tried, TryRequest
 from verifier.pipeline.trying.running import Stand
 from verifier.pipeline.trying.spelling import spelled, words
-from verifier.pipeline.trying.training import artifact
+from verifier.pipeline.trying.training import Untrained, artifact
 from verifier.records import BoxFacts, Evidence, Finding, Opening, SeedEvidence
 from verifier.scoring.plan import plan
 from verifier.submission import Submission
@@ -66,9 +66,12 @@ def try_out(request: TryRequest, watch: Watch) -> Tried:
     held_out = grounds.open_held_out(_as_asked(request), place, watch)
     ground = open_ground(request.image, policy, place, watch)
     # 2. and 3. documents and artifact
-    with _standing(request, submission, held_out, ground, place, watch) as stand:
-        # 4. score, replay, chain
-        seed, boxes = running.run(stand, watch)
+    try:
+        with _standing(request, submission, held_out, ground, place, watch) as stand:
+            # 4. score, replay, chain
+            seed, boxes = running.run(stand, watch)
+    except Untrained as failed:
+        return _untrained(submission, ground, [failed.finding, *found], failed.log, began)
     # 5. audits
     evidence = _evidence(request, submission, stand, seed, boxes)
     found[:0] = _judged(ASKED, stand, evidence)
@@ -216,6 +219,23 @@ def _projected(
 def _tried_on(stand: Stand) -> str:
     tokens = stand.tokens
     return f"{tokens.documents} short pieces of the training side, {tokens.targets:,} tokens"
+
+
+def _untrained(
+    submission: Submission, ground: Ground, found: Sequence[Finding], log: str, began: float
+) -> Tried:
+    """What can be said where training left nothing."""
+    return Tried(
+        name=submission.claims.name,
+        findings=tuple(found),
+        artifact="none",
+        ground=in_words(ground),
+        tried_on="nothing: there is no artifact to score with",
+        words={},
+        said=log,
+        notes=(),
+        seconds=time.monotonic() - began,
+    )
 
 
 def _notes(stand: Stand) -> tuple[str, ...]:

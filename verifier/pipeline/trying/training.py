@@ -21,12 +21,20 @@ from verifier.pipeline.grounds import Ground
 from verifier.pipeline.seed import ended_well
 from verifier.pipeline.trying.request import TryRequest
 from verifier.policy import Policy
-from verifier.records import EndedBy
+from verifier.records import EndedBy, Finding, Outcome, Training
 from verifier.submission import Submission
 from verifier.watch import Watch
 
 SEED = 1
-LOG_SHOWN = 2000
+AUDIT = "training"
+
+
+class Untrained(Exception):
+    """Training left nothing to try with. Private to this room: it becomes the finding."""
+
+    def __init__(self, finding: Finding, log: str) -> None:
+        super().__init__(finding.reason)
+        self.finding, self.log = finding, log
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +57,7 @@ def artifact(
 ) -> Iterator[Artifact]:
     """The artifact to try with, there while the block runs.
 
-    Raises RequestError, with every way out, where there is none.
+    Raises RequestError for a folder that is not there, Untrained where training left nothing.
     """
     if request.artifact is not None:
         if not request.artifact.is_dir():
@@ -92,7 +100,7 @@ def _trained(
         if not ended_well(facts):
             progress.stopped(f"exit code {facts.exit_code}, {facts.ended_by.value}")
     if not ended_well(facts):
-        raise _nothing_trained(request, facts.ended_by, facts.exit_code, facts.log)
+        raise Untrained(_failed(request, facts), facts.log)
     took = facts.wall_seconds[1]
     allowed = request.policy.policy.train.limit_seconds
     return Artifact(trained.artifact, f"trained just now, in {took:.1f} of {allowed:g} s", new=True)
@@ -106,19 +114,19 @@ def shortened(policy: Policy, seconds: float) -> Policy:
     )
 
 
-def _nothing_trained(
-    request: TryRequest, ended_by: EndedBy, exit_code: int | None, log: str
-) -> RequestError:
-    if ended_by is not EndedBy.WALL_CLOCK:
-        last = "\n".join(log.strip().splitlines()[-20:])[-LOG_SHOWN:]
-        return RequestError(
-            f"training {how_ended(ended_by, exit_code, log)}",
-            remedy=f"its last words: {last}" if last else "it said nothing",
-        )
+def _failed(request: TryRequest, facts: Training) -> Finding:
+    """Why there is no artifact, and every way out."""
     name = request.reference
-    return RequestError(
-        f"training was not over after {request.train_seconds:.0f} s, and no artifact of an earlier"
-        " run is at hand",
-        remedy=f"verifier try {name} --train-seconds 300, or verifier verify {name} once (its"
-        " artifact is remembered), or --artifact DIR with what training left elsewhere",
+    how = f"training {how_ended(facts.ended_by, facts.exit_code, facts.log)}"
+    advice = "the log's end is below; training reads $DATA and leaves the artifact in $OUT"
+    if facts.ended_by is EndedBy.WALL_CLOCK:
+        how = (
+            f"training was not over after {request.train_seconds:g} s, and a trial waits no longer"
+        )
+        advice = (
+            f"verifier try {name} --train-seconds 300; or verifier verify {name} once, whose"
+            " artifact is remembered; or --artifact DIR with what training left elsewhere"
+        )
+    return Finding(
+        audit=AUDIT, outcome=Outcome.UNPROVEN, reason=how, rule="R2, PROTOCOL §2", advice=advice
     )
