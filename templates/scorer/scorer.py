@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 BOS = 1  # what stands before each document's first token; as a target it is END
-TRUST = 400.0  # how many tokens of a document weigh as much as training
+SHARE = 0.2  # of all probability, for what followed a token the last time in the same document
 
 
 class Scorer:
-    """A bigram from training, mixed with how often the document itself has used each token."""
+    """A bigram from training, mixed with what the document itself has shown."""
 
     def __init__(self, artifact: Path, device: torch.device) -> None:
         # All that may be known beforehand is in this folder: what training left in $OUT.
@@ -28,32 +29,43 @@ class Scorer:
 
     def begin(self, documents: int) -> None:
         # So many new documents start, one per row. Rows know nothing of each other.
-        self.last = torch.full((documents,), BOS, device=self.table.device)
-        self.counts = torch.zeros(documents, len(self.table), device=self.table.device)
+        device, vocabulary = self.table.device, len(self.table)
+        self.last = torch.full((documents,), BOS, device=device)
+        self.followed = torch.full((documents, vocabulary), -1, device=device)  # -1: not yet seen
 
     def chances(self, before: Tensor) -> Tensor:
-        # The distribution [B, n, V] after each token of `before` [B, n]: two distributions, mixed
-        # by a share that only observed tokens decide, so it sums to 1 whatever the next token is.
-        seen = self.counts.sum(-1, keepdim=True)  # [B, 1]
-        own, trust = self.counts / seen.clamp(min=1), seen / (seen + TRUST)
-        return torch.lerp(self.table[before], own[:, None], trust[:, None])
+        # The distribution [B, n, V] after each token of `before` [B, n]. Whatever comes next, a
+        # share is taken from all symbols and given to one that is known already: it sums to 1.
+        hint = self.followed.gather(1, before)
+        share = SHARE * (hint >= 0).float()[..., None]
+        return (1 - share) * self.table[before] + share * one_hot(
+            hint.clamp(min=0), len(self.table)
+        )
 
     def score(self, chunk) -> Tensor:
         # Nats [B, C]. chunk.ids [B, C] is padded with 0, chunk.lengths [B] counts the real tokens.
         # A token may use all before it in its row, and must not use itself or what follows.
         # Changes nothing: what is to be remembered waits for observe.
-        before = torch.cat((self.last[:, None], chunk.ids[:, :-1]), dim=1)
-        return -self.chances(before).gather(-1, chunk.ids[..., None])[..., 0].log()
+        return -self.chances(self.before(chunk)).gather(-1, chunk.ids[..., None])[..., 0].log()
 
     def predict(self, prefix) -> Tensor:
         # Log-probabilities [B, V] of the token after each row's prefix, which is a chunk cut short
         # and may be empty. This is the definition: score must agree with it to 0.0001 nats.
-        inside = prefix.ids.gather(1, (prefix.lengths - 1).clamp(min=0)[:, None])[:, 0]
-        before = torch.where(prefix.lengths > 0, inside, self.last)
-        return self.chances(before[:, None])[:, 0].log()
+        return self.chances(self.end_of(prefix)[:, None])[:, 0].log()
 
     def observe(self, chunk) -> None:
         # The chunk is charged: now, and only now, learn from it.
-        self.counts.scatter_add_(1, chunk.ids, chunk.mask.float())
+        before = self.before(chunk)
+        for column in range(chunk.ids.shape[1]):
+            rows = (chunk.lengths > column).nonzero()[:, 0]
+            self.followed[rows, before[rows, column]] = chunk.ids[rows, column]
+        self.last = self.end_of(chunk)
+
+    def before(self, chunk) -> Tensor:
+        """The token before each of the chunk's, [B, C]."""
+        return torch.cat((self.last[:, None], chunk.ids[:, :-1]), dim=1)
+
+    def end_of(self, chunk) -> Tensor:
+        """Each row's last real token, [B]; the one before the chunk where it has none."""
         inside = chunk.ids.gather(1, (chunk.lengths - 1).clamp(min=0)[:, None])[:, 0]
-        self.last = torch.where(chunk.lengths > 0, inside, self.last)
+        return torch.where(chunk.lengths > 0, inside, self.last)
