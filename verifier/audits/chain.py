@@ -55,7 +55,10 @@ NO_TRACES = "score and predict must change nothing: move what they remember into
 NO_LEAKS = "a row may not see its companions: no scale, routing or norm across rows or batches"
 SAME_CONTEXT = "predict must be given the context, the weights and the precision that score has"
 CHUNK_ENDS = "score a token from the earlier tokens of its row alone, never from later ones"
-SUM_TO_ONE = "score must be −log of one distribution over all symbols, in float32"
+SUM_TO_ONE = (
+    "score must be −log of one distribution over all symbols, in float32, made before the token"
+    " itself is looked at"
+)
 
 
 def try_rules(
@@ -198,6 +201,10 @@ def off_one(
     where = place(trial.ends, int(symbols.targets[at]))
     total = sum_in_words(float(sums[at]))
     reason = f"the probabilities of all symbols do not sum to 1: at {named(where)} to {total}"
+    both = costs_at(trial, int(symbols.targets[at]))
+    if both is not None:
+        where |= both
+        reason += f" ({sentence(where, 'in the pass', 'blind', it='it')})"
     proven = p < SUM_P or not trial.noisy
     answer = broken if enough and proven else unproven
     shown = shown | {"example": where | {"log_sum": number(sums[at])}}
@@ -232,8 +239,21 @@ def ahead(trial: Trial, symbols: ChainStep, gained: tuple[bool, dict[str, Any]])
 
 def broke_off(trial: Trial, audit: str, step: Step) -> bool:
     """The chain has no answer for `step`: whatever it was to tell is Unproven."""
-    trial.found[audit] = unproven(f"the chain of fresh boxes broke off before step {step.value}")
+    replay = trial.replay
+    apart = Compared(replay.targets, replay.blind, trial.scoring.charges[replay.targets])
+    where = example(trial.ends, apart)
+    reason = f"the chain of fresh boxes broke off before step {step.value}: it is open why "
+    trial.found[audit] = unproven(reason + sentence(where, "in the pass", "blind"), example=where)
     return True
+
+
+def costs_at(trial: Trial, target: int) -> dict[str, float | None] | None:
+    """What the pass charged there and what it cost blind; None where nobody asked."""
+    blind_cost, asked = lookup(trial.replay.targets, trial.replay.blind, np.array([target]))
+    if not asked[0]:
+        return None
+    charge = trial.scoring.charges[target]
+    return {"earlier_nats": number(charge), "later_nats": number(blind_cost[0])}
 
 
 def sum_in_words(log_sum: float) -> str:

@@ -94,10 +94,10 @@ def named(where: dict[str, Any]) -> str:
     return f"{which} of document {where['document']}"
 
 
-def sentence(shown: dict[str, Any], earlier: str, later: str) -> str:
-    """Place and both costs; `earlier` and `later` say when it cost that."""
+def sentence(shown: dict[str, Any], earlier: str, later: str, it: str = "") -> str:
+    """Place and both costs; `earlier` and `later` say when it cost that, `it` what was named."""
     first, second = (_nats(shown[key]) for key in ("earlier_nats", "later_nats"))
-    return f"{named(shown)} cost {first} nats {earlier} and {second} {later}"
+    return f"{it or named(shown)} cost {first} nats {earlier} and {second} {later}"
 
 
 def number(cost: Any) -> float | None:

@@ -1,7 +1,7 @@
 """On which documents is a scorer tried? Short pieces of the training side, and who stands where.
 
-Three batches, so that what is remembered from one shows in the next; one document of each goes
-beyond its first chunk, so that a chunk's border is crossed; one is empty but for its END. Must
+Three batches, so that what is remembered from one shows in the next; two documents of each go
+beyond their first chunk, so that a chunk's border is crossed; one is empty but for its END. Must
 never hold a byte of a held-out document.
 """
 
@@ -17,6 +17,7 @@ from verifier.scoring.plan import EMPTY, Batch, shuffled
 BATCHES = 3
 ROWS_AT_MOST = 8
 SHORT_TOKENS = 48
+LONG = 2
 BORDER_CHUNK = 1024
 KEY = b"golf-verifier/try/1"
 SKIPPED = 200
@@ -39,8 +40,9 @@ def wanted(rows: int, chunk: int) -> Wanted:
     short = min(chunk, SHORT_TOKENS)
     lengths: list[int] = []
     for batch in range(BATCHES):
-        lengths.append(longest + batch)
-        lengths += [1 + (short * (place + 1)) // width for place in range(width - 1)]
+        long = min(LONG, width)
+        lengths += [longest + batch - place for place in range(long)]
+        lengths += [1 + (short * (place + 1)) // width for place in range(width - long)]
     lengths[-1] = 0
     return Wanted(tuple(lengths), crosses)
 

@@ -240,7 +240,7 @@ def _untrained(
 
 def _notes(stand: Stand) -> tuple[str, ...]:
     """What a trial of this submission did not look at."""
-    said = ["what is broken on purpose and rarely, only `verify` finds: it replays every token"]
+    said = ["broken on purpose and rarely is found by `verify` alone, which replays every token"]
     if not stand.crosses:
         said.append(
             f"no document was longer than a chunk of {stand.manifest.chunk}: borders of chunks"

@@ -65,8 +65,9 @@ def artifact(
         yield Artifact(request.artifact, f"--artifact {request.artifact}")
         return
     if not request.train and (left := artifacts.kept(store, request.reference, submission)):
-        for name in left.changed[: artifacts.SHOWN]:
-            watch.note(f"{name} changed since the artifact was trained; --train makes it anew")
+        if left.changed:
+            names = ", ".join(left.changed[: artifacts.SHOWN])
+            watch.note(f"changed since the artifact was trained: {names}; --train makes it anew")
         yield Artifact(left.folder, f"what the last `verifier {left.by}` trained")
         return
     with tempfile.TemporaryDirectory(prefix="gv-try-train-") as name:
