@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.audits import evidence as make
+from tests.audits.traces import trace
 from tests.cheats.running import cheats_policy
 from tests.scoring.fake import FakeSandbox
 from verifier import heldout, image, store
@@ -17,7 +19,7 @@ from verifier.errors import EngineUnavailable, RequestError
 from verifier.pipeline import artifacts
 from verifier.pipeline.trying import documents, ground, papers, projecting, spelling
 from verifier.pipeline.trying.projecting import Work
-from verifier.records import Assurance, Finding, ImageFacts, Outcome, Pass, Replay, Root
+from verifier.records import Assurance, Finding, ImageFacts, Outcome, Root, SeedEvidence
 from verifier.scoring.passing import Targets
 from verifier.submission import Submission
 from verifier.watch import Unwatched
@@ -212,33 +214,19 @@ def test_papers_out_of_order_are_named_with_their_place(
 # ---------------------------------------------------------------- projection and words
 
 
-def scored(seconds: float) -> Pass:
-    nothing = np.zeros(0, np.float32)
-    return Pass(
-        seed=0,
-        plan_digest="",
-        score_root="",
-        charged=0,
-        scorers=1,
-        busy_seconds=seconds,
-        wall_seconds=seconds,
-        charges=nothing,
-        reference=nothing,
-    )
-
-
-def replayed(seconds: float) -> Replay:
-    nothing = np.zeros(0, np.float32)
-    return Replay(
-        seed=0,
-        everything=True,
-        faults=0,
-        busy_seconds=seconds,
-        documents=0,
-        draws=nothing,
-        targets=nothing,
-        blind=nothing,
-        log_sums=nothing,
+def took(passed: float, blind: float, held: float = 0.0) -> SeedEvidence:
+    """A pass and a replay of so many busy seconds, `held` of them taken by others."""
+    found = make.evidence().seeds[0]
+    assert found.scoring is not None and found.replay is not None
+    cpu = {
+        phase: trace(seconds=100, phase=phase, box=1 - held, waits=held, others=1.0)
+        for phase in ("pass", "replay")
+    }
+    return replace(
+        found,
+        scoring=replace(found.scoring, busy_seconds=passed),
+        replay=replace(found.replay, busy_seconds=blind),
+        cpu=cpu if held else {},
     )
 
 
@@ -259,10 +247,22 @@ def test_a_scorer_too_slow_for_all_documents_is_told(
     """Ten times the work at the least: 310 s are more than the policy's 300."""
     tried, whole = Work(10, 10, 10), Work(100, 200, 150)
     policy = cheats_policy().policy
-    found = projecting.project(tried, whole, scored(passed), replayed(blind * 2 / 3), policy)
-    assert found.outcome is outcome
+    found = projecting.project(tried, whole, took(passed, blind * 2 / 3), policy)
+    assert found is not None and found.outcome is outcome
     assert bool(found.advice) is (outcome is Outcome.UNPROVEN)
     assert "of 300 s" in found.reason
+
+
+def test_what_others_took_is_not_held_against_a_scorer() -> None:
+    """On a busy machine the same scorer is as fast as ever."""
+    tried, whole, policy = Work(10, 10, 10), Work(100, 100, 100), make.local()
+    alone = projecting.project(tried, whole, took(31.0, 1.0), policy)
+    beside = projecting.project(tried, whole, took(31.0, 1.0, held=0.5), policy)
+    assert alone is not None and alone.outcome is Outcome.UNPROVEN
+    assert beside is not None and beside.outcome is Outcome.KEPT
+    assert "others held this machine for 50 %" in beside.reason
+    unfinished = replace(took(1.0, 1.0), scoring=None)
+    assert projecting.project(tried, whole, unfinished, policy) is None
 
 
 def test_a_token_is_told_with_what_stands_before_it() -> None:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from verifier.audits.waiting import share_held
 from verifier.policy import Policy
-from verifier.records import Finding, Outcome, Pass, Replay
+from verifier.records import Finding, Outcome, SeedEvidence
 from verifier.scoring.plan import Batch
 
 AUDIT = "speed"
@@ -42,25 +43,31 @@ def work(counts: Sequence[int], batches: Sequence[Batch], chunk: int) -> Work:
     )
 
 
-def project(
-    tried: Work, whole: Work, scoring: Pass, replay: Replay | None, policy: Policy
-) -> Finding:
-    """The pass and the replay of `whole`, from what `tried` took, against the policy's limits."""
-    limit = policy.score.limit_seconds
+def project(tried: Work, whole: Work, seed: SeedEvidence, policy: Policy) -> Finding | None:
+    """The pass and the replay of `whole`, from what `tried` took, against the policy's limits.
+
+    What others held the box's processors for is taken off first. None where no pass was finished.
+    """
+    if seed.scoring is None:
+        return None
+    limit, held = policy.score.limit_seconds, _held(seed, "pass")
     low, high = _between(
-        scoring.busy_seconds, (whole.frames / tried.frames, whole.targets / tried.targets)
+        seed.scoring.busy_seconds * (1 - held),
+        (whole.frames / tried.frames, whole.targets / tried.targets),
     )
     reason = f"scoring all documents would take about {_span(low, high)} of {limit:g} s"
     shown: dict[str, object] = {
         "score_seconds_at_least": low,
         "score_seconds_at_most": high,
         "limit_seconds": limit,
+        "held_share": held,
     }
     slow = low > limit
-    if replay is not None and policy.replay.mode == "all":
+    if seed.replay is not None and policy.replay.mode == "all":
         allowed = policy.replay.busy_seconds(low, limit)
         least, most = _between(
-            replay.busy_seconds, (whole.asks / tried.asks, whole.targets / tried.targets)
+            seed.replay.busy_seconds * (1 - _held(seed, "replay")),
+            (whole.asks / tried.asks, whole.targets / tried.targets),
         )
         reason += f", replaying them {_span(least, most)} of {allowed:,.0f} s"
         shown |= {
@@ -69,6 +76,8 @@ def project(
             "replay_limit_seconds": allowed,
         }
         slow |= least > allowed
+    if held > policy.witness.pressure_at_most:
+        reason += f" (others held this machine for {100 * held:.0f} % of the time: not counted)"
     return Finding(
         audit=AUDIT,
         outcome=Outcome.UNPROVEN if slow else Outcome.KEPT,
@@ -77,6 +86,13 @@ def project(
         advice=FASTER if slow else "",
         evidence=shown,
     )
+
+
+def _held(seed: SeedEvidence, phase: str) -> float:
+    """The share of a phase for which others held the box's processors; 0 where nobody counted."""
+    trace = seed.cpu.get(phase)
+    share = None if trace is None else share_held(trace)
+    return 0.0 if share is None else min(1.0, share)
 
 
 def _between(seconds: float, factors: tuple[float, float]) -> tuple[float, float]:

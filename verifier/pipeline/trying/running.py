@@ -28,8 +28,10 @@ from verifier.records import (
     SeedEvidence,
     Weighing,
 )
+from verifier.sandbox.cpuwitness import CpuWatch
+from verifier.sandbox.witness import Witnessed
 from verifier.scoring.box import Setting
-from verifier.scoring.chain import Chain
+from verifier.scoring.chain import Chain, ChainResult
 from verifier.scoring.passing import PassResult, Scoring, Targets, run_pass
 from verifier.scoring.plan import Batch, Ids
 from verifier.scoring.replay import (
@@ -87,6 +89,15 @@ def run(stand: Stand, watch: Watch) -> tuple[SeedEvidence, list[BoxFacts]]:
     A chain that takes longer than a trial waits is no fault of the scorer's: it is broken off.
     """
     boxes: list[BoxFacts] = []
+    with CpuWatch(SEED, stand.policy.witness.hertz) as witness:
+        watched = Witnessed(stand.ground.sandbox, (witness,))
+        found = _answers(
+            replace(stand, ground=replace(stand.ground, sandbox=watched)), boxes, watch
+        )
+    return replace(found, cpu={trace.phase: trace for trace in witness.traces()}), boxes
+
+
+def _answers(stand: Stand, boxes: list[BoxFacts], watch: Watch) -> SeedEvidence:
     total = float(stand.tokens.targets)
     with watch.phase("score: commit, charge, reveal", total) as progress:
         passed = run_pass(_scoring(stand, boxes, progress))
@@ -104,27 +115,37 @@ def run(stand: Stand, watch: Watch) -> tuple[SeedEvidence, list[BoxFacts]]:
         environment=(),
     )
     if passed.faults or stand.manifest.adaptation is Adaptation.STREAM:
-        return evidence, boxes
+        return evidence
     filler = _filler(stand)
     with watch.phase("the same blind, each token asked before it is shown", total) as progress:
         asked = asked_everywhere(stand.targets)
         plan = blind_batches(KEY, stand.targets, stand.batches, asked, filler)
         replayed = run_replay(_scoring(stand, boxes, progress), plan)
         _say(replayed.faults, progress)
-    evidence = replace(evidence, faults=replayed.faults, replay=_replay(replayed))
-    rule = stand.policy.replay
     if replayed.faults:
-        return replace(evidence, replay=None), boxes
-    if not (np.abs(replayed.blind - passed.charges) > rule.tau_nats).any():
-        return evidence, boxes
+        return replace(evidence, faults=replayed.faults)
+    evidence = replace(evidence, replay=_replay(replayed))
+    if not (np.abs(replayed.blind - passed.charges) > stand.policy.replay.tau_nats).any():
+        return evidence
     with watch.phase("they differ: ask fresh boxes which rule broke", None) as progress:
-        course = _scoring(stand, boxes, progress)
-        course = replace(course, setting=replace(course.setting, budget_seconds=CHAIN_SECONDS))
-        chain = Chain(course, passed.charges, replayed, rule, filler).run()
+        chain = _chain(stand, boxes, progress, passed, replayed, filler)
         _say(chain.faults, progress)
     steps = {record.step: record for record in chain.steps}
     faults = tuple(fault for fault in chain.faults if fault.kind is not FaultKind.BUDGET)
-    return replace(evidence, chain=steps, faults=faults), boxes
+    return replace(evidence, chain=steps, faults=faults)
+
+
+def _chain(
+    stand: Stand,
+    boxes: list[BoxFacts],
+    progress: Progress,
+    passed: PassResult,
+    replayed: ReplayResult,
+    filler: list[Ids],
+) -> ChainResult:
+    course = _scoring(stand, boxes, progress)
+    course = replace(course, setting=replace(course.setting, budget_seconds=CHAIN_SECONDS))
+    return Chain(course, passed.charges, replayed, stand.policy.replay, filler).run()
 
 
 def trial_policy(policy: Policy) -> Policy:

@@ -199,8 +199,6 @@ def _projected(
     stand: Stand, held_out: HeldOut, submission: Submission, seed: SeedEvidence
 ) -> list[Finding]:
     """The time of all documents; nothing where the pass did not end."""
-    if seed.scoring is None:
-        return []
     manifest = submission.manifest
     tried = projecting.work(stand.tokens.target_counts.tolist(), stand.batches, manifest.chunk)
     if manifest.own_tokenizer:
@@ -210,7 +208,8 @@ def _projected(
         counts = held_out.tokens(_kind(manifest)).target_counts.tolist()
     batches = plan(counts, manifest.rows, manifest.adaptation)
     whole = projecting.work(counts, batches, manifest.chunk)
-    return [projecting.project(tried, whole, seed.scoring, seed.replay, stand.policy)]
+    found = projecting.project(tried, whole, seed, stand.policy)
+    return [] if found is None else [found]
 
 
 # ---------------------------------------------------------------- in words

@@ -102,8 +102,7 @@ def _trained(
             progress.stopped(f"exit code {facts.exit_code}, {facts.ended_by.value}")
     if not ended_well(facts):
         raise Untrained(_failed(request, facts), facts.log)
-    took = facts.wall_seconds[1]
-    allowed = request.policy.policy.train.limit_seconds
+    took, allowed = facts.wall_seconds[1], request.policy.policy.train.limit_seconds
     return Artifact(trained.artifact, f"trained just now, in {took:.1f} of {allowed:g} s", new=True)
 
 
@@ -121,9 +120,7 @@ def _failed(request: TryRequest, facts: Training) -> Finding:
     how = f"training {how_ended(facts.ended_by, facts.exit_code, facts.log)}"
     advice = "the log's end is below; training reads $DATA and leaves the artifact in $OUT"
     if facts.ended_by is EndedBy.WALL_CLOCK:
-        how = (
-            f"training was not over after {request.train_seconds:g} s, and a trial waits no longer"
-        )
+        how = f"training was not over after {facts.limit_seconds:g} s, and a trial waits no longer"
         advice = (
             f"verifier try {name} --train-seconds 300; or verifier verify {name} once, whose"
             " artifact is remembered; or --artifact DIR with what training left elsewhere"
