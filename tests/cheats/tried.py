@@ -53,7 +53,9 @@ class Line:
 
 def tried(folder: Path, policy: dict[str, str] | None = None) -> Tried:
     """A trial of `folder`, trained anew under the cheats' policy."""
-    request = TryRequest(reference=str(folder), policy=cheats_policy(policy), train=True)
+    request = TryRequest(
+        reference=str(folder), policy=cheats_policy(policy), train=True, train_seconds=300.0
+    )
     return try_out(request, Unwatched())
 
 
