@@ -15,7 +15,7 @@ RUN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine stop-engine demo test slow coverage fuzz lint format docs labels cheats traces bench \
+.PHONY: help setup engine stop-engine demo test slow coverage fuzz lint format docs labels cheats tried traces bench \
   selfcheck weakened stress images record-facts try-action lock clean
 
 help: ## list the targets
@@ -70,6 +70,9 @@ fuzz: setup requirements/fuzz.in ## look for texts that break a reader (TARGETS=
 
 cheats: engine ## every cheat and every honest example, expected and got (an hour; resumable)
 	@$(RUN)/python -m tests.cheats.table
+
+tried: setup ## every cheat and every honest example as `verifier try` sees it (half an hour)
+	@$(RUN)/python -m tests.cheats.tried
 
 traces: engine ## every machine with GPUs that is played or was recorded, and what is said of it
 	@$(RUN)/python -m tests.gpus.table

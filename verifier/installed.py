@@ -1,4 +1,4 @@
-"""Where are the recipes, policies, examples and pages that ship with the package?
+"""Where are the recipes, policies, examples, templates and pages that ship with the package?
 
 Beside the package in a checkout, under `verifier/_bundled/` in an installed wheel. Must never
 look anywhere else: a file found by accident would be judged by.
@@ -11,7 +11,7 @@ from typing import Literal
 
 from verifier.errors import StorageFault
 
-Part = Literal["images", "policies", "examples", "docs"]
+Part = Literal["images", "policies", "examples", "templates", "docs"]
 
 _PACKAGE = Path(__file__).resolve().parent
 

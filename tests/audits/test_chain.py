@@ -10,8 +10,9 @@ import pytest
 
 from tests.audits import evidence as make
 from tests.audits.evidence import CHUNK, EVERYWHERE, HONEST, N
-from verifier.audits.chain import Trial, differ, figures, gains
+from verifier.audits.compared import differ
 from verifier.audits.replayed import ASKED, read_replay
+from verifier.audits.trial import Trial, figures, gains
 from verifier.records import Array, ChainStep, Evidence, Outcome, Step
 from verifier.sampling import shift
 
@@ -398,3 +399,99 @@ def test_symbols_at_the_worst_positions_alone_prove_no_distribution() -> None:
     found = make.with_seed(make.evidence(CHEAT), chain=steps)
     readings = read_replay(found, found.seeds[0], make.local())
     assert readings["normalization"].outcome is Outcome.UNPROVEN
+
+
+# ---------------------------------------------------------------- the place, in words
+
+
+def readings(charges: Array, steps: dict[Step, ChainStep], blind: Array = HONEST) -> dict[str, Any]:
+    found = make.with_seed(make.evidence(charges), chain=steps)
+    found = make.with_part(found, "replay", blind=blind)
+    return read_replay(found, found.seeds[0], make.local())
+
+
+def whose(target: int) -> str:
+    """Where a global target stands, in the words of a reason."""
+    ends = np.cumsum(make.COUNTS)
+    document = int(np.searchsorted(ends, target, side="right"))
+    token = target - int(ends[document] - make.COUNTS[document])
+    which = "END" if target == ends[document] - 1 else f"token {token}"
+    return f"{which} of document {document}"
+
+
+def test_a_reason_names_document_token_and_both_costs() -> None:
+    """A person can go and look: the place where the two costs are furthest apart."""
+    charges = HONEST.copy()
+    charges[GAINED] -= np.float32(0.4)
+    charges[GAINED[7]] -= np.float32(0.5)
+    worst = np.roll(GAINED, -7)
+    found = readings(charges, make.chain(charges, worst, {Step.EVERY_SYMBOL: HONEST}))["lookahead"]
+    at = int(GAINED[7])
+    said = f"{whose(at)} cost {charges[at]:.4f} nats with what follows in its chunk"
+    assert said in found.reason and f"and {HONEST[at]:.4f} without" in found.reason
+    assert found.evidence["example"]["document"] == int(
+        np.searchsorted(np.cumsum(make.COUNTS), at, side="right")
+    )
+
+
+@pytest.mark.parametrize(
+    ("moved", "audit", "said"),
+    [
+        ({Step.AGAIN_TWICE: 0.6}, "determinism", "nats in one of them and"),
+        ({Step.AGAIN: 0.6, Step.AGAIN_TWICE: 0.6}, "reset", "nats in the pass and"),
+        ({Step.OBSERVED_ONLY: 0.6}, "purity", "nats after they were scored and"),
+        ({Step.OTHER_LENGTHS: 0.6}, "reset", "among others"),
+        ({Step.EMPTY_COMPANIONS: 0.6, Step.RANDOM_COMPANIONS: 0.6}, "reset", "alone"),
+    ],
+)
+def test_every_step_that_differs_says_where(
+    moved: dict[Step, float], audit: str, said: str
+) -> None:
+    """One target moves in one step; that target is named."""
+    at = int(CHUNK[3])
+
+    def one(by: float) -> Array:
+        costs = CHEAT.copy()
+        costs[at] += np.float32(by)
+        return costs
+
+    steps = make.chain(CHEAT, GAINED, {step: one(by) for step, by in moved.items()})
+    found = readings(CHEAT, steps)[audit]
+    assert whose(at) in found.reason and said in found.reason
+    example = found.evidence["example"]
+    assert abs(example["later_nats"] - example["earlier_nats"]) == pytest.approx(0.6, abs=1e-5)
+
+
+def test_sums_that_are_off_are_named_with_place_sum_and_both_costs() -> None:
+    """The END of a document by its name, too."""
+    steps = make.chain(CHEAT, GAINED)
+    symbols = make.symbols(CHEAT, GAINED)
+    sums = symbols.log_sums.copy()
+    sums[2] = 1.0
+    steps[Step.EVERY_SYMBOL] = replace(symbols, log_sums=sums)
+    found = readings(CHEAT, steps)["normalization"]
+    at = int(symbols.targets[2])
+    assert f"at {whose(at)} to 2.718" in found.reason
+    costs = f"(it cost {CHEAT[at]:.4f} nats in the pass and {HONEST[at]:.4f} blind)"
+    assert costs in found.reason
+
+
+def test_a_chain_that_broke_off_still_says_where_the_pass_and_the_replay_differ() -> None:
+    """So does a replay without any chain; an infinite cost is said in words."""
+    blind = HONEST.copy()
+    blind[33] = np.inf
+    steps = without(make.chain(CHEAT, GAINED), Step.BLIND)
+    for chain in (steps, {}):
+        found = readings(CHEAT, chain, blind)["lookahead"]
+        said = f"{whose(33)} cost {CHEAT[33]:.4f} nats in the pass and no finite number of blind"
+        assert said in found.reason
+        assert found.evidence["example"]["later_nats"] is None
+
+
+def test_a_predict_that_does_not_sum_to_one_is_named_with_its_place() -> None:
+    """Where the sum is furthest from 1."""
+    sums = np.zeros(N, np.float32)
+    sums[[4, 29]] = 0.5, 1.0
+    found = make.with_part(make.evidence(), "replay", log_sums=sums)
+    reading = read_replay(found, found.seeds[0], make.local())["normalization"]
+    assert reading.reason.endswith("at END of document 0 to 2.718")

@@ -76,7 +76,7 @@ def test_figures_and_advice_stand_under_the_reason() -> None:
     text = markdown("refuted")
     assert "- ✗ broken **lookahead**: score gives another cost" in text
     assert "  - deviating 80 · replayed 240" in text
-    assert "  - what to do: predict must be given" in text
+    assert "  - what to do: score a token from the earlier tokens" in text
 
 
 def test_audits_with_one_reason_are_said_once() -> None:

@@ -83,7 +83,7 @@ def test_the_reasons_come_before_the_audits() -> None:
     why, _, audits = text.partition("\nAudits\n")
     assert "✗ broken  lookahead  R5, C1, C3, PROTOCOL §4" in why
     assert "deviating 80 · replayed 240" in why
-    assert "→ predict must be given the context" in why
+    assert "→ score a token from the earlier tokens" in why
     assert "normalization" not in why
     assert audits.index("lookahead") < audits.index("Shown, never deciding")
     assert audits.index("Shown, never deciding") < audits.index("provenance")

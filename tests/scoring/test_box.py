@@ -15,8 +15,9 @@ import pytest
 from tests.scoring.fake import FakeBox, FakeSandbox, FakeScorer, documents, serve, setting, stall
 from verifier import wire
 from verifier.records import BoxSpec, FaultKind
-from verifier.scoring.box import Broke, Patience, ScorerBox
-from verifier.scoring.plan import frames
+from verifier.scoring.box import Broke, ScorerBox
+from verifier.scoring.patience import Patience
+from verifier.scoring.plan import Frame, frames
 
 FRAME = next(iter(frames([documents(1).row(0)] * 3 + [documents(1).row(-1)], 8)))
 ASK = np.array([True, False, True, False])
@@ -377,3 +378,54 @@ def test_a_box_that_lives_on_without_its_wire_is_said_to() -> None:
         with pytest.raises(Broke) as caught:
             box.reset()
     assert caught.value.fault.message == "closed the wire and runs on"
+
+
+def test_a_wrong_charge_is_named_with_its_document_and_token() -> None:
+    """A person can go and look; where nobody said which document it is, the row is named."""
+
+    class Wrong(FakeScorer):
+        def score(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+            costs = super().score(ids, lengths)
+            costs[1, 2] = np.nan
+            return costs
+
+        def predict(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+            return np.full((len(ids), self.vocabulary), np.nan)
+
+    third = Frame(3, FRAME.ids, FRAME.lengths)
+    with ScorerBox(setting(Wrong), "pass") as box:
+        for given, said, named in (
+            ((7, 9, -1, -1), "for token 26 of document 9", 9),
+            ((), "for token 26 of row 1", None),
+        ):
+            box.begin(given)
+            with pytest.raises(Broke, match=said) as caught:
+                box.score(third)
+            assert caught.value.fault.document == named
+        row = int(np.flatnonzero(ASK)[0])
+        place = f"predicted NaN for token {24 + FRAME.lengths[row]} of row {row}"
+        with pytest.raises(Broke, match=place):
+            box.predict(third, ASK)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda box: box.score(FRAME), "answered 28 numbers where 4 rows × 8 tokens were due"),
+        (lambda box: box.predict(FRAME, ASK), "answered 14 numbers where 2 rows asked × 8 symbols"),
+    ],
+)
+def test_a_wrong_shape_is_told_in_numbers(call: Callable[[ScorerBox], object], said: str) -> None:
+    """Bytes would leave an author to divide."""
+
+    class Short(FakeScorer):
+        def score(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+            return super().score(ids, lengths)[:, 1:]
+
+        def predict(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+            return super().predict(ids, lengths)[:, 1:]
+
+    with ScorerBox(setting(Short), "pass") as box:
+        box.begin()
+        with pytest.raises(Broke, match=said):
+            call(box)

@@ -20,14 +20,24 @@ Must never run anything: the answers were recorded by the scoring room.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from verifier.audits.audit import Reading, broken, kept, unproven
+from verifier.audits.compared import (
+    INFINITE_NATS,
+    Compared,
+    example,
+    lookup,
+    named,
+    number,
+    pair,
+    place,
+    sentence,
+)
+from verifier.audits.trial import Trial, bought, by_gain, choices, told
 from verifier.records import (
-    Array,
     ChainStep,
     Evidence,
     Pass,
@@ -36,49 +46,19 @@ from verifier.records import (
     SeedEvidence,
     Step,
 )
-from verifier.sampling import BROKEN_P, above_one, shift
+from verifier.sampling import above_one
 
 SUM_P = 1e-6
-INFINITE_NATS = 1e3
-CHOICES_AT_MOST = 1e250
 
 STEADY = "seed every random draw, leave dropout off and use one thread"
 NO_TRACES = "score and predict must change nothing: move what they remember into observe"
 NO_LEAKS = "a row may not see its companions: no scale, routing or norm across rows or batches"
 SAME_CONTEXT = "predict must be given the context, the weights and the precision that score has"
-SUM_TO_ONE = "score must be −log of one distribution over all symbols, in float32"
-
-
-@dataclass(slots=True)
-class Trial:
-    """One seed's deviating replay and its chain; `found` fills as the steps are compared."""
-
-    scoring: Pass
-    replay: Replay
-    chain: dict[Step, ChainStep]
-    tau: float
-    rows: int
-    ends: Array
-    found: dict[str, Reading] = field(default_factory=dict)
-
-    @property
-    def noisy(self) -> bool:
-        """Whether boxes differ by themselves."""
-        return self.found["determinism"].outcome != "kept"
-
-    @property
-    def tainted(self) -> bool:
-        """Whether boxes differ by themselves or by earlier SCOREs."""
-        return self.noisy or self.found["purity"].outcome != "kept"
-
-    @property
-    def yardstick(self) -> ChainStep:
-        """What later steps are held against."""
-        return self.chain[Step.OBSERVED_ONLY if self.tainted else Step.AGAIN]
-
-    def documents(self, targets: Array) -> int:
-        """How many documents `targets` touch."""
-        return len(np.unique(np.searchsorted(self.ends, targets, side="right")))
+CHUNK_ENDS = "score a token from the earlier tokens of its row alone, never from later ones"
+SUM_TO_ONE = (
+    "score must be −log of one distribution over all symbols, in float32, made before the token"
+    " itself is looked at"
+)
 
 
 def try_rules(
@@ -112,19 +92,21 @@ def again(trial: Trial) -> bool:
     common = pair(first, second)
     if first is None or common is None:
         return broke_off(trial, "determinism", Step.AGAIN_TWICE)
-    if differ(*common, trial.tau):
+    if common.differs(trial.tau):
         reason = "two fresh boxes given the same calls answer differently"
-        trial.found["determinism"] = unproven(reason, STEADY, **figures(trial, *common))
+        trial.found["determinism"] = told(
+            unproven, trial, reason, STEADY, common, "in one of them", "in the other"
+        )
         return False
     trial.found["determinism"] = kept("two fresh boxes given the same calls agree")
-    charges = trial.scoring.charges[first.targets]
-    if not differ(first.costs, charges, trial.tau):
+    passed = Compared(first.targets, first.costs, trial.scoring.charges[first.targets])
+    if not passed.differs(trial.tau):
         return False
     reason = "a fresh box given one batch costs other than the pass did: earlier batches remembered"
     batches = -(-trial.documents(trial.replay.targets) // trial.rows)
     chosen = -(-trial.documents(first.targets) // trial.rows)
     trial.found["reset"] = by_gain(
-        trial, reason, NO_LEAKS, first.costs, charges, choices(batches, chosen)
+        trial, reason, NO_LEAKS, passed, choices(batches, chosen), "in the pass", "in a fresh box"
     )
     return True
 
@@ -136,9 +118,11 @@ def observed_only(trial: Trial) -> bool:
         return broke_off(trial, "purity", Step.OBSERVED_ONLY)
     if trial.noisy:
         trial.found["purity"] = unproven("cannot be told from answers that differ anyway", STEADY)
-    elif differ(*common, trial.tau):
+    elif common.differs(trial.tau):
         reason = "a chunk costs other when earlier ones were observed but not scored"
-        trial.found["purity"] = unproven(reason, NO_TRACES, **figures(trial, *common))
+        trial.found["purity"] = told(
+            unproven, trial, reason, NO_TRACES, common, "after they were scored", "otherwise"
+        )
     else:
         trial.found["purity"] = kept("a chunk costs the same when earlier ones were not scored")
     return False
@@ -151,8 +135,8 @@ def companions(trial: Trial) -> bool:
         common = pair(trial.chain.get(step), trial.yardstick)
         if common is None:
             return broke_off(trial, "reset", step)
-        changed.append(differ(*common, trial.tau))
-    if not any(changed):
+        changed.append(common)
+    if not any(common.differs(trial.tau) for common in changed):
         trial.found["reset"] = kept("rows cost the same among other companions, random ids too")
         return False
     reason = "rows cost other among other companions"
@@ -161,7 +145,12 @@ def companions(trial: Trial) -> bool:
     if alone is None or common is None:
         return broke_off(trial, "reset", Step.EMPTY_COMPANIONS)
     chosen = choices(trial.documents(trial.replay.targets), trial.documents(alone.targets))
-    trial.found["reset"] = by_gain(trial, reason, NO_LEAKS, *common, chosen)
+    by_itself = common.differs(trial.tau)
+    shown = common if by_itself else max(changed, key=lambda each: float(each.apart().max()))
+    later = "alone" if by_itself else "among others"
+    trial.found["reset"] = by_gain(
+        trial, reason, NO_LEAKS, common, chosen, "among its companions", later, shown
+    )
     # answers that differ anyway differ here too: that says nothing yet
     return not trial.noisy
 
@@ -172,7 +161,7 @@ def blind(trial: Trial) -> bool:
     common = pair(asked, trial.chain[Step.OTHER_LENGTHS])
     if asked is None or common is None:
         return broke_off(trial, "lookahead", Step.BLIND)
-    if not differ(*common, trial.tau):
+    if not common.differs(trial.tau):
         if trial.tainted:
             reason = "blind costs agree once earlier chunks are only observed; the pass's do not"
         else:
@@ -185,7 +174,7 @@ def blind(trial: Trial) -> bool:
         return broke_off(trial, "lookahead", Step.EVERY_SYMBOL)
     if symbols.largest >= len(symbols.targets):
         return broke_off(trial, "normalization", Step.EVERY_SYMBOL)
-    gained = bought(trial, *common)
+    gained = bought(trial, common)
     if reading := off_one(trial, symbols, gained):
         trial.found["normalization"] = reading
         return True
@@ -208,10 +197,18 @@ def off_one(
     if bool(np.all(off <= 2 * trial.tau)) and p >= SUM_P:
         return None
     enough, shown = gained
-    reason = "the probabilities of all symbols do not sum to 1"
+    at = int(off.argmax())
+    where = place(trial.ends, int(symbols.targets[at]))
+    total = sum_in_words(float(sums[at]))
+    reason = f"the probabilities of all symbols do not sum to 1: at {named(where)} to {total}"
+    both = costs_at(trial, int(symbols.targets[at]))
+    if both is not None:
+        where |= both
+        reason += f" ({sentence(where, 'in the pass', 'blind', it='it')})"
     proven = p < SUM_P or not trial.noisy
     answer = broken if enough and proven else unproven
-    return answer(reason, SUM_TO_ONE, **shown, worst_log_sum=float(sums[off.argmax()]), sums_p=p)
+    shown = shown | {"example": where | {"log_sum": number(sums[at])}}
+    return answer(reason, SUM_TO_ONE, **shown, worst_log_sum=float(sums[at]), sums_p=p)
 
 
 def ahead(trial: Trial, symbols: ChainStep, gained: tuple[bool, dict[str, Any]]) -> Reading:
@@ -228,87 +225,37 @@ def ahead(trial: Trial, symbols: ChainStep, gained: tuple[bool, dict[str, Any]])
         follows = (rise > trial.tau) & (2 * rise >= blind_costs - was)
     if not np.any(follows & comparable):
         reason = "score gives the same cost without what follows; predict is what differs"
-        return unproven(reason, SAME_CONTEXT, **shown)
+        asked = Compared(targets[comparable], blind_costs[comparable], was[comparable])
+        where = example(trial.ends, asked)
+        said = sentence(where, "by score", "by predict")
+        return unproven(f"{reason}: {said}", SAME_CONTEXT, **shown, example=where)
     reason = "score gives another cost when what follows the token is withheld"
+    cut = follows & comparable
+    where = example(trial.ends, Compared(targets[cut], costs[cut], was[cut]))
+    said = sentence(where, "with what follows in its chunk", "without")
     answer = broken if enough and not trial.noisy else unproven
-    return answer(reason, SAME_CONTEXT, **shown)
-
-
-def bought(trial: Trial, blind_costs: Array, charged: Array) -> tuple[bool, dict[str, Any]]:
-    """Gain over the whole replay and, where the chain is tainted, within the chain too."""
-    replay = trial.replay
-    charges = trial.scoring.charges[replay.targets]
-    enough = gains(replay.blind, charges, trial.tau, 1.0)
-    if trial.tainted:
-        documents = trial.documents(replay.targets)
-        chosen = trial.documents(trial.chain[Step.BLIND].targets)
-        enough &= gains(blind_costs, charged, trial.tau, choices(documents, chosen))
-    return enough, figures(trial, replay.blind, charges)
-
-
-def by_gain(
-    trial: Trial, reason: str, advice: str, later: Array, earlier: Array, chosen: float
-) -> Reading:
-    """Broken if `later` costs more by enough and surely enough, else Unproven with advice."""
-    enough = gains(later, earlier, trial.tau, chosen)
-    answer = broken if enough and not trial.noisy else unproven
-    return answer(reason, advice, **figures(trial, later, earlier))
-
-
-def gains(later: Array, earlier: Array, tau: float, chosen: float) -> bool:
-    """PROTOCOL §4.5: a mean of at least τ, and p < 5e-7 over the `chosen` ways to choose."""
-    found = shift(finite(later), finite(earlier), tau)
-    return bool(found.mean >= tau and min(found.t_p, found.sign_p) < BROKEN_P / chosen)
-
-
-def choices(whole: int, part: int) -> float:
-    """In how many ways `part` of `whole` can be chosen."""
-    return float(min(math.comb(whole, min(part, whole)), int(CHOICES_AT_MOST)))
-
-
-def figures(trial: Trial, later: Array, earlier: Array) -> dict[str, Any]:
-    """The numbers behind a comparison, for the report."""
-    found = shift(finite(later), finite(earlier), trial.tau)
-    return {
-        "tokens": found.count,
-        "moved": found.moved,
-        "mean_nats": found.mean,
-        "largest_nats": found.largest,
-        "p": min(found.t_p, found.sign_p),
-    }
+    return answer(f"{reason}: {said}", CHUNK_ENDS, **shown, example=where)
 
 
 def broke_off(trial: Trial, audit: str, step: Step) -> bool:
     """The chain has no answer for `step`: whatever it was to tell is Unproven."""
-    trial.found[audit] = unproven(f"the chain of fresh boxes broke off before step {step.value}")
+    replay = trial.replay
+    apart = Compared(replay.targets, replay.blind, trial.scoring.charges[replay.targets])
+    where = example(trial.ends, apart)
+    reason = f"the chain of fresh boxes broke off before step {step.value}: it is open why "
+    trial.found[audit] = unproven(reason + sentence(where, "in the pass", "blind"), example=where)
     return True
 
 
-# ---------------------------------------------------------------- arrays
-
-
-def differ(one: Array, other: Array, tau: float) -> bool:
-    """Any pair apart by more than τ; two equal infinities agree, NaN agrees with nothing."""
-    with np.errstate(invalid="ignore"):
-        near = np.abs(one.astype(np.float64) - other) <= tau
-    return not bool(np.all(near | (one == other)))
-
-
-def pair(one: ChainStep | None, other: ChainStep | None) -> tuple[Array, Array] | None:
-    """Both steps' costs where both have one; None where neither can be compared."""
-    if one is None or other is None:
+def costs_at(trial: Trial, target: int) -> dict[str, float | None] | None:
+    """What the pass charged there and what it cost blind; None where nobody asked."""
+    blind_cost, asked = lookup(trial.replay.targets, trial.replay.blind, np.array([target]))
+    if not asked[0]:
         return None
-    common, mine, theirs = np.intersect1d(one.targets, other.targets, return_indices=True)
-    return (one.costs[mine], other.costs[theirs]) if len(common) else None
+    charge = trial.scoring.charges[target]
+    return {"earlier_nats": number(charge), "later_nats": number(blind_cost[0])}
 
 
-def lookup(known: Array, costs: Array, targets: Array) -> tuple[Array, Array]:
-    """(`costs` of the `known` targets at `targets`, whether there is one), float64 and bool."""
-    order = np.argsort(known, kind="stable")
-    places = order[np.minimum(np.searchsorted(known[order], targets), len(order) - 1)]
-    return costs[places].astype(np.float64), known[places] == targets
-
-
-def finite(costs: Array) -> Array:
-    """Costs for a mean: an infinite one counts as `INFINITE_NATS`, more would drown the rest."""
-    return np.minimum(np.asarray(costs, dtype=np.float64), INFINITE_NATS)
+def sum_in_words(log_sum: float) -> str:
+    """What probabilities with this log of their sum sum to."""
+    return f"{math.exp(log_sum):.4g}" if abs(log_sum) < 30 else f"e^{log_sum:.0f}"

@@ -16,7 +16,8 @@ import numpy as np
 
 from verifier.audits.audit import Judge, Reading, each_seed, kept, not_run, unproven
 from verifier.audits.calibration import CALIBRATE, uncalibrated
-from verifier.audits.chain import SUM_TO_ONE, differ, try_rules
+from verifier.audits.chain import SUM_TO_ONE, sum_in_words, try_rules
+from verifier.audits.compared import Compared, differ, example, named, number, place, sentence
 from verifier.policy import Policy
 from verifier.records import (
     Adaptation,
@@ -60,7 +61,7 @@ def read_replay(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> dict[
     if differ(replay.blind, scoring.charges[replay.targets], policy.replay.tau_nats):
         found = _deviating(evidence, seed, scorer, scoring, replay, policy)
     else:
-        found = _agreeing(replay, policy)
+        found = _agreeing(evidence, replay, policy)
     doubt = _doubt(scoring, replay, policy)
     if not doubt:
         return found
@@ -125,16 +126,21 @@ def _doubt(scoring: Pass, replay: Replay, policy: Policy) -> str:
     return f"{missing} drawn positions were not replayed" if missing else ""
 
 
-def _agreeing(replay: Replay, policy: Policy) -> dict[str, Reading]:
+def _agreeing(evidence: Evidence, replay: Replay, policy: Policy) -> dict[str, Reading]:
     """Every replayed target cost what it cost in the pass."""
     whole = "every target" if replay.everything else f"{len(replay.targets):,} targets"
     reason = f"{whole} cost the same blind, within {policy.replay.tau_nats:g} nats"
     found = dict.fromkeys(ASKED, kept(reason, replayed=len(replay.targets)))
     off = np.abs(np.expm1(replay.log_sums.astype(np.float64)))
     if not np.all(off <= 2 * policy.replay.tau_nats):
+        at = int(np.nan_to_num(off, nan=np.inf).argmax())
+        ends = np.cumsum(evidence.held_out.target_counts)
+        where, total = place(ends, int(replay.targets[at])), float(replay.log_sums[at])
         reason = "predict's probabilities do not sum to 1, though normalised they fit the charges"
+        reason += f": at {named(where)} to {sum_in_words(total)}"
         count = int(np.sum(~(off <= 2 * policy.replay.tau_nats)))
-        found["normalization"] = unproven(reason, SUM_TO_ONE, positions=count)
+        shown = where | {"log_sum": number(total)}
+        found["normalization"] = unproven(reason, SUM_TO_ONE, positions=count, example=shown)
     return found
 
 
@@ -153,11 +159,15 @@ def _deviating(
     count = int(np.sum(~(apart <= tau)))
     seen: dict[str, Any] = {"deviating": count, "replayed": len(replay.targets)}
     if not seed.chain:
-        reason = f"{count:,} blind costs differ from the pass and no chain tells why"
-        return dict.fromkeys(ASKED, unproven(reason, **seen))
+        charges = scoring.charges[replay.targets]
+        ends = np.cumsum(evidence.held_out.target_counts)
+        where = example(ends, Compared(replay.targets, replay.blind, charges))
+        reason = f"{count:,} blind costs differ from the pass and no chain tells why: "
+        reason += sentence(where, "in the pass", "blind")
+        return dict.fromkeys(ASKED, unproven(reason, **seen, example=where))
     found = try_rules(evidence, seed, scorer, scoring, replay, tau)
-    named = [audit for audit in ASKED if audit in found and found[audit].outcome != "kept"]
-    beyond = not_run(f"not reached: {named[-1]} was named first")
+    accused = [audit for audit in ASKED if audit in found and found[audit].outcome != "kept"]
+    beyond = not_run(f"not reached: {accused[-1]} was named first")
     return {
         audit: replace(reading, evidence={**seen, **reading.evidence})
         for audit, reading in ((audit, found.get(audit, beyond)) for audit in ASKED)

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from verifier.cli import calibrating, rechecking, screening, selfchecking, shadowing
+from verifier.cli import (
+    calibrating,
+    rechecking,
+    screening,
+    selfchecking,
+    shadowing,
+    starting,
+    trying,
+)
 from verifier.cli.saying import EXIT_CODES, JSON, QUIET, existing, say, say_verdict, summarise
 from verifier.errors import RequestError
 
@@ -338,6 +346,8 @@ def policy_schema(as_json: Annotated[bool, JSON] = False) -> None:
     schema("policy", as_json)
 
 
+starting.register(app)
+trying.register(app)
 screening.register(app)
 shadowing.register(app)
 calibrating.register(app)

@@ -4,7 +4,7 @@ Must never fall back to a tag or an unlocked wheel.
 """
 
 from verifier.image.base import why_none
-from verifier.image.build import build, build_with, extract, find, unrooted
+from verifier.image.build import build, build_with, extract, find, find_unrooted, unrooted
 from verifier.image.bytecode import bytecode
 from verifier.image.environment import host_root
 from verifier.image.kept import is_shipped, lock_files, wrong_lock
@@ -16,6 +16,7 @@ __all__ = [
     "bytecode",
     "extract",
     "find",
+    "find_unrooted",
     "host_root",
     "is_shipped",
     "lock_files",

@@ -112,6 +112,11 @@ def unrooted(name: str, store: Path, *, why: str, watch: Watch) -> tuple[Root, I
         return environment.build(wanted, store, why=why, watch=watch)
 
 
+def find_unrooted(name: str, store: Path) -> tuple[Root, ImageFacts] | None:
+    """The virtual environment of recipe `name` if the store has it: makes nothing."""
+    return environment.find(recipe.load(name), store)
+
+
 def find(name: str, store: Path) -> tuple[Root, ImageFacts] | None:
     """The image of recipe `name` if the store has it: makes nothing."""
     built = _find(store / "roots", recipe.load(name))

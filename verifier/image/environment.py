@@ -40,6 +40,13 @@ def host_root() -> tuple[Root, ImageFacts]:
     return Root(digest=HOST, python=sys.executable, pinned=False), facts
 
 
+def find(recipe: Recipe, store: Path) -> tuple[Root, ImageFacts] | None:
+    """The virtual environment of the recipe's lock if the store has it: makes nothing."""
+    python = _folder(recipe, store) / "bin" / "python"
+    version = _installed(python.parents[1], python)
+    return None if version is None else _described(recipe, python, version)
+
+
 def build(recipe: Recipe, store: Path, *, why: str, watch: Watch) -> tuple[Root, ImageFacts]:
     """A virtual environment from the recipe's lock, from the store if it is there.
 
@@ -47,13 +54,21 @@ def build(recipe: Recipe, store: Path, *, why: str, watch: Watch) -> tuple[Root,
     Python of the recipe's minor version, ImageFault when a wheel cannot be had.
     """
     watch.note(f"not pinned: {why}; a virtual environment from the same lock is used instead")
-    digest = f"venv:{recipe.wheels_digest}"
-    folder = store / "venvs" / f"{recipe.text.python_tag}-{recipe.wheels_digest}"
+    folder = _folder(recipe, store)
     python = folder / "bin" / "python"
     version = _installed(folder, python)
     if version is None:
         _make(recipe, store, folder, watch)
         version = _version(python)
+    return _described(recipe, python, version)
+
+
+def _folder(recipe: Recipe, store: Path) -> Path:
+    return store / "venvs" / f"{recipe.text.python_tag}-{recipe.wheels_digest}"
+
+
+def _described(recipe: Recipe, python: Path, version: str) -> tuple[Root, ImageFacts]:
+    digest = f"venv:{recipe.wheels_digest}"
     facts = ImageFacts(
         recipe=recipe.name,
         root_digest=digest,

@@ -13,7 +13,7 @@ from verifier import sampling, training
 from verifier import submission as submissions
 from verifier.errors import BoxLost
 from verifier.ledger import root_parts, score_root
-from verifier.pipeline import gpus
+from verifier.pipeline import artifacts, gpus
 from verifier.pipeline.boxes import scoring_spec
 from verifier.pipeline.preparation import Preparation
 from verifier.pipeline.secrecy import scan
@@ -94,6 +94,9 @@ def train_seed(preparation: Preparation, seed: int) -> None:
             trained.artifact, preparation.submission, preparation.shelf, policy
         )
         ledger.append(submissions.weigh(shipment, policy.size, seed=seed))
+    if ended_well(trained.facts) and not shipment.objections:
+        reference, submission = preparation.request.reference, preparation.submission
+        artifacts.keep(preparation.store, reference, submission, shipment.digest, "verify")
 
 
 def trained_well(preparation: Preparation, seed: int) -> Weighing | None:

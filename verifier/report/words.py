@@ -196,6 +196,8 @@ def figures(evidence: Mapping[str, Any]) -> list[tuple[str, str]]:
         value = evidence[key]
         if key == "seeds" and isinstance(value, Mapping) and len(value) == 1:
             continue  # the one seed's answer is the audit's
+        if key == "example":
+            continue  # the reason says it in words
         if said := _value(key, value):
             unit = key.rpartition("_")[2]
             name = key.removesuffix(f"_{unit}") if unit in _UNITS else key

@@ -15,7 +15,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -27,12 +27,11 @@ import numpy.typing as npt
 from verifier import wire
 from verifier.records import BoxFacts, BoxSpec, FaultKind, ProtocolFault
 from verifier.sandbox.interface import Box, Sandbox
+from verifier.scoring.patience import Patience
 from verifier.scoring.plan import Frame
 
 NEGATIVE_SLACK = -1e-6
 POLL_SECONDS = 0.05
-LOOK_SHARE = 0.25
-STARVED_SHARE = 0.5
 Floats = npt.NDArray[np.float32]
 
 
@@ -66,41 +65,6 @@ class Setting:
     ended: Callable[[str, tuple[str, ...]], None]
 
 
-class Patience:
-    """How long one answer is waited for, and whether the box lacked a processor meanwhile.
-
-    The box is looked at when a quarter of the time is over and again at the end, so that a prompt
-    answer costs nothing.
-    """
-
-    def __init__(self, box: Box, seconds: float) -> None:
-        """Begin now; `seconds` is the most that the answer may take."""
-        self._box = box
-        self.began = time.monotonic()
-        self._look = self.began + LOOK_SHARE * seconds
-        self._deadline = self.began + seconds
-        self._seen: tuple[float, float] | None = None
-
-    def left(self) -> float:
-        """Seconds until the next look or the end. Raises TimeoutError when it is over."""
-        now = time.monotonic()
-        if now >= self._deadline:
-            raise TimeoutError
-        if now < self._look:
-            return self._look - now
-        if self._seen is None:
-            self._seen = now, self._box.waited_seconds()
-        return self._deadline - now
-
-    def starved(self) -> bool:
-        """Whether since the first look the box mostly waited for a processor."""
-        if self._seen is None:
-            return False
-        since, waited = self._seen
-        lacked = self._box.waited_seconds() - waited
-        return lacked > STARVED_SHARE * (time.monotonic() - since)
-
-
 class ScorerBox:
     """A live scorer. Use as a context manager; leaving it ends the whole box."""
 
@@ -110,6 +74,7 @@ class ScorerBox:
         self.phase = phase
         self.busy_seconds = 0.0
         self.document: int | None = None
+        self._documents: tuple[int, ...] = ()
         self._request = "HELLO"
         self._folder = Path(tempfile.mkdtemp(prefix="gv-wire-"))
         self._stream: socket.socket | None = None
@@ -237,8 +202,20 @@ class ScorerBox:
             kind = FaultKind.UNREQUESTED if known else FaultKind.UNKNOWN_KIND
             raise self._broke(kind, f"answered frame {got} where {expected.name} was due")
         if (size is None and length > wire.ERROR_BYTES) or (size is not None and length != size):
-            raise self._broke(FaultKind.SHAPE, f"answered {length} bytes where {size} were due")
+            raise self._broke(FaultKind.SHAPE, self._misshapen(length, expected, size))
         return bytes(self._read(length, patience))
+
+    def _misshapen(self, length: int, expected: wire.Kind, size: int | None) -> str:
+        """What a wrong length is, in numbers where numbers were due."""
+        match expected:
+            case wire.Kind.COSTS:
+                due = f"{self.setting.rows} rows × {self.setting.chunk} tokens"
+            case wire.Kind.LOGS if size is not None:
+                symbols = self.setting.vocabulary
+                due = f"{size // 4 // symbols} rows asked × {symbols:,} symbols"
+            case _:
+                return f"answered {length} bytes where {size} were due"
+        return f"answered {length / 4:,.10g} numbers where {due} were due"
 
     def _write(self, content: bytes, patience: Patience) -> None:
         """All of `content` while there is patience, however slowly it is taken."""
@@ -289,8 +266,14 @@ class ScorerBox:
         """Forget everything learned since the artifact was loaded."""
         self._ask(wire.Kind.RESET, (), wire.Kind.OK, 0)
 
-    def begin(self) -> None:
-        """B new documents start, empty rows included."""
+    def begin(self, documents: Sequence[int] = ()) -> None:
+        """B new documents start, empty rows included.
+
+        The box is told how many; `documents`, one index a row (negative: nobody's), is for us,
+        to say of which one an answer was wrong.
+        """
+        self._documents = tuple(documents)
+        self.document = None
         self._ask(wire.Kind.BEGIN, (wire.COUNT.pack(self.setting.rows),), wire.Kind.OK, 0)
 
     def observe(self, frame: Frame) -> None:
@@ -304,12 +287,16 @@ class ScorerBox:
         costs = np.frombuffer(body, "<f4").astype(np.float32).reshape(self.setting.rows, -1)
         real = np.arange(self.setting.chunk)[None, :] < frame.lengths[:, None]
         costs[~real] = 0.0
-        if np.isnan(costs).any():
-            raise self._broke(FaultKind.NAN, "charged NaN")
-        if np.isinf(costs).any():
-            raise self._broke(FaultKind.INFINITE, "charged an infinite cost")
-        if (costs < NEGATIVE_SLACK).any():
-            raise self._broke(FaultKind.NEGATIVE, f"charged {float(costs.min()):g} nats")
+        first = frame.index * self.setting.chunk
+        faults = (
+            (FaultKind.NAN, "NaN", np.isnan(costs)),
+            (FaultKind.INFINITE, "an infinite cost", np.isinf(costs)),
+            (FaultKind.NEGATIVE, f"{float(costs.min()):g} nats", costs < NEGATIVE_SLACK),
+        )
+        for kind, what, wrong in faults:
+            if wrong.any():
+                row, column = map(int, np.argwhere(wrong)[0])
+                raise self._broke(kind, f"charged {what} for {self._place(row, first + column)}")
         # also turns −0.0 into +0.0: digests are taken over these bytes
         return np.where(costs <= 0, np.float32(0), costs)
 
@@ -320,11 +307,24 @@ class ScorerBox:
         parts = (*_arrays(frame), ask.astype(np.uint8).tobytes())
         body = self._ask(wire.Kind.PREDICT, parts, wire.Kind.LOGS, size)
         logs = np.frombuffer(body, "<f4").reshape(count, self.setting.vocabulary)
-        if np.isnan(logs).any():
-            raise self._broke(FaultKind.NAN, "predicted NaN")
-        if (logs == np.inf).any() or np.isneginf(logs).all(axis=1).any():
-            raise self._broke(FaultKind.INFINITE, "predicted no finite distribution")
+        unknown = np.isnan(logs).any(axis=1)
+        endless = (logs == np.inf).any(axis=1) | np.isneginf(logs).all(axis=1)
+        faults = (
+            (FaultKind.NAN, "NaN", unknown),
+            (FaultKind.INFINITE, "no finite distribution", endless),
+        )
+        for kind, what, wrong in faults:
+            if wrong.any():
+                row = int(np.flatnonzero(ask)[wrong][0])
+                at = frame.index * self.setting.chunk + int(frame.lengths[row])
+                raise self._broke(kind, f"predicted {what} for {self._place(row, at)}")
         return logs
+
+    def _place(self, row: int, token: int) -> str:
+        """Whose token it is, in words; both counted from 0. The document is kept for the fault."""
+        named = row < len(self._documents) and self._documents[row] >= 0
+        self.document = self._documents[row] if named else None
+        return f"token {token} of {f'document {self.document}' if named else f'row {row}'}"
 
 
 def _arrays(frame: Frame) -> tuple[bytes, bytes]:

@@ -148,7 +148,7 @@ def run_pass(scoring: Scoring) -> PassResult:
         batch = batches[index]
         if not stream or index == 0:
             box.reset()
-        box.begin()
+        box.begin(batch.documents)
         for frame in frames(targets.rows(batch), setting.chunk):
             costs = box.score(frame)
             for row, document in batch.real():

@@ -195,7 +195,7 @@ def replay_batch(
     width = box.setting.chunk
     last = max((int(row.asked[-1]) // width for row in rows if len(row.asked)), default=-1)
     box.reset()
-    box.begin()
+    box.begin([row.document for row in rows])
     starts = np.array([targets.offsets[max(row.document, 0)] for row in rows])
     for frame in itertools.islice(frames([row.ids for row in rows], width), last + 1):
         for prefix, ask, position in ask_rows(rows, frame, width):

@@ -89,7 +89,8 @@ class Steps:
         costs = np.full(len(self.targets.ids), np.nan, dtype=np.float32)
         width = self.setting.chunk
         box.reset()
-        box.begin()
+        documents = case.batch.documents
+        box.begin([d if row in measured else EMPTY for row, d in enumerate(documents)])
         for frame in frames(row_ids, width):
             if chunk is None or frame.index == chunk:
                 answer = box.score(frame)
@@ -138,7 +139,7 @@ class Steps:
 
         def job(box: ScorerBox, index: int) -> None:
             box.reset()
-            box.begin()
+            box.begin(case.batch.documents)
             group = groups[index]
             upto = itertools.islice(frames(case.rows, self.setting.chunk), group.chunk + 1)
             *earlier, frame = upto
