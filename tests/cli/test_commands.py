@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +26,20 @@ def test_help_and_version_answer_without_doing_anything(capsys: pytest.CaptureFi
     assert "golf-verifier" in capsys.readouterr().out
     assert run(["verify", "--help"]) == 0
     assert "--policy" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("group", [[], ["image"], ["data"], ["policy"]], ids=" ".join)
+def test_every_summary_is_a_whole_sentence_on_one_line(
+    group: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal of 80 columns: cut summaries do not say what a command does."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("shutil.get_terminal_size", lambda *_: os.terminal_size((80, 24)))
+    assert run([*group, "--help"]) == 0
+    commands = capsys.readouterr().out.partition("Commands:\n")[2].splitlines()
+    assert commands
+    for line in commands:
+        assert re.fullmatch(r"  [a-z-]+ +[A-Z].*[^.]\.", line) and len(line) <= 80, line
 
 
 @pytest.mark.parametrize("audit", sorted({audit.id for audit in (*SCORER, *SCRIPT)}))

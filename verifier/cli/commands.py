@@ -111,7 +111,7 @@ def verify(
     as_json: Annotated[bool, JSON] = False,
     quiet: Annotated[bool, QUIET] = False,
 ) -> int:
-    """Train, weigh, score and replay a submission in boxes, and give a verdict.
+    """Run a submission in boxes, and give a verdict. It is trained, weighed, scored and replayed.
 
     A script (no verify.yaml) is run in full, weighed and shadowed instead; its best word is
     REPRODUCED. Exit code 0: VERIFIED or REPRODUCED, 1: REFUTED, 2: INCONCLUSIVE.
@@ -152,7 +152,7 @@ def recheck(
     ledger: Annotated[Path, typer.Argument(help="A finished run's folder, or its ledger.")],
     as_json: Annotated[bool, JSON] = False,
 ) -> int:
-    """Decide again from a finished ledger, offline: same evidence, same verdict.
+    """Decide again from a finished ledger, offline. Same evidence: same verdict.
 
     It re-decides; it does not prove again that the run took place.
     """
@@ -175,7 +175,7 @@ def recheck(
 
 @app.command()
 def doctor(as_json: Annotated[bool, JSON] = False) -> int:
-    """Tell what this machine can promise, and what would mend what it cannot.
+    """Tell what this machine can promise. Say what would mend what it cannot.
 
     Exit code 0: nothing is missing, 2: something is, and verdicts that need it stay open.
     """
@@ -196,7 +196,7 @@ def report(
     out: Annotated[Path, typer.Option(help="Where the index page goes.")] = Path("out/index.html"),
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Write the pages of finished runs again, and one page over all of them."""
+    """Write pages of finished runs again, and one over all."""
     from verifier import pipeline
     from verifier.cli.watching import watcher
 
@@ -212,7 +212,7 @@ def sign(
     ] = None,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Sign a finished ledger's head, in the place of an earlier signature."""
+    """Sign a finished ledger's head. An earlier signature gives way."""
     from verifier import pipeline
 
     public = pipeline.sign(ledger, _existing(key))
@@ -238,7 +238,7 @@ def explain(
     ] = "",
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Say what an audit or a rule of screening looks for, and how to clear yourself."""
+    """Say what a rule looks for, and how to clear yourself."""
     from rich.markdown import Markdown
 
     from verifier.cli.explaining import every_rule
@@ -263,7 +263,7 @@ def schema(
     ],
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Print the JSON Schema of a file that people or machines read and write.
+    """Print the JSON Schema of a file that is read or written.
 
     It is JSON with and without --json.
     """
@@ -312,7 +312,7 @@ def image_show(
     name: Annotated[str, typer.Argument(help="A recipe in images/: cpu or cuda.")],
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Say what the store has of a recipe: its digest and every package in it."""
+    """Say what the store has of a recipe. Its digest, and every package in it."""
     from verifier import pipeline
 
     root, facts = pipeline.show_image(name)
@@ -323,7 +323,7 @@ def image_show(
 def data_build(
     as_json: Annotated[bool, JSON] = False, quiet: Annotated[bool, QUIET] = False
 ) -> None:
-    """Make the embedded default: the documentation of Django 5.2, cut into documents."""
+    """Make the embedded default: documents of Django 5.2."""
     from verifier import pipeline
     from verifier.cli.watching import watcher
 
