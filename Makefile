@@ -15,7 +15,7 @@ RUN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine stop-engine demo test slow coverage fuzz lint format docs labels cheats tried traces bench \
+.PHONY: help setup engine stop-engine demo test slow screens coverage fuzz lint format docs labels cheats tried traces bench \
   selfcheck weakened stress images record-facts try-action lock clean
 
 help: ## list the targets
@@ -41,6 +41,9 @@ test: engine ## run the tests, those in containers included
 
 slow: engine ## run what `make test` leaves out: cold image builds, the other cheats and scripts, more gVisor
 	@$(RUN)/python -m pytest -m slow
+
+screens: setup ## photograph a report and an index into out/screens: desktop, phone, print, fewer colours
+	@$(RUN)/python -m pytest -m slow tests/report/test_browser.py
 
 lint: setup ## format, lint, types, rooms
 	@$(RUN)/ruff format --check .

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -26,13 +28,18 @@ def test_help_and_version_answer_without_doing_anything(capsys: pytest.CaptureFi
     assert "--policy" in capsys.readouterr().out
 
 
-def test_every_command_is_summarised_in_a_whole_sentence(
-    capsys: pytest.CaptureFixture[str],
+@pytest.mark.parametrize("group", [[], ["image"], ["data"], ["policy"]], ids=" ".join)
+def test_every_summary_is_a_whole_sentence_on_one_line(
+    group: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The library cuts summaries in the middle of a word's sense."""
-    assert run(["--help"]) == 0
-    said = capsys.readouterr().out
-    assert "..." not in said and "bundle  " in said
+    """On a terminal of 80 columns: cut summaries do not say what a command does."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("shutil.get_terminal_size", lambda *_: os.terminal_size((80, 24)))
+    assert run([*group, "--help"]) == 0
+    commands = capsys.readouterr().out.partition("Commands:\n")[2].splitlines()
+    assert commands
+    for line in commands:
+        assert re.fullmatch(r"  [a-z-]+ +[A-Z].*[^.]\.", line) and len(line) <= 80, line
 
 
 @pytest.mark.parametrize("audit", sorted({audit.id for audit in (*SCORER, *SCRIPT)}))

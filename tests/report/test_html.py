@@ -89,13 +89,70 @@ def test_names_within_a_page_are_unique_and_whole(name: str) -> None:
 
 @pytest.mark.parametrize("name", RUNS)
 def test_the_answer_comes_first_with_its_line(name: str) -> None:
-    """The first words of the page are the answer, then the one line shown everywhere."""
+    """The first words of the page are the answer; its line stands in the same block."""
     _, verdict = found(name)
-    text = page(name).partition("<body>")[2]
-    words = [word.strip() for word in Read(text).text if word.strip()]
+    words = top(name)
     assert words[1] == verdict.answer.value
     assert verdict.line in words
-    assert words.index(verdict.line) < 5
+
+
+def top(name: str) -> list[str]:
+    """The texts of the block that a page begins with."""
+    text = page(name).partition("<body>")[2].partition("</header>")[0]
+    return [word.strip() for word in Read(text).text if word.strip()]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("refuted", ("broken", "lookahead", "what follows the token is withheld")),
+        ("refuted", ("document 0", "2.9175 nats", "3.3175")),
+        ("unexplained", ("unproven", "80 blind costs differ", "document 0")),
+        ("training_failed", ("broken", "train-budget", "stopped at its limit", "the clock")),
+        ("no_pass", ("broken", "protocol", "in document 2", "what the scorer said")),
+        ("machine_fault", ("The machine was at fault", "a foreign process on the GPU")),
+        ("script_failed", ("broken", "future", "4 other required audits")),
+        ("verified", ("All 14 required audits were kept.", "every audit")),
+    ],
+)
+def test_the_reason_stands_beside_the_answer(name: str, said: tuple[str, ...]) -> None:
+    """Which rule broke, where, and what it cost both times, before anything else is read."""
+    shown = " ".join(top(name))
+    assert not [part for part in said if part not in shown], shown
+
+
+def test_a_machines_fault_is_said_and_not_the_rule_that_was_broken_meanwhile() -> None:
+    """Law 5: what a spoiled run broke is nobody's broken rule."""
+    assert "artifact-size" not in " ".join(top("machine_fault"))
+
+
+def test_a_place_that_the_reason_names_is_not_said_twice() -> None:
+    """A finding that carries its own example needs no second one from the curves."""
+    report = told("refuted")
+    findings = tuple(
+        each.model_copy(update={"evidence": {"example": {"document": 0}}})
+        for each in report.verdict.findings
+    )
+    verdict = report.verdict.model_copy(update={"findings": findings})
+    text = as_html.page(report.model_copy(update={"verdict": verdict}))
+    assert "differ most" not in text.partition("</header>")[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "evidence"),
+    [
+        ("refuted", {"#audit-lookahead", "#deviations-0", "#chain-0", "#logs"}),
+        ("several", {"#audit-lookahead", "#deviations-2", "#logs", "#why"}),
+        ("no_pass", {"#audit-protocol", "#said", "#logs", "#why"}),
+        ("hostile", {"#audit-secrecy", "#size", "#logs", "#why"}),
+        ("nothing", {"#audit-coverage", "#why"}),
+        ("verified", {"#audits"}),
+    ],
+)
+def test_the_evidence_is_one_click_away(name: str, evidence: set[str]) -> None:
+    """From the reason to the figures; that each leads somewhere is tested of every page."""
+    head = page(name).partition("<body>")[2].partition("</header>")[0]
+    assert {value for _, key, value in Read(head).attributes if key == "href"} == evidence
 
 
 def test_every_picture_of_a_whole_run_is_there() -> None:
@@ -185,12 +242,25 @@ def test_the_end_of_a_log_is_shown_at_once_where_training_ended_badly(
 
 
 def test_what_decided_is_said_before_the_audits() -> None:
-    """Why: the broken audit, its figures, and where blind costs were farthest."""
+    """Why: the broken audit and its figures."""
     why = page("refuted").partition('id="why"')[2].partition("</section>")[0]
     assert "lookahead" in why
-    assert "Blind costs differ most in document" in why
-    assert "at position" in why
+    assert "deviating" in why
     assert "normalization" not in why
+
+
+def test_a_place_that_the_top_does_not_name_is_told_under_why() -> None:
+    """Blind costs that differ too, where something else was broken first."""
+    report = told("refuted")
+    findings = tuple(
+        each.model_copy(update={"outcome": Outcome.BROKEN}) if each.audit == "data" else each
+        for each in report.verdict.findings
+        if each.audit != "lookahead"
+    )
+    verdict = report.verdict.model_copy(update={"findings": findings, "required": ("data",)})
+    text = as_html.page(report.model_copy(update={"verdict": verdict}))
+    assert "differ most" not in text.partition("</header>")[0]
+    assert "differ most" in text.partition('id="why"')[2].partition("</section>")[0]
 
 
 @pytest.mark.parametrize("name", RUNS)

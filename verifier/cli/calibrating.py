@@ -50,7 +50,7 @@ def calibrate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
 ) -> int:
-    """Measure on the honest examples what a replay's τ must be on this device.
+    """Measure what a replay's τ must be on this device. It runs the honest examples.
 
     Exit code 0: there are lines for a policy, 2: something failed or was left out.
     """

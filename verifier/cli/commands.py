@@ -116,7 +116,7 @@ def verify(
     as_json: Annotated[bool, JSON] = False,
     quiet: Annotated[bool, QUIET] = False,
 ) -> int:
-    """Train, weigh, score and replay a submission in boxes, and give a verdict.
+    """Run a submission in boxes, and give a verdict. It is trained, weighed, scored and replayed.
 
     A script (no verify.yaml) is run in full, weighed and shadowed instead; its best word is
     REPRODUCED. Exit code 0: VERIFIED or REPRODUCED, 1: REFUTED, 2: INCONCLUSIVE.
@@ -157,7 +157,7 @@ rechecking.register(app)
 
 @app.command()
 def doctor(as_json: Annotated[bool, JSON] = False) -> int:
-    """Tell what this machine can promise, and what would mend what it cannot.
+    """Tell what this machine can promise. Say what would mend what it cannot.
 
     Exit code 0: nothing is missing, 2: something is, and verdicts that need it stay open.
     """
@@ -178,7 +178,7 @@ def report(
     out: Annotated[Path, typer.Option(help="Where the index page goes.")] = Path("out/index.html"),
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Write the pages of finished runs again, and one page over all of them."""
+    """Write pages of finished runs again, and one over all."""
     from verifier import pipeline
     from verifier.cli.watching import watcher
 
@@ -193,7 +193,7 @@ def explain(
     ] = "",
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Say what an audit or a rule of screening looks for, and how to clear yourself."""
+    """Say what a rule looks for, and how to clear yourself."""
     from rich.markdown import Markdown
 
     from verifier.cli.explaining import every_rule
@@ -218,7 +218,7 @@ def schema(
     ],
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Print the JSON Schema of a file that people or machines read and write.
+    """Print the JSON Schema of a file that is read or written.
 
     It is JSON with and without --json.
     """
@@ -267,7 +267,7 @@ def image_show(
     name: Annotated[str, typer.Argument(help="A recipe in images/: cpu or cuda.")],
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Say what the store has of a recipe: its digest and every package in it."""
+    """Say what the store has of a recipe. Its digest, and every package in it."""
     from verifier import pipeline
 
     root, facts = pipeline.show_image(name)
@@ -278,7 +278,7 @@ def image_show(
 def data_build(
     as_json: Annotated[bool, JSON] = False, quiet: Annotated[bool, QUIET] = False
 ) -> None:
-    """Make the embedded default: the documentation of Django 5.2, cut into documents."""
+    """Make the embedded default: documents of Django 5.2."""
     from verifier import pipeline
     from verifier.cli.watching import watcher
 

@@ -59,7 +59,7 @@ def recheck(
     as_json: Annotated[bool, JSON] = False,
     quiet: Annotated[bool, QUIET] = False,
 ) -> int:
-    """Test a verdict: decide it again, and look as deep as asked.
+    """Decide a verdict again, and look as deep as asked.
 
     Arithmetic always: hashes, chain, nonce, roots, sum and verdict, and in a bundle that all parts
     belong together. It does not prove that the run took place. Exit code 1: forged (or REFUTED),
@@ -139,7 +139,7 @@ def sign(
     ] = None,
     as_json: Annotated[bool, JSON] = False,
 ) -> int:
-    """Sign a finished ledger's head, in the place of an earlier signature.
+    """Sign a finished ledger's head. An earlier signature gives way.
 
     What contradicts itself is not signed. Exit code 1: forged.
     """

@@ -54,4 +54,5 @@ def summarise(app: typer.Typer) -> None:
     """Each command's summary is its first sentence, whole: the library cuts it anywhere."""
     for command in app.registered_commands:
         text = getattr(command.callback, "__doc__", None) or ""
-        command.short_help = " ".join(text.strip().split("\n\n")[0].split())
+        first = " ".join(text.strip().split("\n\n")[0].split())
+        command.short_help = first.partition(". ")[0].rstrip(".") + "."

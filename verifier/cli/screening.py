@@ -82,7 +82,7 @@ def screen(
     ] = FailOn.REVIEW,
     as_json: Annotated[bool, JSON] = False,
 ) -> int:
-    """Read a submission without running it: what it is, claims and shows, and where to look.
+    """Read a submission without running it. Say what it claims and shows, and where to look.
 
     Exit code 0: nothing found, 1: a violation found, 2: a person must look, which is so too where
     reading was not finished in time. Never VERIFIED.
@@ -157,7 +157,7 @@ def triage(
     as_json: Annotated[bool, JSON] = False,
     quiet: Annotated[bool, QUIET] = False,
 ) -> int:
-    """Screen every pull request of a repository, and rank them for people and for GPUs.
+    """Screen every pull request of a repository. Rank them for people and for GPUs.
 
     What was read is kept: a second run reads what is new. Exit code 0: nothing found, 1: a
     violation found, 2: a person must look.
@@ -219,7 +219,7 @@ def leaderboard(
     as_json: Annotated[bool, JSON] = False,
     quiet: Annotated[bool, QUIET] = False,
 ) -> None:
-    """Rebuild the accepted records in the order of creation, and the rule that admits each.
+    """Rebuild the accepted records in order of creation. Say which rule admits each.
 
     Beside it, where the README's own table says otherwise.
     """

@@ -24,7 +24,7 @@ def selfcheck(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
 ) -> int:
-    """Try to break out of this machine's boxes, and tell which walls held; about a minute.
+    """Try to break out of this machine's boxes. Tell which walls held; about a minute.
 
     The boxes run on a root file system made of the interpreter at hand; nothing is downloaded.
     Exit code 0: all held, but for what is listed as lacking, 1: one broke, 2: nothing was tried.

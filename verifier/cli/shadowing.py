@@ -66,7 +66,7 @@ def shadow(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
 ) -> int:
-    """Run an unmodified script at toy scale on made-up data, and tell how it behaves.
+    """Run a script at toy scale on made-up data. Tell how it behaves.
 
     Exit code 0: CLEAN in what was tested, 1: REFUTED, 2: INCONCLUSIVE. Never VERIFIED.
     """

@@ -23,7 +23,7 @@ def init(
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
 ) -> None:
-    """Write a working submission: a scorer of some 40 lines whose comments are the contract."""
+    """Write a working submission. A scorer of some 40 lines: its comments are the contract."""
     from verifier.pipeline.starting import begin
     from verifier.report.harmless import legible
 

@@ -8,7 +8,8 @@ from verifier import report as reports
 from verifier import signature
 from verifier.errors import RequestError
 from verifier.ledger import Ledger
-from verifier.pipeline.rechecking.arithmetic import opened_ledger
+from verifier.pipeline.rechecking.arithmetic import finished as finished_ledger
+from verifier.pipeline.rechecking.findings import Forged
 from verifier.pipeline.rechecking.handed import ledger_folder
 from verifier.pipeline.request import Report, Request
 from verifier.records import Verdict
@@ -33,18 +34,24 @@ def conclude(ledger: Ledger, key: signature.Key, request: Request, watch: Watch)
 def report(folders: list[Path], out: Path, watch: Watch) -> Path:
     """Write the pages of finished ledgers again, and an index over several.
 
-    Folders of unfinished runs are noted and left out. Raises RequestError when none is finished.
+    A folder that holds no finished run, or a damaged one, is noted and listed in the index with
+    the reason. Raises RequestError when none is finished.
     """
-    finished = []
-    for folder in folders:
-        ledger = opened_ledger(ledger_folder(folder))
-        for verdict in ledger.find(Verdict)[-1:]:
-            reports.write(folder, ledger.evidence(), verdict)
-            finished.append(folder)
-        if folder not in finished:
-            watch.note(f"{folder}: not finished, left out")
+    finished: list[Path] = []
+    unread: dict[Path, str] = {}
+    with watch.phase("pages", len(folders)) as progress:
+        for folder in folders:
+            try:
+                ledger = finished_ledger(ledger_folder(folder))
+                (verdict,) = ledger.find(Verdict)
+                reports.write(folder, ledger.evidence(), verdict)
+                finished.append(folder)
+            except (RequestError, Forged) as fault:
+                unread[folder] = str(fault)
+                watch.note(f"no verdict: {fault}")
+            progress.advance(1)
     if not finished:
         raise RequestError(
             "none of these runs is finished", remedy="finish one with `verifier verify` first"
         )
-    return reports.index(finished, out)
+    return reports.index(finished, out, unread)

@@ -19,6 +19,7 @@ from verifier.policy import Policy
 from verifier.records import Answer, EndedBy
 from verifier.report import captions, pictures, timeline, words
 from verifier.report.harmless import clipped, legible, legible_lines
+from verifier.report.leading import deviates, lead
 from verifier.report.model import Report, ScriptRun, Seed, Training, Verdict
 from verifier.report.phases import phases
 
@@ -40,10 +41,12 @@ class Picture:
 def page(report: Report) -> str:
     """report.html."""
     template = environment().get_template("report.html")
+    first = lead(report)
     return template.render(
         report=report,
         pictures=[drawn(seed, report.policy, i) for i, seed in enumerate(report.seeds)],
-        places=captions.places(report),
+        lead=first,
+        places=[place for place in captions.places(report) if place not in first.places],
         reasons=words.alike(words.deciding(report.verdict.findings, report.verdict.required)),
     )
 
@@ -104,6 +107,7 @@ def environment() -> Environment:
         "at_bound": _at_bound,
         "answer_glyph": lambda answer: words.ANSWER_GLYPHS[Answer(answer)],
         "outcome_glyph": words.OUTCOME_GLYPHS.__getitem__,
+        "deviates": deviates,
         "ended_badly": _ended_badly,
         "figures": words.figures,
         "other_notes": words.other_notes,
@@ -118,6 +122,7 @@ def environment() -> Environment:
         "log_end": lambda text: _log("\n".join(text.splitlines()[-LOG_END_LINES:])),
         "nats": words.nats,
         "seconds": words.seconds,
+        "sentence": words.sentence,
     }
     return made
 

@@ -6,7 +6,7 @@ more than the curve does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from verifier.report import words
 from verifier.report.model import Bin, Documents, Replayed, Report, Seed, Speed, Watched
@@ -110,9 +110,11 @@ def saved(bins: Sequence[Bin]) -> list[tuple[float, int]]:
 def blind_cells(found: Replayed) -> str:
     """How many targets were replayed."""
     replayed = sum(targets for _, _, targets, _ in found.cells)
+    framed = " Framed: those that deviate." if any(far for *_, far in found.cells) else ""
     return (
         f"{words.counted(replayed, 'target')} replayed. An honest scorer lies on the diagonal:"
         " what a token cost in the pass is what it costs blind. Fuller colour: more targets."
+        f"{framed}"
     )
 
 
@@ -133,23 +135,42 @@ def apart(found: Replayed, tau: float | None) -> str:
 
 def places(report: Report) -> list[str]:
     """Where blind costs are farthest from charges, and where the wire broke, seed by seed."""
+    return _by_seed(report, lambda seed: [*_apart(seed), *_faults(seed)])
+
+
+def apart_places(report: Report) -> list[str]:
+    """Where blind costs are farthest from charges: document, position and both costs."""
+    return _by_seed(report, _apart)
+
+
+def fault_places(report: Report) -> list[str]:
+    """Where the wire broke."""
+    return _by_seed(report, _faults)
+
+
+def _by_seed(report: Report, told: Callable[[Seed], list[str]]) -> list[str]:
+    """Each seed's sentences; where there are several, with the seed before them."""
     several = len(report.seeds) > 1
     return [
         f"Seed {seed.seed}: {said}" if several else said[0].upper() + said[1:]
         for seed in report.seeds
-        for said in _of_seed(seed)
+        for said in told(seed)
     ]
 
 
-def _of_seed(seed: Seed) -> list[str]:
-    found = []
+def _apart(seed: Seed) -> list[str]:
     replayed = seed.curves.replayed if seed.curves is not None else None
-    if replayed is not None and replayed.beyond_tau:
-        worst = replayed.largest[0]
-        found.append(
-            f"blind costs differ most in document {worst.document} at position {worst.position:,}:"
-            f" charged {words.nats(worst.charge_nats)}, blind {words.nats(worst.blind_nats)}"
-        )
+    if replayed is None or not replayed.beyond_tau:
+        return []
+    worst = replayed.largest[0]
+    return [
+        f"blind costs differ most in document {worst.document} at position {worst.position:,}:"
+        f" charged {words.nats(worst.charge_nats)}, blind {words.nats(worst.blind_nats)}"
+    ]
+
+
+def _faults(seed: Seed) -> list[str]:
+    found = []
     for fault in seed.faults:
         place = "" if fault.document is None else f" in document {fault.document}"
         starved = "; the host was starved meanwhile" if fault.host_starved else ""

@@ -174,12 +174,13 @@ def blind_cells(found: Replayed) -> str:
         edge = found.top_nats / CELLS
         near = [(x, y, targets - beyond) for x, y, targets, beyond in found.cells]
         far = [(x, y, beyond) for x, y, _, beyond in found.cells]
-        for ink, palest, cells in (("charge", 0.25, near), ("alarm", 0.5, far)):
+        for ink, palest, cells, edged in (("charge", 0.25, near, 0), ("alarm", 0.5, far, 0.6)):
             for x, y, targets in cells:
                 if targets:
                     depth = palest + (1 - palest) * np.log1p(targets) / np.log1p(most)
-                    square = Rectangle((x * edge, y * edge), edge, edge, linewidth=0)
-                    square.set(color=INKS[ink], alpha=depth)
+                    square = Rectangle((x * edge, y * edge), edge, edge, linewidth=edged)
+                    # framed: told apart in a print without colours too
+                    square.set(facecolor=INKS[ink], edgecolor=INKS["ink"], alpha=depth)
                     axes.add_patch(square)
         axes.plot([0, found.top_nats], [0, found.top_nats], color=INKS["muted"], linewidth=0.6)
         axes.set_xlim(0, found.top_nats)

@@ -275,3 +275,9 @@ def counted(count: int, what: str) -> str:
 def listed(parts: Sequence[str]) -> str:
     """a, b and c."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def sentence(said: str) -> str:
+    """`said` with a capital and a full stop, unless it ends in a mark already."""
+    begun = said[:1].upper() + said[1:]
+    return begun if not begun or begun[-1] in ".!?…:" else f"{begun}."

@@ -6,6 +6,7 @@ Must never decide.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from verifier.records import Evidence, Verdict
@@ -27,12 +28,12 @@ def write(folder: Path, evidence: Evidence, verdict: Verdict) -> Path:
     return folder / "report.html"
 
 
-def index(folders: list[Path], out: Path) -> Path:
+def index(folders: Sequence[Path], out: Path, unread: Mapping[Path, str] | None = None) -> Path:
     """Write one page over several finished runs, from their report.json; returns its path.
 
-    `out` is the page, or a folder that gets an index.html. Raises RequestError naming a folder
-    without a report.json, BadInput for one that is no report, StorageFault.
+    `out` is the page, or a folder that gets an index.html. `unread` are folders without a verdict,
+    and why; a folder whose report.json cannot be read is listed like them. Raises StorageFault.
     """
     path = out / "index.html" if out.is_dir() else out
-    files.put(path, overview.page(folders, path.parent))
+    files.put(path, overview.page(folders, path.parent, unread))
     return path

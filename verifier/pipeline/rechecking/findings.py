@@ -18,7 +18,7 @@ class Depth(StrEnum):
 
 
 class Forged(Exception):
-    """What was handed over contradicts itself or the data. Private to this package."""
+    """What was handed over contradicts itself or the data. Never leaves the pipeline."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
