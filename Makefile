@@ -15,7 +15,7 @@ RUN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine stop-engine demo test slow coverage fuzz lint format docs labels cheats traces bench \
+.PHONY: help setup engine stop-engine demo test slow coverage fuzz lint format docs labels cheats attacks traces bench \
   selfcheck weakened stress images record-facts try-action lock clean
 
 help: ## list the targets
@@ -85,6 +85,9 @@ try-action: setup ## the CI action on pull requests of a clone: make try-action 
 
 selfcheck: engine ## try to break out of every kind of box this machine has (some minutes)
 	@$(RUN)/verifier selfcheck --backend all
+
+attacks: engine ## weak cheats under a thousand nonces each, expected and got (PARTS="weak"; resumable)
+	@$(RUN)/python -m tests.attacks $(PARTS)
 
 weakened: engine ## take one wall at a time away, and see which probes notice
 	@$(RUN)/python -m tests.sandbox.weakened

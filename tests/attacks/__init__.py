@@ -1,0 +1,1 @@
+"""Attackers, forgers and accidents against the promises of PROTOCOL: `make attacks`."""
