@@ -199,8 +199,9 @@ def verdict_row(run: Run) -> Row:
     deviating = float(recorded.deviates.mean())
     return Row(
         expected=answer.value + (f" ({audit})" if audit else ""),
-        got=f"{verdict.answer.value}{f' ({", ".join(broken)})' if broken else ''}, "
-        f"mean of g {capped:.5f}, of b − x {gained:.5f} nats, {deviating:.3%} of tokens deviate",
+        got=verdict.answer.value
+        + (f" ({', '.join(broken)})" if broken else "")
+        + f": mean of g {capped:.5f}, of b − x {gained:.5f} nats, {deviating:.3%} of tokens deviate",
         wrong="; ".join(said),
         figures={
             "targets": len(recorded.charges),
