@@ -201,7 +201,7 @@ def verdict_row(run: Run) -> Row:
         expected=answer.value + (f" ({audit})" if audit else ""),
         got=verdict.answer.value
         + (f" ({', '.join(broken)})" if broken else "")
-        + f": mean of g {capped:.5f}, of b − x {gained:.5f} nats, {deviating:.3%} of tokens deviate",
+        + f": mean of g {capped:.5f}, of b − x {gained:.5f} nats, {deviating:.3%} of tokens moved",
         wrong="; ".join(said),
         figures={
             "targets": len(recorded.charges),
