@@ -75,17 +75,20 @@ CHEATS = (
 
 
 def rows(place: Path, watch: Watch) -> Iterator[Planned]:
-    """A verdict with everything asked, and a thousand nonces for each number of draws."""
+    """A verdict with everything asked, and a thousand nonces for each number of draws.
+
+    At last the honest one again under policies that sample, from its training on.
+    """
     for weak in (HONEST, *CHEATS):
         run = Run(weak, place, watch)
-        digest = run.digest
-        yield Planned(name=weak.title, digest=digest, run=partial(verdict_row, run))
+        yield Planned(name=weak.title, digest=run.digest, run=partial(verdict_row, run))
         for draws in DRAWS:
             name = f"{weak.title}, m = {draws:,}"
-            yield Planned(name=name, digest=digest, run=partial(nonces_row, run, draws))
-            if weak is HONEST:
-                name = f"{name}, as a policy says"
-                yield Planned(name=name, digest=digest, run=partial(sampled_row, run, draws))
+            yield Planned(name=name, digest=run.digest, run=partial(nonces_row, run, draws))
+    honest = Run(HONEST, place, watch)
+    for draws in DRAWS:
+        name = f"{HONEST.title}, policy with m = {draws:,}"
+        yield Planned(name=name, digest=honest.digest, run=partial(sampled_row, honest, draws))
 
 
 # ---------------------------------------------------------------- one cheat, for real
