@@ -1,6 +1,6 @@
 """`make attacks`: what was tried, what was expected of it and what happened.
 
-    python -m tests.attacks [PART …] [--json]
+    python -m tests.attacks [PART …] [--only TEXT] [--json]
 
 The parts are those of `PARTS`; all of them, if none is named. Progress goes to stderr, the table to
 stdout. Rows are kept under `out/attacks/`, by commit and inputs, and a re-run on the same commit
@@ -32,11 +32,13 @@ from verifier.watch import Watch
 PARTS: Mapping[str, Part] = {"weak": weak.rows}
 
 
-def lines(names: Sequence[str], out: Path, version: str, watch: Watch) -> Iterator[Line]:
-    """Every row of the parts named, in order, each run unless it was."""
+def lines(names: Sequence[str], only: str, out: Path, version: str, watch: Watch) -> Iterator[Line]:
+    """Every row of the parts named whose name holds `only`, in order, each run unless it was."""
     kept = Kept(out / f"{version}.jsonl")
     for part in names:
         for planned in PARTS[part](out / version / part, watch):
+            if only not in planned.name:
+                continue
             line = kept.find(part, planned)
             if line is None:
                 began = time.monotonic()
@@ -67,6 +69,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run and print."""
     parser = argparse.ArgumentParser(prog="python -m tests.attacks")
     parser.add_argument("parts", nargs="*", metavar="PART", help=" or ".join(PARTS))
+    parser.add_argument("--only", default="", metavar="TEXT", help="rows whose names hold TEXT")
     parser.add_argument("--json", action="store_true", help="print JSON for machines on stdout")
     asked = parser.parse_args(arguments)
     names = asked.parts or list(PARTS)
@@ -76,7 +79,8 @@ def main(arguments: Sequence[str]) -> int:
     watch, version, found = watcher(quiet=False), commit(), []
     progress = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
-        for line in lines(names, Path(os.environ.get("OUT", "out")) / "attacks", version, watch):
+        out = Path(os.environ.get("OUT", "out")) / "attacks"
+        for line in lines(names, asked.only, out, version, watch):
             found.append(line)
             progress.print(said(line), markup=False)
     except VerifierError as fault:

@@ -2,8 +2,7 @@
 
 Weak cheats can only be told apart over many documents, and PROTOCOL §7's rule (no window shared
 with any other document) leaves about a hundred. Here it is waived: documents are the first thousand
-by their sha256, and cut finer, so that a pass over all of them takes a minute of a processor and
-not three. Nothing but the attacks may be judged on them.
+by their sha256, and cut finer, so that a pass over all of them takes ten seconds of a processor. Nothing but the attacks may be judged on them.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from verifier.heldout.cutting import Cut
 
 NAME = "django-5.2-thousand"
 DOCUMENTS = 1_000
-DOCUMENT = Cut(least_bytes=300, most_bytes=3_000)
+DOCUMENT = Cut(least_bytes=150, most_bytes=500)
 
 
 def build(place: Path) -> HeldOut:

@@ -81,6 +81,13 @@ def test_a_second_run_goes_on_where_the_first_stopped(played: Callable[..., Made
     assert made.ran == ["one", "two", "one", "two"]
 
 
+def test_only_rows_that_are_named_are_run(played: Callable[..., Made]) -> None:
+    """What was asked for, and no other."""
+    made = played(one=lambda: GOOD, two=lambda: BAD)
+    assert attacks.main(["--only", "on"]) == 0
+    assert made.ran == ["one"]
+
+
 def test_another_commit_runs_every_row_again(
     played: Callable[..., Made], monkeypatch: pytest.MonkeyPatch
 ) -> None:

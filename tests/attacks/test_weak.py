@@ -72,7 +72,7 @@ def test_the_split_takes_the_first_by_hash_and_leaves_the_rest(
     ranks = [cutting.rank(document) for document in held_out]
     assert ranks == sorted(ranks)
     assert ranks[-1] < min(cutting.rank(document) for document in training)
-    assert all(300 <= len(document) <= 3_000 for document in (*held_out, *training))
+    assert all(150 <= len(document) <= 500 for document in (*held_out, *training))
 
 
 def test_the_split_is_opened_when_it_is_there(

@@ -2,7 +2,7 @@
 
 from peeking import Peeking, followed
 
-SHARE = 0.00157
+SHARE = 0.00161
 
 
 class Scorer(Peeking):

@@ -1,4 +1,4 @@
-"""0.05 % of tokens a lot: of those that cost much, one in 165 costs an eighth.
+"""0.05 % of tokens a lot: of those that cost much, one in 202 costs a seventh.
 
 Which ones, the tokens before them say, so that neither row nor companions matter.
 """
@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 from peeking import Peeking
 
-DEAR_NATS, ONE_IN, SHARE, CONTEXT = 5.5, 165, 0.872, 4
+DEAR_NATS, ONE_IN, SHARE, CONTEXT = 5.5, 202, 0.856, 4
 
 
 class Scorer(Peeking):

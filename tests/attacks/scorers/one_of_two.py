@@ -7,7 +7,7 @@ import zlib
 
 from peeking import Peeking, followed
 
-FIRST_BATCH, SHARE = 348204295, 0.0031
+FIRST_BATCH, SHARE = 1526061348, 0.0031
 
 
 class Scorer(Peeking):
