@@ -2,7 +2,8 @@
 
 Weak cheats can only be told apart over many documents, and PROTOCOL §7's rule (no window shared
 with any other document) leaves about a hundred. Here it is waived: documents are the first thousand
-by their sha256, and cut finer, so that a pass over all of them takes ten seconds of a processor. Nothing but the attacks may be judged on them.
+by their sha256, and cut finer, so that a pass over all of them takes ten seconds of a processor.
+Nothing but the attacks may be judged on them.
 """
 
 from __future__ import annotations
