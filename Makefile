@@ -15,7 +15,8 @@ RUN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine stop-engine demo test slow screens coverage fuzz lint format docs labels cheats tried traces bench \
+.PHONY: help setup engine stop-engine demo test slow screens coverage fuzz lint format docs labels cheats tried attacks \
+  traces bench \
   selfcheck weakened stress images record-facts try-action lock clean
 
 help: ## list the targets
@@ -91,6 +92,9 @@ try-action: setup ## the CI action on pull requests of a clone: make try-action 
 
 selfcheck: engine ## try to break out of every kind of box this machine has (some minutes)
 	@$(RUN)/verifier selfcheck --backend all
+
+attacks: engine ## weak cheats under a thousand nonces each, expected and got (an hour; resumable; PARTS="weak")
+	@$(RUN)/python -m tests.attacks $(PARTS)
 
 weakened: engine ## take one wall at a time away, and see which probes notice
 	@$(RUN)/python -m tests.sandbox.weakened

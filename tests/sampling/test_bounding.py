@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from verifier.errors import BadData
-from verifier.sampling import Bound, bound, bounding, draw, drawing, exact_delta, weights
+from verifier.sampling import Bound, bound, bounding, ceiling, draw, drawing, exact_delta, weights
 
 TAU = 1e-4
 ALPHA = 0.001
@@ -354,6 +354,19 @@ def test_the_bound_does_not_depend_on_blocks(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(bounding, "BLOCK", 7)
     assert made.bound(where) == whole
     assert exact_delta(made.charges, made.blind) == exact
+
+
+def test_what_a_pass_fixes_can_be_given_instead_of_found_again() -> None:
+    """Many draws of one pass share Σw and B; each bound is the same to the last bit."""
+    made = heavy(7)
+    rule = {"slack_nats": made.slack, "tau": TAU}
+    fixed = ceiling(made.charges, made.reference, **rule)
+    for nonce in (b"one", b"two"):
+        where = made.draws(nonce, 100)
+        found = bound(
+            where, made.charges, made.blind, made.reference, alpha=ALPHA, fixed=fixed, **rule
+        )
+        assert found == made.bound(where)
 
 
 def test_a_bound_over_nothing_is_an_error() -> None:

@@ -75,7 +75,17 @@ def make(texts: list[str], folder: Path, source: dict[str, str]) -> str:
 
     Returns the manifest's digest.
     """
-    held_out, training = split(texts)
+    return lay_out(*split(texts), folder, source, NAME)
+
+
+def lay_out(
+    held_out: list[bytes], training: list[bytes], folder: Path, source: dict[str, str], name: str
+) -> str:
+    """Lay a data set of two sides out in `folder`, as `make` does; returns the manifest's digest.
+
+    The tokenizer is trained on the `training` side. Which documents may be held out is the
+    caller's to see to.
+    """
     (folder / TRAINING / MODEL).write_bytes(train(training))
     tokenizer = Tokenizer(folder / TRAINING / MODEL)
     pieces = tokenizer.pieces()
@@ -99,7 +109,7 @@ def make(texts: list[str], folder: Path, source: dict[str, str]) -> str:
     manifest.write_documents(folder / SECRET / DOCUMENTS, held_out)
     described = Manifest(
         format="held-out/1",
-        name=NAME,
+        name=name,
         origin="embedded",
         source=source,
         documents=len(held_out),

@@ -4,7 +4,7 @@
 surely. Must never touch a box.
 """
 
-from verifier.sampling.bounding import Bound, bound, exact_delta
+from verifier.sampling.bounding import Bound, Ceiling, bound, ceiling, exact_delta
 from verifier.sampling.drawing import borders, chosen_seeds, draw, weights
 from verifier.sampling.shifting import BROKEN_P, LARGEST_NATS, Shift, above_one, shift
 
@@ -12,10 +12,12 @@ __all__ = [
     "BROKEN_P",
     "LARGEST_NATS",
     "Bound",
+    "Ceiling",
     "Shift",
     "above_one",
     "borders",
     "bound",
+    "ceiling",
     "chosen_seeds",
     "draw",
     "exact_delta",

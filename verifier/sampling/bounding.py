@@ -41,6 +41,14 @@ class Bound:
     draws: int
 
 
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """What a pass fixes before anything is drawn: Σw, and B in nats per target."""
+
+    everything: int
+    most_nats: float
+
+
 def exact_delta(charges: Floats, blind: Floats) -> float:
     """max(0, Σ (b − x)) / N nats per target, when every target was replayed.
 
@@ -74,6 +82,7 @@ def bound(
     slack_nats: float,
     tau: float,
     alpha: float,
+    fixed: Ceiling | None = None,
 ) -> Bound:
     """PROTOCOL §4.6's bound from `draws` (with multiplicity) of a pass over N targets.
 
@@ -81,15 +90,12 @@ def bound(
     wealth of 16 bettors, who stake a share f against "the mean deviation is μ", grows by
     1 + f (μ − Y)/(B − μ) at each draw; by Markov it reaches 1/α with probability at most α if the
     claim is true. δ is the least μ that is bet away. A blind cost that is NaN or −∞ counts as
-    the most that it can. Raises BadData when nothing was charged, or as `weights` does.
+    the most that it can. `fixed` is this pass's `ceiling`, for who bounds many draws of one pass.
+    Raises BadData when nothing was charged, or as `weights` does.
     """
-    everything = sum(int(units(room).sum()) for _, room in rooms(charges, reference, slack_nats))
-    if not len(charges):
-        raise BadData("no target was charged", file="charges")
-    most = 0.0
-    for _, room in rooms(charges, reference, slack_nats):
-        ratio = np.maximum(room, tau) / _density(room, everything, len(charges))
-        most = max(most, float(ratio.max()))
+    if fixed is None:
+        fixed = ceiling(charges, reference, slack_nats=slack_nats, tau=tau)
+    everything, most = fixed.everything, fixed.most_nats
     x, r = (values[draws].astype(np.float64) for values in (charges, reference))
     room = np.maximum(0.0, r + slack_nats - x)
     cap, density = np.maximum(room, tau), _density(room, everything, len(charges))
@@ -104,6 +110,21 @@ def bound(
         above_cap_nats=_mean(np.maximum(0.0, b - x - cap) / density),
         draws=len(draws),
     )
+
+
+def ceiling(charges: Floats, reference: Floats, *, slack_nats: float, tau: float) -> Ceiling:
+    """Σw and B = max_t max(u_t, τ)/(N π_t) of a pass; the same whatever is drawn.
+
+    Raises BadData when nothing was charged, or as `weights` does.
+    """
+    everything = sum(int(units(room).sum()) for _, room in rooms(charges, reference, slack_nats))
+    if not len(charges):
+        raise BadData("no target was charged", file="charges")
+    most = 0.0
+    for _, room in rooms(charges, reference, slack_nats):
+        ratio = np.maximum(room, tau) / _density(room, everything, len(charges))
+        most = max(most, float(ratio.max()))
+    return Ceiling(everything, most)
 
 
 def _density(room: Doubles, everything: int, targets: int) -> Doubles:
