@@ -39,7 +39,7 @@ from verifier.submission import Submission
 from verifier.verdict import decide
 from verifier.watch import Unwatched
 
-DOCUMENTS = 24
+DOCUMENTS = 6
 ROOT = "7" * 64
 HELD_OUT = "held-out"
 Change = Callable[[Any], Any]

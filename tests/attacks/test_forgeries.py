@@ -63,4 +63,5 @@ def test_another_user_on_another_machine_tests_it_with_the_package_alone(
     )
     assert ended.returncode == 2, ended.stderr
     assert "VERIFIED · cheats" in ended.stdout and "nobody you know stands for it" in ended.stdout
-    assert not (tmp_path / "home").exists() and not (tmp_path / "store").exists()
+    assert not (tmp_path / "store").exists()
+    assert not (tmp_path / "home" / ".config" / "golf-verifier").exists()
