@@ -17,7 +17,6 @@ from verifier import bundle
 from verifier.records import Answer
 
 HERE = Path(__file__).parent
-IGNORED = shutil.ignore_patterns("__pycache__", "train.log", "README.md", "submission.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +80,11 @@ def examples() -> tuple[Member, ...]:
 def composed(member: Member, folder: Path) -> Path:
     """The whole submission in `folder`, made anew: what is below, then its own files over it."""
     shutil.rmtree(folder, ignore_errors=True)
-    *below, own = member.parts
-    for part in below:
-        shutil.copytree(part, folder, dirs_exist_ok=True, ignore=IGNORED)
-    shutil.copytree(
-        own, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", "*.log")
-    )
+    for part in member.parts:
+        shutil.copytree(
+            part, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    if len(member.parts) > 1:
+        # It tells of another training.
+        (folder / "train.log").unlink(missing_ok=True)
     return folder

@@ -59,6 +59,14 @@ from verifier.scoring.replay import (
 )
 from verifier.verdict import decide
 
+UNHURRIED: Mapping[str, str] = {
+    # No member is about time, and the processors may have neighbours.
+    "limit_seconds: 300": "limit_seconds: 3000",
+    "pack_seconds: 60": "pack_seconds: 600",
+    "init_seconds: 60": "init_seconds: 600",
+    "answer_seconds: 60": "answer_seconds: 600",
+    "start_seconds: 120": "start_seconds: 1200",
+}
 RULES: Mapping[str, str] = {
     "name: cheats": "name: zoo",
     # A nonce only matters where it draws.
@@ -68,6 +76,7 @@ RULES: Mapping[str, str] = {
     "chosen_by: verifier": "chosen_by: submission",
     # A few documents have another number than all of them.
     "tolerance_bpb: 0.02": "tolerance_bpb: 8.0",
+    **UNHURRIED,
 }
 GROUP_AT_MOST = 4
 

@@ -27,7 +27,7 @@ from rich.table import Table
 from tests.cheats.running import own_store
 from tests.cheats.table import commit, folder_digest
 from tests.zoo.catalog import ZOO, Member, composed, examples
-from tests.zoo.rounds import Round, Rounds, planned, rounds_policy
+from tests.zoo.rounds import UNHURRIED, Round, Rounds, planned, rounds_policy
 from verifier import pipeline, store
 from verifier import policy as policies
 from verifier import submission as submissions
@@ -70,7 +70,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """How much is run: rounds, documents of each, and documents of the whole run (None: all)."""
+    """How much is run: rounds, documents of each, and documents of the first run (None: all)."""
 
     rounds: int = ROUNDS
     documents: int = DOCUMENTS
@@ -89,8 +89,7 @@ def whole_policy(member: Member, size: Size) -> PolicyFile:
         "name: local_cpu": "name: zoo_whole",
         "mode: all": "mode: sampled",
         "draws: 0": "draws: 600",
-        # The two processors have neighbours, and no member is about time.
-        "pressure_at_most: 0.1": "pressure_at_most: 0.95",
+        **UNHURRIED,
         **member.policy,
     }
     for old, new in changes.items():
