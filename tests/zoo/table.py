@@ -34,7 +34,8 @@ from verifier import submission as submissions
 from verifier.cli.watching import watcher
 from verifier.pipeline.calibrate import Named
 from verifier.pipeline.evidence import conclude
-from verifier.pipeline.preparation import prepare
+from verifier.pipeline.preparation import Preparation, prepare
+from verifier.pipeline.seed import trained_well
 from verifier.pipeline.verify import run_seeds
 from verifier.policy import PolicyFile
 from verifier.records import Answer, Outcome, Verdict
@@ -117,25 +118,32 @@ def run(member: Member, place: Path, size: Size, watch: Watch) -> Row:
             if not ledger.find(Verdict):
                 run_seeds(preparation)
             verdict = conclude(ledger, preparation.trial.key, request, watch).verdict
-            plans = [
-                planned(
-                    member.name,
-                    number,
-                    len(preparation.targets.offsets) - 1,
-                    size.documents,
-                    submission.manifest.rows,
-                )
-                for number in range(size.rounds)
-            ]
-            rules = rounds_policy(member.policy)
-            rounds = Rounds(preparation, ledger.evidence(), rules, plans).run()
+            rounds = gone_through(member, preparation, size)
     return row(member, verdict, rounds, time.monotonic() - began)
+
+
+def gone_through(member: Member, preparation: Preparation, size: Size) -> list[Round]:
+    """All rounds of what was trained; none where nothing was."""
+    if trained_well(preparation, preparation.seeds[0]) is None:
+        return []
+    available, rows_of_batch = (
+        len(preparation.targets.offsets) - 1,
+        preparation.submission.manifest.rows,
+    )
+    plans = [
+        planned(member.name, number, available, size.documents, rows_of_batch)
+        for number in range(size.rounds)
+    ]
+    rules = rounds_policy(member.policy)
+    return Rounds(preparation, preparation.ledger.evidence(), rules, plans).run()
 
 
 def row(member: Member, whole: Verdict, rounds: Sequence[Round], seconds: float) -> Row:
     """What is printed of a member, and whether it is as it must be."""
     said = [f"all documents: {text}" for text in [wrong(member, whole)] if text]
     said += [f"round {r.number}: {text}" for r in rounds if (text := wrong(member, r.verdict))]
+    if not rounds:
+        said.append("nothing was trained that could go through a round")
     apart = [r.apart_nats for r in rounds if not math.isnan(r.apart_nats)]
     return Row(
         name=member.name,

@@ -13,7 +13,7 @@ import pytest
 
 from tests.cheats.catalog import HERE as CHEATS
 from tests.zoo import table
-from tests.zoo.catalog import HERE, ZOO, Member, composed, examples
+from tests.zoo.catalog import HERE, ONE_BATCH, ZOO, Member, composed, examples
 from tests.zoo.rounds import Plan, planned
 from tests.zoo.table import Row, Size, rows, run, wrong
 from verifier import submission as submissions
@@ -164,9 +164,30 @@ def test_a_member_is_verified_in_every_round_and_not_run_twice(
     assert list(rows(tmp_path, [member], SMALL, Unwatched())) == [row]
 
 
-def test_a_cheat_among_the_honest_is_refuted_in_every_round(tmp_path: Path) -> None:
-    """Control: rounds that refute nobody would say nothing about the honest."""
-    peeks = Member(name="peeks", parts=(CHEATS / "honest", CHEATS / "peeks"))
+def test_who_breaks_the_wire_is_refuted_in_every_round(tmp_path: Path) -> None:
+    """Control: where a pass ends in a fault there is nothing to replay, and no verdict is kind."""
+    cheat = Member(name="says_nan", parts=(CHEATS / "honest", CHEATS / "says_nan"))
+    row = run(cheat, tmp_path, SMALL, Unwatched())
+    assert row.answers == {"REFUTED": 2}
+    assert "round 1: REFUTED, protocol broken" in row.wrong
+
+
+def test_what_does_not_train_is_wrong_without_a_round(tmp_path: Path) -> None:
+    """Promise: a row without a verdict of a round is never taken for a good one."""
+    part = tmp_path / "part"
+    part.mkdir()
+    (part / "train.py").write_text("raise SystemExit(3)\n", encoding="utf-8")
+    stops = Member(name="stops", parts=(CHEATS / "honest", part))
+    row = run(stops, tmp_path / "run", SMALL, Unwatched())
+    assert row.answers == {}
+    assert "nothing was trained" in row.wrong
+
+
+@pytest.mark.slow
+def test_a_cheat_is_refuted_in_every_round(tmp_path: Path) -> None:
+    """Control: the replays and the chain of the rounds find who looks ahead."""
+    parts = CHEATS / "honest", CHEATS / "peeks"
+    peeks = Member(name="peeks", parts=parts, policy=ONE_BATCH)
     row = run(peeks, tmp_path, SMALL, Unwatched())
     assert row.answers == {"REFUTED": 2}
-    assert "lookahead broken" in row.wrong
+    assert "round 1: REFUTED, lookahead broken" in row.wrong
