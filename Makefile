@@ -15,7 +15,7 @@ RUN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine stop-engine demo test slow coverage fuzz lint format docs labels cheats traces bench \
+.PHONY: help setup engine stop-engine demo test slow coverage fuzz lint format docs labels cheats zoo traces bench \
   selfcheck weakened stress images record-facts try-action lock clean
 
 help: ## list the targets
@@ -70,6 +70,9 @@ fuzz: setup requirements/fuzz.in ## look for texts that break a reader (TARGETS=
 
 cheats: engine ## every cheat and every honest example, expected and got (an hour; resumable)
 	@$(RUN)/python -m tests.cheats.table
+
+zoo: engine ## honest submissions, 20 nonces, batch plans and companions each: never REFUTED (an hour; resumable)
+	@$(RUN)/python -m tests.zoo.table $(ZOO)
 
 traces: engine ## every machine with GPUs that is played or was recorded, and what is said of it
 	@$(RUN)/python -m tests.gpus.table

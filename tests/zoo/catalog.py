@@ -65,7 +65,7 @@ ZOO: tuple[Member, ...] = (
         "bf16_math",
         example("byte_level"),
         open=frozenset({"lookahead", "normalization"}),
-        advice="precision",
+        advice="float32",
         policy=ONE_BATCH,
     ),
 )

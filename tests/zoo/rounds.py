@@ -78,7 +78,6 @@ RULES: Mapping[str, str] = {
     "tolerance_bpb: 0.02": "tolerance_bpb: 8.0",
     **UNHURRIED,
 }
-GROUP_AT_MOST = 4
 
 
 def rounds_policy(changes: Mapping[str, str]) -> PolicyFile:
@@ -127,8 +126,8 @@ def key_of(seed: bytes) -> signature.Key:
 def planned(name: str, number: int, available: int, documents: int, rows: int) -> Plan:
     """Round `number` of the submission `name`: which documents of `available`, and their batches.
 
-    `documents` of them go in groups of 1 to `GROUP_AT_MOST`, whatever their length, each group into
-    any of the `rows` rows of a batch.
+    `documents` of them go in groups of any size, whatever their length, each group into any of the
+    `rows` rows of a batch.
     """
     seed = f"golf-verifier/zoo/{name}/{number}".encode()
     chosen = shuffled(seed + b"/documents", range(available))[:documents]
@@ -136,7 +135,7 @@ def planned(name: str, number: int, available: int, documents: int, rows: int) -
     batches = []
     while waiting:
         place = seed + b"/batch/" + bytes([len(batches)])
-        size = 1 + hashlib.sha256(place).digest()[0] % min(GROUP_AT_MOST, rows)
+        size = 1 + hashlib.sha256(place).digest()[0] % min(len(waiting), rows)
         group, waiting = waiting[:size], waiting[size:]
         group += [EMPTY] * (rows - len(group))
         batches.append(Batch(tuple(shuffled(place + b"/rows", group))))

@@ -43,8 +43,19 @@ from verifier.submission import Submission
 from verifier.watch import Watch
 
 ROUNDS = 20
-DOCUMENTS = 8
+DOCUMENTS = 6
 SCORERS = 2
+PLAIN_WIDTH = 120
+HEADS = (
+    "submission",
+    "must be",
+    "first run",
+    "bpb",
+    "rounds",
+    "nonces/plans/companions",
+    "|blind − charge|",
+    "seconds",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,10 +252,9 @@ def main() -> int:
     size = Size(rounds=asked.rounds, documents=asked.documents)
     wanted = [member for member in members if not asked.names or member.name in asked.names]
     out = Path(os.environ.get("OUT", "out")) / "zoo"
-    console, done = Console(stderr=asked.json), []
-    heads = ("submission", "must be", "all documents", "bpb", f"{size.rounds} rounds")
-    title = f"commit {commit()}"
-    table = Table(*heads, "nonces/plans/companions", "apart", "seconds", title=title)
+    plain = Console(stderr=asked.json)
+    console = plain if plain.is_terminal else Console(stderr=asked.json, width=PLAIN_WIDTH)
+    done, table = [], Table(*HEADS, title=f"commit {commit()}")
     for made in rows(out, wanted, size, watcher(quiet=False)):
         done.append(made)
         table.add_row(*shown(made))
