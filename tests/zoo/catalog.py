@@ -64,7 +64,7 @@ ZOO: tuple[Member, ...] = (
     over(
         "bf16_math",
         example("byte_level"),
-        open=frozenset({"lookahead", "normalization"}),
+        open=frozenset({"lookahead"}),
         advice="float32",
         policy=ONE_BATCH,
     ),

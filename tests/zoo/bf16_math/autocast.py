@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import scorer
 import torch
+from reader import Reader
 from scorer import Chunk
 from torch import Tensor
+
+CHUNK = 16  # as in verify.yaml
 
 
 def half() -> torch.autocast:
@@ -19,6 +22,10 @@ def half() -> torch.autocast:
 
 class Scorer(scorer.Scorer):
     """The byte model with autocast around every call; the last step is in float32."""
+
+    def begin(self, documents: int) -> None:
+        """New documents start, one per row."""
+        self.reader = Reader(self.model, documents, CHUNK)
 
     def score(self, chunk: Chunk) -> Tensor:
         """Nats [B, C] for each byte of the chunk. Changes nothing."""
