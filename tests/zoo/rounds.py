@@ -7,22 +7,21 @@ the same `decide`. The boxes of a pass serve all rounds, and those of the replay
 all rounds are laid side by side as if they were one data set. That saves starting 80 boxes a
 member, and asks more of a submission, which must forget one round before the next.
 
-Must never weaken what a verdict rests on: only the lines named in `RULES` differ from the embedded
-default's policy.
+Must never weaken what a verdict rests on: only the lines named in `plans.RULES` differ from the
+embedded default's policy.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tests.cheats.running import cheats_policy
+from tests.zoo.plans import Plan
 from verifier import sampling, signature
 from verifier.ledger import root_parts, score_root
 from verifier.pipeline.preparation import Preparation
@@ -31,7 +30,6 @@ from verifier.pipeline.witnessing import watching
 from verifier.policy import PolicyFile
 from verifier.records import (
     BoxFacts,
-    ChainStep,
     Evidence,
     HeldOutFacts,
     NonceOpened,
@@ -44,9 +42,9 @@ from verifier.records import (
     WallHits,
 )
 from verifier.scoring.box import Setting
-from verifier.scoring.chain import Chain
+from verifier.scoring.chain import Chain, ChainResult
 from verifier.scoring.passing import Advance, PassResult, Scoring, Targets, run_pass
-from verifier.scoring.plan import EMPTY, Batch, Ids, plan_digest, shuffled
+from verifier.scoring.plan import EMPTY, Batch, Ids, plan_digest
 from verifier.scoring.reference import bigram_charges, end_likelihood
 from verifier.scoring.replay import (
     Asked,
@@ -58,44 +56,6 @@ from verifier.scoring.replay import (
     run_replay,
 )
 from verifier.verdict import decide
-
-UNHURRIED: Mapping[str, str] = {
-    # No member is about time, and the processors may have neighbours.
-    "limit_seconds: 300": "limit_seconds: 3000",
-    "pack_seconds: 60": "pack_seconds: 600",
-    "init_seconds: 60": "init_seconds: 600",
-    "answer_seconds: 60": "answer_seconds: 600",
-    "start_seconds: 120": "start_seconds: 1200",
-}
-RULES: Mapping[str, str] = {
-    "name: cheats": "name: zoo",
-    # A nonce only matters where it draws.
-    "mode: all": "mode: sampled",
-    "draws: 0": "draws: 60",
-    # Trained once: the seed is the first run's, not the one that a round's nonce would choose.
-    "chosen_by: verifier": "chosen_by: submission",
-    # A few documents have another number than all of them.
-    "tolerance_bpb: 0.02": "tolerance_bpb: 8.0",
-    **UNHURRIED,
-}
-
-
-def rounds_policy(changes: Mapping[str, str]) -> PolicyFile:
-    """The rules of a round: the embedded default's with `RULES` and a member's `changes`."""
-    return cheats_policy({**RULES, **changes})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a round does before anything is known. `documents` are places in the whole data.
-
-    `batches` name documents by their place in `documents`.
-    """
-
-    number: int
-    key: signature.Key
-    documents: tuple[int, ...]
-    batches: tuple[Batch, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,34 +72,6 @@ class Round:
     plan: str
     companions: str
     apart_nats: float
-
-
-# ---------------------------------------------------------------- drawn
-
-
-def key_of(seed: bytes) -> signature.Key:
-    """A key that `seed` alone decides, so that a round can be run again."""
-    private = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(seed).digest())
-    return signature.Key(private, private.public_key().public_bytes_raw().hex())
-
-
-def planned(name: str, number: int, available: int, documents: int, rows: int) -> Plan:
-    """Round `number` of the submission `name`: which documents of `available`, and their batches.
-
-    `documents` of them go in groups of any size, whatever their length, each group into any of the
-    `rows` rows of a batch.
-    """
-    seed = f"golf-verifier/zoo/{name}/{number}".encode()
-    chosen = shuffled(seed + b"/documents", range(available))[:documents]
-    waiting = list(range(len(chosen)))
-    batches = []
-    while waiting:
-        place = seed + b"/batch/" + bytes([len(batches)])
-        size = 1 + hashlib.sha256(place).digest()[0] % min(len(waiting), rows)
-        group, waiting = waiting[:size], waiting[size:]
-        group += [EMPTY] * (rows - len(group))
-        batches.append(Batch(tuple(shuffled(place + b"/rows", group))))
-    return Plan(number=number, key=key_of(seed), documents=tuple(chosen), batches=tuple(batches))
 
 
 def laid_out(targets: Targets, plans: Sequence[Plan]) -> Targets:
@@ -295,15 +227,11 @@ class Rounds:
         """The round's pass as an event, then what nonce and root draw (PROTOCOL §4.2 and 4.3)."""
         manifest, rule = self.preparation.submission.manifest, self.policy.policy.replay
         opening, held_out, nonce_opened = self.opened(plan)
-        assert self.seed.weighing is not None
         targets, where = self.own(plan)
-        charges, reference = passed.charges[where], self.reference[where]
-        digest = plan_digest(plan.batches, manifest.chunk, manifest.adaptation)
-        root = score_root(root_parts(opening, held_out, self.seed.weighing, digest, charges))
-        nonce = bytes.fromhex(nonce_opened.nonce)
-        draws = sampling.draw(
-            nonce, root, sampling.weights(charges, reference, rule.slack_nats), rule.draws
-        )
+        scored = self.scored(plan, opening, held_out, passed, where)
+        nonce, root = bytes.fromhex(nonce_opened.nonce), scored.score_root
+        weights = sampling.weights(scored.charges, scored.reference, rule.slack_nats)
+        draws = sampling.draw(nonce, root, weights, rule.draws)
         lengths, at_most = np.diff(targets.offsets), min(BORDERS_AT_MOST, rule.draws)
         near = sampling.borders(nonce, root, lengths, manifest.chunk, at_most)
         positions = np.concatenate((draws, near))
@@ -316,18 +244,7 @@ class Rounds:
             opening=opening,
             held_out=held_out,
             nonce=nonce_opened,
-            scored=Pass(
-                seed=self.seed.seed,
-                plan_digest=digest,
-                score_root=root,
-                charged=len(charges),
-                scorers=self.preparation.request.scorers,
-                # Boxes served all rounds alike: an equal share.
-                busy_seconds=passed.busy_seconds / len(self.plans),
-                wall_seconds=passed.wall_seconds / len(self.plans),
-                charges=charges,
-                reference=reference,
-            ),
+            scored=scored,
             targets=targets,
             where=where,
             draws=draws,
@@ -336,42 +253,59 @@ class Rounds:
             rows=blind_batches(key, targets, plan.batches, asked, filler),
         )
 
+    def scored(
+        self,
+        plan: Plan,
+        opening: Opening,
+        held_out: HeldOutFacts,
+        passed: PassResult,
+        where: slice,
+    ) -> Pass:
+        """The round's pass as an event. Boxes served all rounds alike: times are an equal share."""
+        manifest, weighing = self.preparation.submission.manifest, self.seed.weighing
+        assert weighing is not None
+        charges = passed.charges[where]
+        digest = plan_digest(plan.batches, manifest.chunk, manifest.adaptation)
+        return Pass(
+            seed=self.seed.seed,
+            plan_digest=digest,
+            score_root=score_root(root_parts(opening, held_out, weighing, digest, charges)),
+            charged=len(charges),
+            scorers=self.preparation.request.scorers,
+            busy_seconds=passed.busy_seconds / len(self.plans),
+            wall_seconds=passed.wall_seconds / len(self.plans),
+            charges=charges,
+            reference=self.reference[where],
+        )
+
     def judged(self, asking: Asking, replayed: ReplayResult, setting: Setting) -> Round:
         """The round's replay, its chain where a target cost other than τ allows, its verdict."""
-        blind, log_sums = replayed.blind[asking.where], replayed.log_sums[asking.where]
-        busy = replayed.busy_seconds / len(self.plans)
-        mine = ReplayResult(blind, log_sums, len(asking.asked), busy, 0, replayed.faults)
-        at = np.flatnonzero(~np.isnan(blind))
-        apart = np.abs(blind - asking.scored.charges)[at]
-        rule = self.policy.policy.replay
-        steps: tuple[ChainStep, ...] = ()
-        faults = replayed.faults
-        if not faults and (apart > rule.tau_nats).any():
-            named = f"round {asking.plan.number}: ask which rule broke"
-            with self.preparation.watch.phase(named, None) as progress:
-                course = replace(
-                    self.course(setting, asking.plan.batches, progress.advance),
-                    targets=asking.targets,
-                )
-                chain = Chain(course, asking.scored.charges, mine, rule, asking.filler).run()
-            steps, faults = chain.steps, chain.faults
+        mine = replace(
+            replayed,
+            blind=replayed.blind[asking.where],
+            log_sums=replayed.log_sums[asking.where],
+            documents=len(asking.asked),
+            busy_seconds=replayed.busy_seconds / len(self.plans),
+        )
+        at = np.flatnonzero(~np.isnan(mine.blind))
+        apart = np.abs(mine.blind - asking.scored.charges)[at]
+        chain = ChainResult((), mine.faults)
+        if not mine.faults and (apart > self.policy.policy.replay.tau_nats).any():
+            chain = self.chain(asking, mine, setting)
         replay = Replay(
             seed=self.seed.seed,
             everything=False,
-            faults=replayed.machine_faults,
-            busy_seconds=busy,
-            documents=len(asking.asked),
+            faults=mine.machine_faults,
+            busy_seconds=mine.busy_seconds,
+            documents=mine.documents,
             draws=asking.draws,
             targets=at,
-            blind=blind[at],
-            log_sums=log_sums[at],
+            blind=mine.blind[at],
+            log_sums=mine.log_sums[at],
         )
+        steps = {step.step: step for step in chain.steps}
         seed = replace(
-            self.seed,
-            scoring=asking.scored,
-            replay=replay,
-            chain={step.step: step for step in steps},
-            faults=faults,
+            self.seed, scoring=asking.scored, replay=replay, chain=steps, faults=chain.faults
         )
         together = [tuple(row.document for row in rows) for rows in asking.rows]
         return Round(
@@ -382,6 +316,14 @@ class Rounds:
             companions=hashlib.sha256(repr(together).encode()).hexdigest(),
             apart_nats=float(apart.max()) if len(apart) else math.nan,
         )
+
+    def chain(self, asking: Asking, replayed: ReplayResult, setting: Setting) -> ChainResult:
+        """Which rule broke? Asked of fresh boxes, over this round's documents alone."""
+        named = f"round {asking.plan.number}: ask which rule broke"
+        with self.preparation.watch.phase(named, None) as progress:
+            of_all = self.course(setting, asking.plan.batches, progress.advance)
+            course, rule = replace(of_all, targets=asking.targets), self.policy.policy.replay
+            return Chain(course, asking.scored.charges, replayed, rule, asking.filler).run()
 
     def decided(self, asking: Asking, seed: SeedEvidence) -> Verdict:
         """The verdict on this round's evidence and nothing else."""

@@ -27,7 +27,8 @@ from rich.table import Table
 from tests.cheats.running import own_store
 from tests.cheats.table import commit, folder_digest
 from tests.zoo.catalog import ZOO, Member, composed, examples
-from tests.zoo.rounds import UNHURRIED, Round, Rounds, planned, rounds_policy
+from tests.zoo.plans import UNHURRIED, planned, rounds_policy
+from tests.zoo.rounds import Round, Rounds
 from verifier import pipeline, store
 from verifier import policy as policies
 from verifier import submission as submissions
@@ -82,11 +83,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """How much is run: rounds, documents of each, and documents of the first run (None: all)."""
+    """How much is run: rounds, documents of each, documents of the first run (None: all), boxes."""
 
     rounds: int = ROUNDS
     documents: int = DOCUMENTS
     whole: int | None = None
+    scorers: int = SCORERS
 
 
 # ---------------------------------------------------------------- one submission
@@ -119,7 +121,7 @@ def run(member: Member, place: Path, size: Size, watch: Watch) -> Row:
             policy=whole_policy(member, size),
             out=place / "out",
             key=place / "key.pem",
-            scorers=SCORERS,
+            scorers=size.scorers,
             documents=size.whole,
         )
         submission = submissions.pull(request.reference, store.root())
