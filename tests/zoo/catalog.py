@@ -3,7 +3,7 @@
 A member is a folder: the files in which it differs from what it stands on, an example or another
 member. None of them may ever be REFUTED; one that keeps the contract must be VERIFIED. What keeps
 a member from it is named in its row: the audits that stay open, for a reason that is the
-submission's own and with advice that mends it.
+submission's own and with advice that mends it, wherever a drawn token shows it.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ ZOO: tuple[Member, ...] = (
     over("sliding_window", example("baseline")),
     over("full_sgd", example("baseline")),
     over("seeded_ensemble", example("baseline")),
-    # Not within τ of itself: see its README.
+    # Not everywhere within τ of itself: see its README.
     over(
         "bf16_math",
         example("byte_level"),

@@ -63,7 +63,8 @@ class Round:
     """What came of a round.
 
     `nonce`, `plan` and `companions` (who was replayed beside whom) are hex digests, to be counted.
-    `apart_nats` is the largest |blind − charge|, NaN where nothing was replayed.
+    `apart_nats` is the largest |blind − charge|, NaN where nothing was replayed; `deviates`: it is
+    more than τ.
     """
 
     number: int
@@ -72,6 +73,7 @@ class Round:
     plan: str
     companions: str
     apart_nats: float
+    deviates: bool
 
 
 def laid_out(targets: Targets, plans: Sequence[Plan]) -> Targets:
@@ -289,8 +291,9 @@ class Rounds:
         )
         at = np.flatnonzero(~np.isnan(mine.blind))
         apart = np.abs(mine.blind - asking.scored.charges)[at]
+        deviates = bool((apart > self.policy.policy.replay.tau_nats).any())
         chain = ChainResult((), mine.faults)
-        if not mine.faults and (apart > self.policy.policy.replay.tau_nats).any():
+        if deviates and not mine.faults:
             chain = self.chain(asking, mine, setting)
         replay = Replay(
             seed=self.seed.seed,
@@ -315,6 +318,7 @@ class Rounds:
             plan=asking.scored.plan_digest,
             companions=hashlib.sha256(repr(together).encode()).hexdigest(),
             apart_nats=float(apart.max()) if len(apart) else math.nan,
+            deviates=deviates,
         )
 
     def chain(self, asking: Asking, replayed: ReplayResult, setting: Setting) -> ChainResult:
@@ -352,6 +356,7 @@ class Rounds:
             plan="",
             companions="",
             apart_nats=math.nan,
+            deviates=False,
         )
 
 

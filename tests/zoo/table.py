@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -154,7 +154,11 @@ def gone_through(member: Member, preparation: Preparation, size: Size) -> list[R
 def row(member: Member, whole: Verdict, rounds: Sequence[Round], seconds: float) -> Row:
     """What is printed of a member, and whether it is as it must be."""
     said = [f"all documents: {text}" for text in [wrong(member, whole)] if text]
-    said += [f"round {r.number}: {text}" for r in rounds if (text := wrong(member, r.verdict))]
+    said += [
+        f"round {r.number}: {text}"
+        for r in rounds
+        if (text := wrong(as_seen(member, r), r.verdict))
+    ]
     if not rounds:
         said.append("nothing was trained that could go through a round")
     apart = [r.apart_nats for r in rounds if not math.isnan(r.apart_nats)]
@@ -172,6 +176,11 @@ def row(member: Member, whole: Verdict, rounds: Sequence[Round], seconds: float)
         seconds=seconds,
         wrong="; ".join(said),
     )
+
+
+def as_seen(member: Member, round_: Round) -> Member:
+    """What must be said of a member in a round: what nobody's draw hit, nobody can leave open."""
+    return member if round_.deviates else replace(member, open=frozenset(), advice="")
 
 
 def wrong(member: Member, verdict: Verdict) -> str:

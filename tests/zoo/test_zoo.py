@@ -15,7 +15,8 @@ from tests.cheats.catalog import HERE as CHEATS
 from tests.zoo import table
 from tests.zoo.catalog import HERE, ONE_BATCH, ZOO, Member, composed, examples
 from tests.zoo.plans import Plan, planned
-from tests.zoo.table import Row, Size, rows, run, wrong
+from tests.zoo.rounds import Round
+from tests.zoo.table import Row, Size, as_seen, rows, run, wrong
 from verifier import submission as submissions
 from verifier.records import Answer, Finding, Outcome, Verdict
 from verifier.submission import Submission
@@ -142,6 +143,16 @@ def test_what_was_to_stay_open_must_stay_open_with_advice_that_helps(kept: Verdi
     assert wrong(member, helped) == ""
     assert "advice" in wrong(member, verdict_of(kept, "reset", Outcome.UNPROVEN, "try again"))
     assert "was to stay open" in wrong(member, kept)
+
+
+def test_a_round_that_saw_nothing_differ_must_verify(kept: Verdict) -> None:
+    """Promise: an audit may stay open for what was seen, never for what a member is known for."""
+    member = replace(ZOO[0], open=frozenset({"reset"}), advice="precision")
+    seen = Round(
+        number=0, verdict=kept, nonce="", plan="", companions="", apart_nats=1e-5, deviates=False
+    )
+    assert as_seen(member, seen).answer is Answer.VERIFIED
+    assert as_seen(member, replace(seen, deviates=True)) == member
 
 
 # ---------------------------------------------------------------- run
