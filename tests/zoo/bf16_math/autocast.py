@@ -1,8 +1,8 @@
 """All matrices multiplied in bfloat16, as a training script does under autocast.
 
 An honest mistake. A sum of rounded numbers comes out other by how it is split, and `score` (a whole
-chunk at once) splits it otherwise than `predict` (one column more). Most bytes cost the same all the
-same; one in a hundred does not.
+chunk at once) splits it otherwise than `predict` (one column more). Most bytes cost the same for
+all that; one in a hundred does not.
 """
 
 from __future__ import annotations
