@@ -71,7 +71,7 @@ fuzz: setup requirements/fuzz.in ## look for texts that break a reader (TARGETS=
 cheats: engine ## every cheat and every honest example, expected and got (an hour; resumable)
 	@$(RUN)/python -m tests.cheats.table
 
-zoo: engine ## honest submissions, 20 nonces, batch plans and companions each: never REFUTED (an hour; resumable)
+zoo: engine ## honest submissions under 20 nonces, batch plans and companions (an hour; resumable; ZOO=NAME)
 	@$(RUN)/python -m tests.zoo.table $(ZOO)
 
 traces: engine ## every machine with GPUs that is played or was recorded, and what is said of it
