@@ -16,7 +16,7 @@ STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
 .PHONY: help setup engine stop-engine demo test slow screens coverage fuzz lint format docs labels cheats tried attacks \
-  traces bench \
+  zoo traces bench \
   selfcheck weakened stress images record-facts try-action lock clean
 
 help: ## list the targets
@@ -77,6 +77,9 @@ cheats: engine ## every cheat and every honest example, expected and got (an hou
 
 tried: setup ## every cheat and every honest example as `verifier try` sees it (half an hour)
 	@$(RUN)/python -m tests.cheats.tried
+
+zoo: engine ## honest submissions under 20 nonces, batch plans and companions (an hour; resumable; ZOO=NAME)
+	@$(RUN)/python -m tests.zoo.table $(ZOO)
 
 traces: engine ## every machine with GPUs that is played or was recorded, and what is said of it
 	@$(RUN)/python -m tests.gpus.table

@@ -53,7 +53,10 @@ SUM_P = 1e-6
 STEADY = "seed every random draw, leave dropout off and use one thread"
 NO_TRACES = "score and predict must change nothing: move what they remember into observe"
 NO_LEAKS = "a row may not see its companions: no scale, routing or norm across rows or batches"
-SAME_CONTEXT = "predict must be given the context, the weights and the precision that score has"
+SAME_CONTEXT = (
+    "predict must be given the context, the weights and the precision that score has; in bfloat16 a"
+    " sum also depends on how many tokens are read at once: calculate in float32"
+)
 CHUNK_ENDS = "score a token from the earlier tokens of its row alone, never from later ones"
 SUM_TO_ONE = (
     "score must be −log of one distribution over all symbols, in float32, made before the token"
