@@ -152,13 +152,18 @@ def line(answer: Answer, evidence: Evidence, policy: Policy, mean: Mean | None) 
     return " · ".join(parts)
 
 
+def _where(phase: str, reason: str) -> str:
+    """The phase before the reason, where that does not begin with it."""
+    return reason if reason.startswith(f"{phase}: ") else f"{phase}: {reason}"
+
+
 def notes(
     evidence: Evidence, policy: Policy, findings: Sequence[Finding], rule: AuditRule | None
 ) -> tuple[str, ...]:
     """What a reader must know beside the answer: faults of ours, gaps, and what was disclosed."""
     opening = evidence.opening
     said = [
-        f"the machine was at fault ({fault.phase}: {fault.reason}); a re-run is free"
+        f"the machine was at fault ({_where(fault.phase, fault.reason)}); a re-run is free"
         for fault in machine_faults(evidence)
     ]
     said += busy(evidence, policy)

@@ -6,15 +6,18 @@ import dataclasses
 import errno
 import inspect
 import json
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.audits import evidence as make
 from verifier import errors, pipeline
+from verifier.cli import watching
 from verifier.cli.main import FAILED, USAGE, run
 from verifier.cli.watching import watcher
 from verifier.errors import BadInput, Interrupted, VerifierError
+from verifier.pipeline import selfchecking
 from verifier.records import Answer
 from verifier.verdict import decide
 
@@ -79,6 +82,19 @@ def test_a_machine_reads_a_failure_as_json(
     assert found["error"]["kind"] == "StorageFault"
     assert found["error"]["remedy"] == "make room"
     assert found["exit_code"] == 70
+
+
+def test_an_interrupted_check_does_not_promise_to_resume(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It keeps nothing."""
+
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(selfchecking, "try_walls", fail)
+    assert run(["selfcheck", "--quiet"]) == 130
+    assert "nothing was kept" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("fault", [KeyboardInterrupt, Interrupted])
@@ -194,6 +210,25 @@ def test_a_phase_that_stopped_is_not_ticked_off(capsys: pytest.CaptureFixture[st
     said = capsys.readouterr().err
     assert said.startswith("✗ score")
     assert "\\x1b[2J[bold]" in said
+
+
+def test_a_log_is_told_once_that_a_long_phase_is_under_way(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before it ends: a log that is silent for minutes looks hung."""
+    monkeypatch.setattr(watching, "SILENT_SECONDS", 0.01)
+    said = ""
+    with watcher(quiet=False).phase("train [1]", None):
+        for _ in range(500):
+            said += capsys.readouterr().err
+            if said:
+                break
+            time.sleep(0.01)
+    assert said == "… train [1] is under way\n"
+    monkeypatch.setattr(watching, "SILENT_SECONDS", 60.0)
+    with watcher(quiet=False).phase("short", None):
+        pass
+    assert "under way" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("answer", Answer)

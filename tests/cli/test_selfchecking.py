@@ -20,7 +20,18 @@ def test_a_probe_is_tried_and_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert (answer["probe"], answer["outcome"]) == ("net-tcp", "held")
 
 
-@pytest.mark.parametrize("words", [("--backend", "podman"), ("--only", "net-tpc")])
-def test_what_is_not_known_is_not_tried(words: tuple[str, ...]) -> None:
-    """A misspelt name is a usage error, never a wall that held."""
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--backend", "podman"), ["no backend 'podman'", "gvisor, docker"]),
+        (("--only", "net-tpc"), ["did you mean net-tcp?", "network, sockets"]),
+        (("--only", "Network"), ["did you mean network?"]),
+    ],
+)
+def test_what_is_not_known_is_not_tried(
+    words: tuple[str, ...], told: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A misspelt name is a usage error that says what there is, never a wall that held."""
     assert run(["selfcheck", "--quiet", *words]) == 64
+    said = capsys.readouterr().err
+    assert all(words in said for words in told)

@@ -27,6 +27,7 @@ from verifier.policy import Policy
 from verifier.records import EndedBy, Evidence, SeedEvidence, Training
 
 FINISH_EARLIER = "take fewer steps, or watch the time: everything between data and exit counts"
+TRY_AGAIN = "let the machine's other work end, then run again: it is free"
 
 
 def judge(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
@@ -47,7 +48,7 @@ def judge(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
     gpus = watched(seed, policy, "train")
     shown |= gpus.shown
     if unusable := _unusable(seed, training, policy, gpus.unfair):
-        return unproven(unusable, **shown)
+        return unproven(*unusable, **shown)
     unfit = other_hardware(evidence, policy)
     if over := _over(training, policy) or gpus.broken:
         # What cannot be shown to be fair refutes nobody.
@@ -92,15 +93,17 @@ def _beside(training: Training, policy: Policy) -> str:
     return said
 
 
-def _unusable(seed: SeedEvidence, training: Training, policy: Policy, unfair_gpus: str) -> str:
-    """Why this measurement cannot be held against the limit at all, or ""."""
+def _unusable(
+    seed: SeedEvidence, training: Training, policy: Policy, unfair_gpus: str
+) -> tuple[str, ...]:
+    """Why this measurement cannot be held against the limit at all, and what to do; or ()."""
     if unfair := training.unfair or at_fault(seed, "train") or unfair_gpus:
-        return f"the machine was unfair: {unfair}"
+        return f"the machine was unfair: {unfair}", TRY_AGAIN
     if training.limit_seconds != policy.train.limit_seconds:
-        return "the run had another limit than the policy's"
+        return ("the run had another limit than the policy's",)
     if training.init_seconds is not None and policy.train.sealed_start == "forbidden":
-        return "a sealed start, which the policy forbids"
-    return ""
+        return ("a sealed start, which the policy forbids",)
+    return ()
 
 
 def _over(training: Training, policy: Policy) -> str:

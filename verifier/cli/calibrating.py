@@ -39,7 +39,10 @@ def calibrate(
     scorers: Annotated[int, typer.Option(min=1, max=64, help="Scorer boxes at a time.")] = 1,
     backend: Annotated[
         str,
-        typer.Option(help="auto (the strongest), local (no engine), or a backend's own name."),
+        typer.Option(
+            help="gvisor, docker, bubblewrap or plain; auto: the strongest but gvisor; "
+            "local: without an engine."
+        ),
     ] = "auto",
     image: Annotated[
         str, typer.Option(help="pinned, or host: this Python and its packages.")

@@ -87,7 +87,10 @@ def verify(
     scorers: Annotated[int, typer.Option(min=1, max=64, help="Scorer boxes at a time.")] = 1,
     backend: Annotated[
         str,
-        typer.Option(help="auto (the strongest), local (no engine), docker, bubblewrap or plain."),
+        typer.Option(
+            help="gvisor (L3), docker (L2), bubblewrap (L1), plain (L0); auto: the strongest but "
+            "gvisor; local: without an engine."
+        ),
     ] = "auto",
     image: Annotated[
         str, typer.Option(help="pinned, or host: this Python and its packages, never a record.")

@@ -33,6 +33,7 @@ from verifier.report.lettering import uncommanded
 
 USAGE, FAILED = 64, 70
 DEBUG_VARIABLE = "VERIFIER_DEBUG"
+KEEPING_NOTHING = ("doctor", "selfcheck")
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -47,7 +48,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code = app(list(arguments), prog_name="verifier", standalone_mode=False)
     except (KeyboardInterrupt, Interrupted, typer.Abort):
-        return _interrupted()
+        return _interrupted(arguments)
     except typer.TyperException as wrong:
         _say_usage(wrong, as_json="--json" in arguments)
         return USAGE
@@ -67,12 +68,15 @@ def run(arguments: Sequence[str]) -> int:
         return FAILED
     # The library answers Ctrl-C with this code instead of raising.
     if code == Interrupted.exit_code:
-        return _interrupted()
+        return _interrupted(arguments)
     return code if isinstance(code, int) else 0
 
 
-def _interrupted() -> int:
-    _say("interrupted", "what was finished is kept; the same command resumes from there")
+def _interrupted(arguments: Sequence[str]) -> int:
+    if arguments and arguments[0] in KEEPING_NOTHING:
+        _say("interrupted", "nothing was kept; the same command begins anew")
+    else:
+        _say("interrupted", "what was finished is kept; the same command resumes from there")
     return Interrupted.exit_code
 
 

@@ -15,11 +15,17 @@ def register(app: typer.Typer) -> None:
 
 def selfcheck(
     backend: Annotated[
-        str, typer.Option(help="auto (the strongest there is), all, or a backend's name.")
+        str,
+        typer.Option(
+            help="gvisor, docker, bubblewrap or plain; all: each there is; auto: the one that "
+            "verify takes by itself, the strongest but gvisor."
+        ),
     ] = "auto",
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", metavar="PROBE", help="One probe or family of them; repeatable."),
+        typer.Option(
+            "--only", metavar="PROBE", help="One probe or family (docs/selfcheck.md); repeatable."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,

@@ -42,7 +42,11 @@ def shadow(
         Path | None, typer.Option(help="A folder for shadow.json and what the runs left.")
     ] = None,
     backend: Annotated[
-        str, typer.Option(help="auto (the strongest), local (no engine), docker or bubblewrap.")
+        str,
+        typer.Option(
+            help="gvisor, docker or bubblewrap; auto: the strongest but gvisor; "
+            "local: without an engine."
+        ),
     ] = "auto",
     seconds: Annotated[
         float, typer.Option(min=1.0, help="Each run is ended after so many seconds.")

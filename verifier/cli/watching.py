@@ -1,8 +1,12 @@
-"""How is long work shown? Bars on a terminal, one line a phase elsewhere; always on stderr."""
+"""How is long work shown? Bars on a terminal; elsewhere a line when a phase ends.
+
+A long phase has one when it is under way, too: a log that is silent looks hung. Always on stderr.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Iterator
 
@@ -17,6 +21,7 @@ from verifier.watch import Progress as Watched
 from verifier.watch import Unwatched, Watch
 
 SHORT_SECONDS = 0.5
+SILENT_SECONDS = 10.0
 
 
 def watcher(*, quiet: bool) -> Watch:
@@ -39,6 +44,8 @@ class Shown:
             if self._console.is_terminal:
                 bars = stack.enter_context(_bars(self._console))
                 seen = _Bar(bars, bars.add_task(escape(name), total=total))
+            else:
+                stack.enter_context(self._said_when_long(name))
             yield seen
         took = f"[dim]{time.monotonic() - began:.1f} s[/dim]"
         if seen.why:
@@ -46,6 +53,20 @@ class Shown:
             self._console.print(said, soft_wrap=True)
         elif time.monotonic() - began >= SHORT_SECONDS:
             self._console.print(f"[green]✓[/green] {escape(name)} {took}")
+
+    @contextlib.contextmanager
+    def _said_when_long(self, name: str) -> Iterator[None]:
+        """Say once that `name` is under way, if it takes long."""
+        timer = threading.Timer(
+            SILENT_SECONDS, self._console.print, [f"[dim]…[/dim] {escape(name)} is under way"]
+        )
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
 
     def note(self, text: str) -> None:
         """One sentence."""

@@ -56,7 +56,7 @@ def try_walls(backend: str, wanted: Collection[str], watch: Watch) -> Tried:
     selfcheck.chosen(wanted)
     if backend not in {*BACKENDS, *CHOICES, ALL}:
         known = ", ".join((*CHOICES, ALL, *BACKENDS))
-        raise RequestError(f"there is no sandbox {backend!r}", remedy=f"one of {known}")
+        raise RequestError(f"there is no backend {backend!r}", remedy=f"one of {known}")
     checked: list[Checked] = []
     untried: list[Untried] = []
     for name in BACKENDS if backend == ALL else (backend,):

@@ -66,7 +66,7 @@ class Examined(Protocol):
 
     @property
     def level(self) -> Assurance:
-        """Of the strongest box."""
+        """Of the box that is taken where none is named."""
 
     @property
     def backend(self) -> str:
@@ -96,9 +96,9 @@ def as_json(found: Examined) -> str:
 
 
 def render(found: Examined, console: Console) -> None:
-    """Print the strongest box first, then every check, then what they come to."""
+    """Print the box that is taken by itself, then every check, then what they come to."""
     best = f"{found.level.name} ({found.backend})" if found.backend else "none"
-    paragraph(console, f"The strongest box here: {best}")
+    paragraph(console, f"The box that verify takes by itself: {best}")
     checks = [check for part in found.parts for check in part.checks]
     width = 2 + max(len(check.about) for check in checks) + 2
     for part in found.parts:

@@ -41,7 +41,7 @@ def choose(name: str) -> tuple[Sandbox, tuple[str, ...]]:
         return BACKENDS[name](), ()
     if name not in CHOICES:
         known = ", ".join((*CHOICES, *BACKENDS))
-        raise RequestError(f"there is no sandbox {name!r}", remedy=f"one of {known}")
+        raise RequestError(f"there is no backend {name!r}", remedy=f"one of {known}")
     reasons: list[str] = []
     *stronger, last = CHOICES[name]
     for candidate in stronger:

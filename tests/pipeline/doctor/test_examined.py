@@ -71,7 +71,7 @@ def test_the_command_prints_it_and_ends_with_its_code(
     monkeypatch.setattr(doctor, "examine", lambda: FOUND)
     assert run(["doctor"]) == 2
     printed = capsys.readouterr().out
-    assert "The strongest box here: L2 (docker)" in printed
+    assert "The box that verify takes by itself: L2 (docker)" in printed
     assert "✗ pinned images" in printed
     assert "→ apt-get install it" in printed
     assert "1 missing (✗)" in printed

@@ -39,7 +39,11 @@ def backends() -> tuple[list[Check], Assurance, str]:
         if not best and name in CHOICES["auto"]:
             level, best = sandbox.level, name
         lacking = sandbox.lacking()
-        said = f"{sandbox.level.name}, lacking:" if lacking else sandbox.level.name
+        said = sandbox.level.name
+        if name not in CHOICES["auto"]:
+            said += f", only by `--backend {name}`"
+        if lacking:
+            said += ", lacking:"
         checks.append(Check(f"{name} boxes", State.WELL, said, lacking=lacking))
     if level < Assurance.L1:
         checks.append(

@@ -43,7 +43,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """All that was looked at. `level` is that of the strongest box, `backend` what makes it."""
+    """All that was looked at. `level` is that of `auto`'s box, `backend` what makes it."""
 
     parts: tuple[Part, ...]
     level: Assurance

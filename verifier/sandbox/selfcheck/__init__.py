@@ -10,6 +10,7 @@ import contextlib
 import tempfile
 import time
 from collections.abc import Collection
+from difflib import get_close_matches
 from pathlib import Path
 
 from verifier.errors import ImageFault, RequestError
@@ -56,11 +57,14 @@ def chosen(wanted: Collection[str]) -> dict[str, tuple[Probe, ...]]:
 
     Raises RequestError for a name that is neither.
     """
-    known = {family.name for family in FAMILIES}
-    known |= {probe.id for family in FAMILIES for probe in family.probes}
+    families = [family.name for family in FAMILIES]
+    known = {*families, *(probe.id for family in FAMILIES for probe in family.probes)}
     for name in wanted:
         if name not in known:
-            raise RequestError(f"there is no probe {name!r}", remedy="docs/selfcheck.md lists them")
+            close = get_close_matches(name.lower(), sorted(known), 1)
+            remedy = f"did you mean {close[0]}? " if close else ""
+            remedy += f"docs/selfcheck.md lists the probes of {', '.join(families)}"
+            raise RequestError(f"there is no probe or family {name!r}", remedy=remedy)
     return {
         family.name: tuple(
             probe
