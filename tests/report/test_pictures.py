@@ -42,6 +42,17 @@ def cells(beyond: int = 0, tau_known: bool = True) -> Replayed:
 # ---------------------------------------------------------------- time
 
 
+def test_a_deviating_cell_is_framed() -> None:
+    """Told apart in a print without colours: a frame in ink, where others have none."""
+    curves = told("refuted").seeds[0].curves
+    assert curves is not None and curves.replayed is not None
+    drawn = pictures.blind_cells(curves.replayed)
+    styles = re.findall(r'style="(fill: var\(--(?:alarm|charge)\)[^"]*)"', drawn)
+    framed = ["stroke: var(--ink)" in style for style in styles]
+    assert framed == ["--alarm" in style for style in styles]
+    assert any(framed) and not all(framed)
+
+
 def test_phases_are_told_in_order_with_their_limits() -> None:
     """Init and pack too, and a replay's share of the pass."""
     seed = told("training_failed").seeds[0]
