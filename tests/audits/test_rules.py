@@ -194,6 +194,14 @@ def test_what_was_not_weighed_is_not_run() -> None:
     assert answer("artifact-size", make.with_seed(make.evidence(), weighing=None)) is NOT_RUN
 
 
+@pytest.mark.parametrize("how", [{"ended_by": EndedBy.WALL_CLOCK}, {"exit_code": 1}])
+def test_what_a_broken_off_training_left_is_not_kept_within_the_cap(how: dict[str, Any]) -> None:
+    """Law 4: an empty folder would weigh little, and ship nothing."""
+    assert answer("artifact-size", part("training", **how)) is NOT_RUN
+    heavy = make.with_part(part("training", **how), "weighing", artifact_bytes=17_000_000)
+    assert answer("artifact-size", heavy) is BROKEN
+
+
 # ---------------------------------------------------------------- train-budget
 
 
