@@ -44,7 +44,7 @@ BASE = "ngram"
 DRAWS = (500, 2_000, 10_000)
 GAIN_NATS, GAIN_WITHIN = 0.003, 0.0015
 SEEN_ALPHAS = (0.05, 0.5)
-"""Beside the policy's α. Where no draw deviates δ is about B ln(2/α)/m: only at so large an α can it
+"""Beside the policy's α. Without a deviation δ is about B ln(2/α)/m: only at so large an α can it
 fall below 0.003 nats, so that a bound that errs too often would show in 1,000 nonces."""
 SCORERS = 2
 
