@@ -359,6 +359,19 @@ def test_symbols_away_from_the_yardstick_prove_no_lookahead() -> None:
     assert "none of the worst" in reading.reason
 
 
+def test_a_pass_that_only_cost_more_tells_its_author_that_predict_differs() -> None:
+    """Where rounding made no token cheaper there is no worst position, but still advice."""
+    dearer = (HONEST + 3e-4).astype(np.float32)
+    steps = make.chain(dearer, GAINED)
+    none_worst = make.symbols(dearer, EVERYWHERE[:0])
+    steps[Step.EVERY_SYMBOL] = replace(none_worst, largest=0)
+    found = make.with_seed(make.evidence(dearer), chain=steps)
+    reading = read_replay(found, found.seeds[0], make.local())["lookahead"]
+    assert reading.outcome is Outcome.UNPROVEN
+    assert "predict is what differs" in reading.reason
+    assert "calculate in float32" in reading.advice
+
+
 def test_an_infinite_blind_cost_is_a_difference_and_no_number() -> None:
     """§2: −∞ in a PREDICT costs +∞ at the true symbol; one such token is no sure gain."""
     blind = HONEST.copy()

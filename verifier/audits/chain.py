@@ -222,7 +222,10 @@ def ahead(trial: Trial, symbols: ChainStep, gained: tuple[bool, dict[str, Any]])
     blind_costs, is_asked = lookup(trial.replay.targets, trial.replay.blind, targets)
     comparable = is_scored & is_asked
     if not np.any(comparable):
-        return unproven("none of the worst positions was scored in the step to compare with")
+        nobody_gained = "no token cost less in the pass than blind; predict is what differs"
+        unseen = "none of the worst positions was scored in the step to compare with"
+        reason = unseen if symbols.largest else nobody_gained
+        return unproven(reason, SAME_CONTEXT, **shown)
     with np.errstate(invalid="ignore"):
         rise = costs.astype(np.float64) - was
         follows = (rise > trial.tau) & (2 * rise >= blind_costs - was)
