@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from verifier.cli import calibrating, screening, selfchecking, shadowing
+from verifier.cli import calibrating, porting, screening, selfchecking, shadowing
 from verifier.errors import RequestError
 
 if TYPE_CHECKING:
@@ -393,6 +393,7 @@ def policy_schema(as_json: Annotated[bool, JSON] = False) -> None:
 
 screening.register(app)
 shadowing.register(app)
+porting.register(app)
 calibrating.register(app)
 selfchecking.register(app)
 

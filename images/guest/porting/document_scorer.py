@@ -93,11 +93,11 @@ class DocumentScorer:
         rows = torch.arange(len(at), device=at.device)
         answer: Tensor | None = None
         for start in starts.unique().tolist():
-            logs = self._logs(prefix.ids, start)
-            here = logs[rows, (at - start).clamp(0, logs.shape[1] - 1)]
+            logits = self._logits(prefix.ids, start)
+            here = logits[rows, (at - start).clamp(0, logits.shape[1] - 1)]
             answer = here if answer is None else torch.where((starts == start)[:, None], here, answer)
         assert answer is not None
-        return answer
+        return answer.float().log_softmax(-1)
 
     def observe(self, chunk: Chunk) -> None:
         """The chunk has been charged: now it may teach, and it becomes context."""
@@ -116,11 +116,10 @@ class DocumentScorer:
         beyond = (at + 1 - self.window).clamp(min=0)
         return -(-beyond // self.stride) * self.stride
 
-    def _logs(self, ids: Tensor, start: int) -> Tensor:
-        """Log-probabilities [B, T, V] in the window from `start`, at most up to the chunk's end."""
+    def _logits(self, ids: Tensor, start: int) -> Tensor:
+        """Logits [B, T, V] in the window from `start`, at most up to the chunk's end."""
         text = torch.cat((self.text, ids), dim=1)[:, :-1][:, start : start + self.window]
-        logits = self.logits(self.model, text)
-        return logits.float().reshape(*text.shape, -1).log_softmax(-1)
+        return self.logits(self.model, text).reshape(*text.shape, -1)
 
     def _costs(self, ids: Tensor) -> Tensor:
         """Nats [B, C] of a chunk's tokens, each in its own window."""
@@ -129,7 +128,7 @@ class DocumentScorer:
         while at < end:
             start = int(self._starts(torch.tensor(at)))
             stop = min(start + self.window, end)
-            logs = self._logs(ids, start)[:, at - start : stop - start]
+            logs = self._logits(ids, start)[:, at - start : stop - start].float().log_softmax(-1)
             costs.append(-logs.gather(-1, ids[:, at - first : stop - first, None])[..., 0])
             at = stop
         return torch.cat(costs, dim=1)
