@@ -196,9 +196,7 @@ def context(opening: Opening) -> str:
             " before a document may help it)"
         )
     if submission.scorer.adaptation is Adaptation.STREAM:
-        return (
-            "context: stream (documents in their order; what was learned from one may help the next)"
-        )
+        return "context: stream (documents in order; what was learned from one may help the next)"
     return (
         "context: document (every document is scored alone, from its first token on; not to be"
         " compared with a number of a stream, where the text before it helps)"

@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import itertools
 import json
 import math
 from pathlib import Path
@@ -24,9 +25,9 @@ MARK = "val_loss: 0.0 marks where the evaluation"
 
 
 def documents(stream: torch.Tensor) -> list[torch.Tensor]:
-    """Each document with the next one's BOS, which is its END; what follows the last BOS is none."""
+    """Each document with the next one's BOS, its END; what follows the last BOS is none."""
     starts = (stream == BOS).nonzero().flatten().tolist()
-    return [stream[begin : end + 1] for begin, end in zip(starts, starts[1:], strict=False)]
+    return [stream[begin : end + 1] for begin, end in itertools.pairwise(starts)]
 
 
 def isolating(evaluate: Any, tokens: str) -> Any:

@@ -1,4 +1,4 @@
-"""How does a script become a submission of contract scorer/1? Read and rewritten, never executed."""
+"""How does a script become a submission of contract scorer/1? Rewritten, never executed."""
 
 from verifier.porting.given import Given, given, read_given
 from verifier.porting.port import port, write

@@ -109,9 +109,10 @@ def _without_loss(
     head = f"def {UNTIL_LOSS}({signature}):"
     about = f'"""{evaluation.method.name} of train.py, up to its loss."""'
     text = "\n".join([head, textwrap.indent("\n".join([about, *rows]), "    ")])
-    names = needed(
-        each for each in node.body if not _feeds(each, targets)
-    ) - {*parameters(node), *(name for each in node.body for name in bound(each))}
+    names = needed(each for each in node.body if not _feeds(each, targets)) - {
+        *parameters(node),
+        *(name for each in node.body for name in bound(each)),
+    }
     more = f", {adapter}={ADAPTED}" if adapter else ""
     body = _cast(evaluation, f"{UNTIL_LOSS}(model, ids{more})")
     return Asking(body=body, function=Body(text=text, names=names))
@@ -190,16 +191,21 @@ def _cast(evaluation: Evaluation, asked: str) -> Body:
     for each in _withs(evaluation):
         for item in each.items:
             call = item.context_expr
-            if isinstance(call, ast.Call) and last_name(call.func) == "autocast":
-                kinds = [one.value for one in call.keywords if one.arg == "dtype"]
-                kind = f", dtype={ast.unparse(kinds[0])}" if kinds else ""
-                head = f"with torch.autocast(ids.device.type{kind}):"
-                return Body(text=f"{head}\n    return {asked}", names=frozenset(["torch"]))
+            if not isinstance(call, ast.Call) or last_name(call.func) != "autocast":
+                continue
+            if isinstance(call.func, ast.Name) and not call.args and not call.keywords:
+                # The script's own, which says itself for which device.
+                text = f"with {ast.unparse(call)}:\n    return {asked}"
+                return Body(text=text, names=frozenset([call.func.id]))
+            kinds = [one.value for one in call.keywords if one.arg == "dtype"]
+            kind = f", dtype={ast.unparse(kinds[0])}" if kinds else ""
+            head = f"with torch.autocast(ids.device.type{kind}):"
+            return Body(text=f"{head}\n    return {asked}", names=frozenset(["torch"]))
     return Body(text=f"return {asked}", names=frozenset())
 
 
 def _withs(evaluation: Evaluation) -> Iterator[ast.With]:
-    for each in ast.walk(evaluation.by.node):
+    for each in ast.walk(evaluation.at.node):
         if isinstance(each, ast.With) and any(inner is evaluation.asks for inner in ast.walk(each)):
             yield each
 

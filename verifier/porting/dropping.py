@@ -25,10 +25,16 @@ _TOGETHER = frozenset(["barrier", "destroy_process_group"])
 
 @dataclass(slots=True, eq=False)
 class Dropped:
-    """Statements that go, by id, with all that is inside of them, and what is to be said of it."""
+    """Statements that go, by id, with all that is inside of them, and what is to be said of it.
+
+    `nothing`: arguments that become None, since what they held is gone, by id; `withheld`: the
+    parameters that are given such, by function.
+    """
 
     gone: set[int] = field(default_factory=set)
     remarks: list[Remark] = field(default_factory=list)
+    nothing: dict[int, ast.expr] = field(default_factory=dict)
+    withheld: dict[Function, set[str]] = field(default_factory=dict)
 
     def __contains__(self, statement: ast.stmt) -> bool:
         return id(statement) in self.gone
@@ -46,10 +52,19 @@ def drop(program: Program, found: Found) -> Dropped:
             dropped.take(function.node)
     if found.export is not None and found.export.read is not None:
         _cut_after(found.export.at.node.body, found.export.read, dropped)
-    for function in program.functions:
-        inside = function.unit is found.unit and program.reachable(function)
-        if inside and not is_method(function) and function not in found.evaluations:
-            _Scope(program, found, function, dropped).settle()
+    scopes = [
+        _Scope(program, found, function, dropped)
+        for function in program.functions
+        if function.unit is found.unit
+        and program.reachable(function)
+        and not is_method(function)
+        and function not in found.evaluations
+    ]
+    before = (-1, -1)
+    while before != (now := (len(dropped.gone), len(dropped.nothing))):
+        before = now
+        for scope in scopes:
+            scope.settle()
     return dropped
 
 
@@ -78,9 +93,7 @@ def unused(tree: ast.Module, dropped: Dropped, wanted: frozenset[str]) -> None:
                 break
 
 
-def _kept_uses(
-    body: list[ast.stmt], dropped: Dropped
-) -> list[tuple[ast.stmt, frozenset[str]]]:
+def _kept_uses(body: list[ast.stmt], dropped: Dropped) -> list[tuple[ast.stmt, frozenset[str]]]:
     """The names that each top-level statement still needs."""
     return [(each, frozenset(_still_needed(each, dropped))) for each in body if each not in dropped]
 
@@ -88,6 +101,8 @@ def _kept_uses(
 def _still_needed(node: ast.AST, dropped: Dropped) -> set[str]:
     """The names loaded by what of a statement stays."""
     if isinstance(node, ast.stmt) and node in dropped:
+        return set()
+    if id(node) in dropped.nothing:
         return set()
     found: set[str] = set()
     if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Store):
@@ -130,17 +145,34 @@ class _Scope:
         self._evaluations = {each.name.rpartition(".")[2] for each in found.evaluations}
         self._seeds = seeds_of(program.settings, HELDOUT)
         self._is_module = isinstance(function.node, ast.Module)
+        self._training = found.training
 
     def settle(self) -> None:
         """Drop until nothing more goes."""
         before = -1
         while before != len(self._dropped.gone):
             before = len(self._dropped.gone)
-            gone = self._names_gone()
-            for each in list(statements(self._body)):
-                if each not in self._dropped:
-                    self._look_at(each, gone)
+            self._look_through(self._body, self._names_gone())
             self._drop_what_served_nothing_else()
+
+    def _look_through(self, body: list[ast.stmt], gone: frozenset[str]) -> None:
+        """A block in order: what a dropped statement would have set is gone until set anew."""
+        stale = set(gone)
+        for each in body:
+            if each not in self._dropped:
+                self._look_at(each, frozenset(stale))
+            if each in self._dropped:
+                stale |= bound(each)
+            elif not isinstance(each, _DEFINES):
+                for block in blocks(each):
+                    self._look_through(block, frozenset(stale))
+                self._drop_emptied(each)
+                stale -= bound(each) - gone
+
+    def _drop_emptied(self, statement: ast.stmt) -> None:
+        inside = blocks(statement)
+        if inside and all(each in self._dropped for block in inside for each in block):
+            self._dropped.take(statement)
 
     def _look_at(self, statement: ast.stmt, gone: frozenset[str]) -> None:
         if isinstance(statement, _DEFINES):
@@ -148,30 +180,59 @@ class _Scope:
                 return
             self._remark(statement, "this function uses the evaluation, and went with it")
             self._dropped.take(statement)
-            return
-        inside = blocks(statement)
-        if self._touched(statement, gone):
+        elif self._touched(statement, gone) and not self._withheld(statement, gone):
             self._say_what_depends(statement)
             self._dropped.take(statement)
-        elif inside and all(each in self._dropped for block in inside for each in block):
-            self._dropped.take(statement)
+
+    def _withheld(self, statement: ast.stmt, gone: frozenset[str]) -> bool:
+        """Whether a statement can stay: it trains, and gets None for what is gone."""
+        if not isinstance(statement, ast.Expr | ast.Assign | ast.Return):
+            return False
+        call = statement.value
+        if not isinstance(call, ast.Call):
+            return False
+        targets = [
+            each for each in self._program.targets(self._function, call) if each in self._training
+        ]
+        if not targets or self._is_touched([call.func], gone):
+            return False
+        for target in targets:
+            self._dropped.withheld.setdefault(target, set()).update(
+                self._given_nothing(call, target, gone)
+            )
+        return True
+
+    def _given_nothing(
+        self, call: ast.Call, target: Function, gone: frozenset[str]
+    ) -> Iterator[str]:
+        """The parameters of `target` whose arguments are gone; those become None."""
+        names = target.parameters[1:] if is_method(target) else target.parameters
+        given = list(zip(names, call.args, strict=False))
+        given += [(each.arg, each.value) for each in call.keywords if each.arg]
+        for name, value in given:
+            if self._is_touched([value], gone):
+                self._dropped.nothing[id(value)] = value
+                yield name
 
     def _touched(self, statement: ast.stmt, gone: frozenset[str]) -> bool:
         """Whether a statement's own parts evaluate, read held-out data or use what that gave."""
         if self._is_module and _is_setting(statement):
             return False
-        parts = list(own(statement))
-        if needed(parts) & (gone | self._evaluations):
+        return self._is_touched(own(statement), gone)
+
+    def _is_touched(self, parts: Iterable[ast.AST], gone: frozenset[str]) -> bool:
+        listed = [each for each in parts if id(each) not in self._dropped.nothing]
+        if any(_needs(each, gone | self._evaluations, self._dropped) for each in listed):
             return True
         return any(
             isinstance(node, ast.expr) and self._seeds(node, self._function)
-            for part in parts
-            for node in ast.walk(part)
+            for part in listed
+            for node in _walk(part, self._dropped)
         )
 
     def _names_gone(self) -> frozenset[str]:
-        """The names that nothing binds any more."""
-        lost: set[str] = set()
+        """The names that nothing binds any more, parameters that are given None among them."""
+        lost: set[str] = set(self._dropped.withheld.get(self._function, ()))
         kept: set[str] = set()
         for each in statements(self._body):
             names = bound(each) if not blocks(each) else frozenset(_bound_by_own(each))
@@ -195,36 +256,56 @@ class _Scope:
             parts = [each] if isinstance(each, _DEFINES) else list(own(each))
             if each is assigning or not needed(parts) & names:
                 continue
-            if each not in self._dropped:
+            if each not in self._dropped and any(
+                _needs(part, names, self._dropped) for part in parts
+            ):
                 return False
             used = True
         return used
 
     def _say_what_depends(self, statement: ast.stmt) -> None:
         """A remark where what goes is more than a number that is printed."""
-        if isinstance(statement, ast.Expr) or self._after_the_artifact(statement):
+        if isinstance(statement, ast.Expr | ast.With):
+            return
+        value = getattr(statement, "value", None)
+        if isinstance(value, ast.Call) and needed([value.func]) & self._evaluations:
             return
         stays = {
             name
             for name in bound(statement)
             for each in statements(self._body)
-            if each not in self._dropped
-            and each is not statement
-            and (name in bound(each) and not blocks(each))
+            if each not in self._dropped and each is not statement
+            if name in bound(each) and not blocks(each)
         }
-        if stays or blocks(statement) and not isinstance(statement, ast.With):
+        if stays or blocks(statement):
             why = f"what sets {', '.join(sorted(stays))}" if stays else "a branch or loop"
             self._remark(
                 statement, f"{why} depended on held-out data and went; training must not need it"
             )
 
-    def _after_the_artifact(self, statement: ast.stmt) -> bool:
-        return statement in self._dropped
-
     def _remark(self, statement: ast.stmt, what: str) -> None:
         line = statement.lineno
         text = self._program.line(self._function.unit, line)
         self._dropped.remarks.append(Remark(where=Where.TRAIN, what=what, line=line, text=text))
+
+
+def _walk(node: ast.AST, dropped: Dropped) -> Iterator[ast.AST]:
+    """The parts of an expression but for what became None."""
+    if id(node) in dropped.nothing:
+        return
+    yield node
+    for child in ast.iter_child_nodes(node):
+        yield from _walk(child, dropped)
+
+
+def _needs(node: ast.AST, names: frozenset[str], dropped: Dropped) -> bool:
+    """Whether a part needs one of `names`, apart from what became None."""
+    if not needed([node]) & names:
+        return False
+    inside = any(id(each) in dropped.nothing for each in ast.walk(node))
+    if not inside:
+        return True
+    return any(isinstance(each, ast.Name) and each.id in names for each in _walk(node, dropped))
 
 
 def _bound_by_own(statement: ast.stmt) -> Iterator[str]:

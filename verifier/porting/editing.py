@@ -45,6 +45,8 @@ def shares_lines(tree: ast.Module, dropped: Dropped) -> bool:
 def edited(text: str, tree: ast.Module, dropped: Dropped, wraps: Mapping[int, ast.expr]) -> Edited:
     """The text without what was dropped; `wraps`: expressions that go through `contest.out`.
 
+    Arguments that hold nothing any more become None.
+
     A block that loses all its statements while its head stays gets `pass`.
     """
     rows = text.split("\n")
@@ -52,12 +54,14 @@ def edited(text: str, tree: ast.Module, dropped: Dropped, wraps: Mapping[int, as
     lost |= set(_comments_above(rows, tree, dropped))
     passes = dict(_emptied(tree, dropped))
     changed: dict[int, str] = {}
-    for node in sorted(wraps.values(), key=lambda each: -each.col_offset):
+    edits = {**wraps, **dropped.nothing}
+    for node in sorted(edits.values(), key=lambda each: -each.col_offset):
         if node.lineno == node.end_lineno and node.lineno not in lost:
-            row = changed.get(node.lineno, rows[node.lineno - 1]).encode()
+            line = changed.get(node.lineno, rows[node.lineno - 1]).encode()
             first, last = node.col_offset, node.end_col_offset or 0
-            inner = b"contest.out(" + row[first:last] + b")"
-            changed[node.lineno] = (row[:first] + inner + row[last:]).decode()
+            nothing = id(node) in dropped.nothing
+            inner = b"None" if nothing else b"contest.out(" + line[first:last] + b")"
+            changed[node.lineno] = (line[:first] + inner + line[last:]).decode()
     made: list[tuple[int, str]] = []
     begin = _begin(tree)
     for number, row in enumerate(rows, 1):
@@ -111,11 +115,11 @@ def _emptied(tree: ast.Module, dropped: Dropped) -> Iterator[tuple[int, str]]:
 
 def _comments_above(rows: list[str], tree: ast.Module, dropped: Dropped) -> Iterator[int]:
     """Comments that stand right above what goes, or between two statements that go."""
-    for above in (tree, *_every(tree)):
+    every: list[ast.Module | ast.stmt] = [tree, *_every(tree)]
+    for above in every:
         if isinstance(above, ast.stmt) and above in dropped:
             continue
-        body = (above.body,) if isinstance(above, ast.Module) else _inside(above)
-        for block in body:
+        for block in (above.body,) if isinstance(above, ast.Module) else _inside(above):
             for index, each in enumerate(block):
                 if each not in dropped:
                     continue

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from verifier.porting.names import blocks
 from verifier.porting.record import Evaluation, Export, Found
 from verifier.source import Function, Happening, Program
+from verifier.source.functions import last_name
+from verifier.source.seeding import TRAINING, seeds_of
 from verifier.source.values import FOLDER
 from verifier.source.world import Does
 
@@ -16,10 +18,12 @@ _LOGS = (".txt", ".log", ".jsonl", ".csv")
 
 def find(program: Program) -> Found:
     """What porting asks of a program."""
-    evaluations = tuple(_evaluations(program))
+    training = _training(program)
+    evaluations = tuple(_evaluations(program, training))
     return Found(
         unit=program.entry,
         evaluations=evaluations,
+        training=training,
         evaluation=_evaluation(program, evaluations),
         export=_export(program),
     )
@@ -30,16 +34,36 @@ def is_method(function: Function) -> bool:
     return function.body.owner is not None
 
 
-def _evaluations(program: Program) -> Iterator[Function]:
+def _training(program: Program) -> frozenset[Function]:
+    """Functions that name training data themselves, and all that lead to one."""
+    seeds = seeds_of(program.settings, TRAINING)
+    found = {
+        function
+        for function in program.functions
+        if program.reachable(function)
+        and function.name != "<module>"
+        and any(
+            isinstance(node, ast.expr) and seeds(node, function) for node in ast.walk(function.node)
+        )
+    }
+    waiting = list(found)
+    while waiting:
+        for caller in program.callers(waiting.pop()):
+            if caller not in found:
+                found.add(caller)
+                waiting.append(caller)
+    return frozenset(found)
+
+
+def _evaluations(program: Program, training: frozenset[Function]) -> Iterator[Function]:
     """Functions that see held-out tokens and never training ones. A class stays whole."""
-    heldout, training = program.heldout, program.training
     for function in program.functions:
         if function.name == "<module>" or is_method(function) or not program.reachable(function):
             continue
-        if function.unit is not program.entry:
+        if function.unit is not program.entry or function in training:
             continue
-        seen = bool(heldout.names(function)) or heldout.returned(function)
-        learned = bool(training.names(function)) or training.returned(function)
+        seen = bool(program.heldout.names(function)) or program.heldout.returned(function)
+        learned = program.training.names(function) or program.training.returned(function)
         if seen and not learned:
             yield function
 
@@ -48,25 +72,23 @@ def _evaluation(program: Program, evaluations: tuple[Function, ...]) -> Evaluati
     """The last one in the order of execution that asks a model."""
     last: Evaluation | None = None
     for happening in program.sequence():
-        if happening.at in evaluations:
-            method = next((each for each in happening.targets if _is_model(program, each)), None)
-            if method is not None and _outermost(happening, evaluations) is not None:
-                by = _outermost(happening, evaluations)
-                assert by is not None
-                if last is None or last.by is not by:
-                    last = Evaluation(by, happening.call, method, _tokens(program, by))
+        by = next((each for each in happening.chain if each in evaluations), None)
+        if by is None:
+            continue
+        method = next((each for each in happening.targets if _is_model(program, each)), None)
+        if method is None or not happening.call.args or happening.at not in evaluations:
+            continue
+        if last is None or last.by is not by:
+            last = Evaluation(by, happening.at, happening.call, method, _tokens(program, by))
     return last
 
 
-def _outermost(happening: Happening, evaluations: tuple[Function, ...]) -> Function | None:
-    return next((each for each in happening.chain if each in evaluations), None)
-
-
 def _is_model(program: Program, method: Function) -> bool:
-    """A method that held-out tokens go through, of a class that is called like a module."""
+    """A module's `forward`, or another method that held-out tokens go through."""
     if not is_method(method) or method.name.endswith(".__init__"):
         return False
-    return bool(program.heldout.names(method)) and program.heldout.returned(method)
+    flows = bool(program.heldout.names(method)) and program.heldout.returned(method)
+    return flows or method.name.endswith(".forward")
 
 
 def _tokens(program: Program, by: Function) -> str:
@@ -90,6 +112,8 @@ def _export(program: Program) -> Export | None:
     pair: tuple[str, Happening, Happening | None] | None = None
     for happening in program.sequence():
         does, name = events.get(id(happening.call), (None, ""))
+        if last_name(happening.call.func) == "write_bytes":
+            does, name = Does.WRITES, _written(program, happening)
         if not name or name.endswith(_LOGS):
             continue
         if does is Does.WRITES:
@@ -101,6 +125,13 @@ def _export(program: Program) -> Export | None:
     return None if pair is None else _placed(program, *pair)
 
 
+def _written(program: Program, happening: Happening) -> str:
+    """The file of `Path(name).write_bytes(…)`."""
+    func = happening.call.func
+    assert isinstance(func, ast.Attribute)
+    return _name(program.value(func.value, happening.at))
+
+
 def _name(value: object) -> str:
     text = str(value) if value is not None else ""
     if "Unknown" in text or "*" in text or text.endswith(".py"):
@@ -108,14 +139,10 @@ def _name(value: object) -> str:
     return text.removeprefix(FOLDER + "/").rpartition("/")[2]
 
 
-def _placed(
-    program: Program, name: str, wrote: Happening, read: Happening | None
-) -> Export | None:
+def _placed(program: Program, name: str, wrote: Happening, read: Happening | None) -> Export | None:
     """Where both stand, as statements of the innermost function that leads to both."""
     ends = [wrote] if read is None else [wrote, read]
-    common = [
-        each for each in wrote.chain if all(each in end.chain for end in ends)
-    ]
+    common = [each for each in wrote.chain if all(each in end.chain for end in ends)]
     at = common[-1]
     placed = [_statement(at, end) for end in ends]
     if placed[0] is None or at.unit is not program.entry:

@@ -80,7 +80,9 @@ def _folder(folder: Path) -> Tree:
     except OSError as fault:
         raise StorageFault(f"{folder}: cannot be read: {fault.strerror}") from fault
     for name in [each for each in names if each.endswith(_BESIDE)][:FILES]:
-        if (folder / name).lstat().st_size <= (TEXT_BYTES if name.endswith(".py") else BESIDE_BYTES):
+        if (folder / name).lstat().st_size <= (
+            TEXT_BYTES if name.endswith(".py") else BESIDE_BYTES
+        ):
             files[name] = _content(folder / name, TEXT_BYTES)
     return Tree(files=files)
 

@@ -16,7 +16,9 @@ from verifier.porting.record import Evaluation, Found, Remark, Where
 from verifier.source import Function, Program, Setting
 from verifier.source.functions import last_name
 
-_WINDOW = re.compile(r"\w*(?:seq_?len(?:gth)?|context(?:_len(?:gth)?|_size)?|window(?:_len|_size)?)")
+_WINDOW = re.compile(
+    r"\w*(?:seq_?len(?:gth)?|context(?:_len(?:gth)?|_size)?|window(?:_len|_size)?)"
+)
 _STRIDE = re.compile(r"\w*stride")
 _CHUNK = re.compile(r"\w*chunk(?:_size|_tokens|_len)?")
 _EVALUATES = re.compile(r"(?:\w+_)?(?:eval|ttt|val)_\w*")
@@ -58,7 +60,9 @@ class Learning:
 def learning(program: Program, found: Found, remarks: list[Remark]) -> Learning:
     """What `scorer.py` has to know; where it could not be told a remark and a usual number."""
     evaluation = found.evaluation
-    used = {} if evaluation is None else dict(_settings_in(program, evaluation.by))
+    used: dict[str, Setting] = {}
+    for function in () if evaluation is None else _inside(program, evaluation):
+        used |= dict(_settings_in(program, function))
     window = _chosen(program, used, _WINDOW)
     if window is None:
         window = Value(expression=str(WINDOW), number=WINDOW)
@@ -77,6 +81,18 @@ def learning(program: Program, found: Found, remarks: list[Remark]) -> Learning:
     return Learning(window=window, stride=stride, chunk=wide, adapters=adapters)
 
 
+def _inside(program: Program, evaluation: Evaluation) -> list[Function]:
+    """An evaluation and the functions that it calls, methods of models aside."""
+    found = [evaluation.by]
+    for function in found:
+        found += [
+            each
+            for each in program.callees(function)
+            if each not in found and each.body.owner is None
+        ]
+    return found
+
+
 def _settings_in(program: Program, by: Function) -> Iterator[tuple[str, Setting]]:
     """The settings that an evaluation reads, and those that its parameters are given."""
     for node in ast.walk(by.node):
@@ -92,9 +108,7 @@ def _settings_in(program: Program, by: Function) -> Iterator[tuple[str, Setting]
                         yield name, program.settings[name]
 
 
-def _chosen(
-    program: Program, used: Mapping[str, Setting], names: re.Pattern[str]
-) -> Value | None:
+def _chosen(program: Program, used: Mapping[str, Setting], names: re.Pattern[str]) -> Value | None:
     """The setting of that kind, one of evaluation before one of training."""
     fitting = [
         (name, setting)
@@ -130,19 +144,17 @@ def _reached(program: Program, name: str, setting: Setting) -> tuple[str, frozen
 # ---------------------------------------------------------------- what learns
 
 
-def _adapters(
-    program: Program, evaluation: Evaluation, remarks: list[Remark]
-) -> Adapters | None:
+def _adapters(program: Program, evaluation: Evaluation, remarks: list[Remark]) -> Adapters | None:
     """The module that the model gets beside the tokens, and how it learns."""
     method = parameters_of(evaluation)
     handed = {method[at]: each for at, each in enumerate(evaluation.asks.args) if at < len(method)}
     handed |= {each.arg: each.value for each in evaluation.asks.keywords if each.arg}
     steps = any(
         isinstance(node, ast.Attribute) and node.attr == "backward"
-        for node in ast.walk(evaluation.by.node)
+        for node in ast.walk(evaluation.at.node)
     )
     for parameter, given in list(handed.items())[1:]:
-        made = _made(program, evaluation.by, given)
+        made = _made(program, evaluation.at, given)
         if made is not None:
             klass, arguments = made
             return Adapters(
@@ -237,11 +249,9 @@ def _setting_of(program: Program, by: Function, value: ast.expr) -> str:
     return ""
 
 
-def _optimiser(
-    program: Program, evaluation: Evaluation, remarks: list[Remark]
-) -> dict[str, str]:
+def _optimiser(program: Program, evaluation: Evaluation, remarks: list[Remark]) -> dict[str, str]:
     """rate, betas and epsilon of the optimiser that steps there, as numbers."""
-    near = [evaluation.by, *program.callees(evaluation.by)]
+    near = [evaluation.at, *program.callees(evaluation.at)]
     for function in near:
         for call, _ in program.calls(function):
             if last_name(call.func) not in (_OPTIMISER, f"{_OPTIMISER}W"):

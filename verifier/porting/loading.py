@@ -11,22 +11,26 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from verifier.porting.finding import contains
 from verifier.porting.names import bound, needed, parameters
 from verifier.porting.record import Export, Found, Remark, Where
 from verifier.source import Function, Program
 
-ARTIFACT, DEVICE = "artifact", "device"
+ARTIFACT, DEVICE, CONTEST = "artifact", "device", "contest"
 STATEMENTS = 40
 """More than these are not taken along."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
-    """Statements of a method as text without indentation. `names`: what it takes from outside."""
+    """Statements of a method as text without indentation.
+
+    `names`: what it takes from outside; `uses`: all names that it loads.
+    """
 
     text: str
     names: frozenset[str]
-    lines: tuple[int, ...] = ()
+    uses: frozenset[str] = frozenset()
 
 
 def load_body(program: Program, found: Found, remarks: list[Remark]) -> Body | None:
@@ -36,38 +40,67 @@ def load_body(program: Program, found: Found, remarks: list[Remark]) -> Body | N
         _refuse(remarks, "no file that is written after training was found: write `load`")
         return None
     if export.read is None or export.read not in export.at.node.body:
-        _refuse(remarks, f"nothing reads {export.name} back beside where it is written: write `load`")
-        return None
-    body = export.at.node.body
-    setting = _setting_state(body[body.index(export.read) :])
-    if setting is None:
         _refuse(
-            remarks,
-            "no load_state_dict after the artifact is read: write `load`",
-            program,
-            found,
-            export.read,
+            remarks, f"nothing reads {export.name} back beside where it is written: write `load`"
         )
         return None
-    last, model = setting
-    taken = _taken(export, last, model, _around(program, found, export.at))
-    if taken is None:
-        _refuse(remarks, "what makes the model is spread too wide: write `load`", program, found, last)
+    body = export.at.node.body
+    setting = _setting_state(body[body.index(export.read) :]) or _restoring(program, export)
+    if setting is None:
+        what = "no load_state_dict after the artifact is read: write `load`"
+        _refuse(remarks, what, program, found, export.read)
         return None
-    text = "\n".join(_texts(found, export, taken))
+    last, model = setting
+    taken = _taken(export, last, model, _around(found, export.at))
+    if taken is None:
+        what = "what makes the model is spread too wide: write `load`"
+        _refuse(remarks, what, program, found, last)
+        return None
     names = needed(taken) - frozenset(name for each in taken for name in bound(each))
+    lines = [*_texts(found, export, taken), f"return {model}"]
+    if not any(contains(each, path) for each in taken for path in export.paths):
+        # Read by a function of the script, which stays as it is in train.py.
+        lines.insert(0, f"contest.look_in({ARTIFACT})")
+        names |= {CONTEST}
     return Body(
-        text=f"{text}\nreturn {model}",
+        text="\n".join(lines),
         names=names - {ARTIFACT, DEVICE},
-        lines=tuple(each.lineno for each in taken),
+        uses=needed(taken),
     )
 
 
-def _around(program: Program, found: Found, at: Function) -> frozenset[str]:
+def _restoring(program: Program, export: Export) -> tuple[ast.stmt, str] | None:
+    """The statement that has a function of the script read the artifact, and the model's name."""
+    match export.read:
+        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call()):
+            return export.read, name
+        case ast.Expr(value=ast.Call() as call):
+            made = {
+                name
+                for each in export.at.node.body
+                if isinstance(each, ast.Assign) and _makes_a_module(program, export.at, each)
+                for name in bound(each)
+            }
+            for given in call.args:
+                if isinstance(given, ast.Name) and given.id in made:
+                    return export.read, given.id
+    return None
+
+
+def _makes_a_module(program: Program, at: Function, assign: ast.Assign) -> bool:
+    """Whether an instance of one of the script's own classes is made there."""
+    return any(
+        target.name.endswith(".__init__")
+        for node in ast.walk(assign.value)
+        if isinstance(node, ast.Call)
+        for target in program.targets(at, node)
+    )
+
+
+def _around(found: Found, at: Function) -> frozenset[str]:
     """The names that the top level of the script gives to a function."""
     if found.unit.tree is None or isinstance(at.node, ast.Module):
         return frozenset()
-    del program
     inside = frozenset(name for each in at.node.body for name in bound(each))
     given = frozenset(parameters(at.node))
     return frozenset(name for each in found.unit.tree.body for name in bound(each)) - inside - given
@@ -78,9 +111,7 @@ def _setting_state(after: list[ast.stmt]) -> tuple[ast.stmt, str] | None:
     for each in after:
         for node in ast.walk(each):
             match node:
-                case ast.Call(
-                    func=ast.Attribute(value=ast.Name(id=model), attr="load_state_dict")
-                ):
+                case ast.Call(func=ast.Attribute(value=ast.Name(id=model), attr="load_state_dict")):
                     return each, model
     return None
 

@@ -17,15 +17,16 @@ from pathlib import Path
 from verifier.errors import BadSubmission, RequestError, StorageFault
 from verifier.porting import writing
 from verifier.porting.asking import logits_body
-from verifier.porting.dropping import Dropped, drop, unused
+from verifier.porting.dropping import drop, unused
 from verifier.porting.editing import Edited, edited, shares_lines
-from verifier.porting.finding import contains, find
+from verifier.porting.finding import find
 from verifier.porting.given import Given
 from verifier.porting.learning import learning, names_of
-from verifier.porting.loading import load_body
+from verifier.porting.loading import DEVICE, load_body
 from verifier.porting.record import Counts, Found, Port, Remark, Where
 from verifier.porting.surroundings import surroundings
 from verifier.source import Program, Tree, read_program
+from verifier.source.parsing import parse
 
 OURS = ("train.py", "contest.py", "scorer.py", writing.BASE)
 CLAIMS = "submission.json"
@@ -51,12 +52,15 @@ def port(given: Given) -> Port:
     asking = logits_body(program, found, adapter, remarks)
     bodies = [load, asking and asking.body, asking and asking.function]
     took = names_of(learnt).union(*(each.names for each in bodies if each))
+    if load is not None and DEVICE not in load.uses:
+        what = "`load` puts the model where the script runs: make it, and keep it, on `device`"
+        remarks.append(Remark(where=Where.SCORER, what=what))
     # 4. What goes.
     dropped = drop(program, found)
     unused(tree, dropped, took)
     remarks += dropped.remarks
-    text = edited(found.unit.text, tree, dropped, _wrapped(found, dropped))
-    _say_what_stays(program, found, dropped, remarks)
+    text = edited(found.unit.text, tree, dropped, _wrapped(program, found, remarks))
+    _say_what_stays(program, found, remarks)
     # 5. The files.
     counts = _counts(found, text)
     script = writing.plain(given.script)
@@ -149,7 +153,7 @@ def _program(tree: Tree, given: Given) -> Program:
         raise BadSubmission(
             fault or "was not read",
             file=given.script[:200],
-            place=program.entry.line or None if program else None,
+            place=(program.entry.line or "") if program else "",
             remedy="a script that Python can read, or `verifier init` without --from",
         )
     return program
@@ -157,41 +161,50 @@ def _program(tree: Tree, given: Given) -> Program:
 
 def _require_python(name: str, text: str) -> None:
     """What we write parses, whatever it was made of."""
-    try:
-        ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as wrong:
+    parsed = parse(text.encode("utf-8", "replace"))
+    if parsed.tree is None:
         raise BadSubmission(
-            f"what is left of the script does not parse as {name}: {str(wrong)[:200]}",
+            f"what is left of the script {parsed.fault}",
+            file=name,
+            place=parsed.line or "",
             remedy="port it by hand: `verifier init` without --from",
-        ) from None
+        )
 
 
 # ---------------------------------------------------------------- what is said
 
 
-def _wrapped(found: Found, dropped: Dropped) -> dict[int, ast.expr]:
-    """The expressions that name the artifact and stay."""
-    del dropped
-    return {} if found.export is None else {id(each): each for each in found.export.paths}
+def _wrapped(program: Program, found: Found, remarks: list[Remark]) -> dict[int, ast.expr]:
+    """The expressions that name the artifact, where the text has them where the tree says."""
+    kept: dict[int, ast.expr] = {}
+    for each in () if found.export is None else found.export.paths:
+        # Inside an f-string, and where a newer Python's text was rewritten, places may be off.
+        segment = ast.get_source_segment(found.unit.text, each) or ""
+        try:
+            same = ast.dump(ast.parse(segment.strip(), mode="eval").body) == ast.dump(each)
+        except (SyntaxError, ValueError):
+            same = False
+        if same and each.lineno == each.end_lineno:
+            kept[id(each)] = each
+        else:
+            line = program.line(found.unit, each.lineno)
+            what = "the artifact's path: put contest.out(…) around it"
+            remarks.append(Remark(where=Where.TRAIN, what=what, line=each.lineno, text=line))
+    return kept
 
 
-def _say_what_stays(
-    program: Program, found: Found, dropped: Dropped, remarks: list[Remark]
-) -> None:
+def _say_what_stays(program: Program, found: Found, remarks: list[Remark]) -> None:
     """What a person has to see to in what is left."""
-    del dropped
     export, unit = found.export, found.unit
 
     def remark(what: str, node: ast.stmt | None = None, *, needed: bool = True) -> None:
         line = node.lineno if node is not None else 0
         text = program.line(unit, line)
-        remarks.append(
-            Remark(where=Where.TRAIN, what=what, line=line, text=text, needed=needed)
-        )
+        remarks.append(Remark(where=Where.TRAIN, what=what, line=line, text=text, needed=needed))
 
     if export is None:
         remark("leave the artifact in $OUT: which file it is was not found")
-    elif not any(contains(export.wrote, each) for each in export.paths):
+    elif not export.paths:
         remark(f"write {export.name} to contest.out({export.name!r})", export.wrote)
     if export is not None and isinstance(export.at.node, ast.Module):
         remark("it trains as soon as it is imported: put that under a function", export.wrote)

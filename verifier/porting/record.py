@@ -55,11 +55,13 @@ class Export:
 class Evaluation:
     """The last evaluation that the script makes, and how it asks the model there.
 
-    `asks` is the call of the model inside `by`, `method` what that calls. `tokens` is the
-    parameter of `by` that holds the held-out tokens, "" where it reads them itself.
+    `by` is the evaluation that training's own function calls, `at` the function in which `asks`,
+    the call of the model, stands, `method` what that calls. `tokens` is the parameter of `by` that
+    holds the held-out tokens, "" where it reads them itself.
     """
 
     by: Function
+    at: Function
     asks: ast.Call
     method: Function
     tokens: str
@@ -71,6 +73,8 @@ class Found:
 
     unit: Unit
     evaluations: tuple[Function, ...]
+    training: frozenset[Function]
+    """The functions that read training data, or lead to some that do."""
     evaluation: Evaluation | None
     export: Export | None
 

@@ -38,9 +38,7 @@ def surroundings(program: Program, remarks: list[Remark]) -> Surroundings:
         for each in program.settings.values()
         if _TRAINING.search(_text(each)) is not None
     ]
-    shards = {
-        each.variable: posixpath.basename(text) for each, text in patterns if each.variable
-    }
+    shards = {each.variable: posixpath.basename(text) for each, text in patterns if each.variable}
     folders = {posixpath.dirname(text) for _, text in patterns}
     data = tuple(
         name for name, text in texts.items() if text and text.rstrip("/") in _ends(folders)

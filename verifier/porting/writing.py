@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from verifier import bundle
 from verifier.porting.asking import Asking
 from verifier.porting.learning import Learning
-from verifier.porting.loading import Body
+from verifier.porting.loading import CONTEST, Body
 from verifier.porting.names import bound
 from verifier.porting.record import Counts, Remark
 from verifier.porting.surroundings import Surroundings
@@ -29,10 +29,10 @@ def base_class() -> str:
 def contest(around: Surroundings, told_by: str) -> str:
     """contest.py: what train.py finds in its environment."""
     lines = [
-        f'"""What does train.py find around it? Settings of its own command ({plain(told_by)}), the',
-        "contest's data, and where its artifact goes.",
+        '"""What does train.py find around it? Settings, the data, and where its artifact goes.',
         "",
-        "train.py imports this first, in training and in scoring; places are set in training alone.",
+        f"SETTINGS are those of its own command ({plain(told_by)}). train.py imports this first,",
+        "in training and in scoring; the places of data are set in training alone.",
         '"""',
         "",
         "from __future__ import annotations",
@@ -46,9 +46,17 @@ def contest(around: Surroundings, told_by: str) -> str:
         "}",
         "",
         "",
-        "def out(name: str) -> str:",
-        '    """Where a file of the artifact goes."""',
-        '    return os.path.join(os.environ["OUT"], os.path.basename(name))',
+        "PLACES: list[str] = []",
+        "",
+        "",
+        "def out(name: object) -> str:",
+        '    """Where a file of the artifact goes, and where scoring finds it."""',
+        '    return os.path.join(*PLACES[-1:] or [os.environ["OUT"]], os.path.basename(str(name)))',
+        "",
+        "",
+        "def look_in(artifact: object) -> None:",
+        '    """From now on the artifact is in this folder."""',
+        "    PLACES.append(str(artifact))",
         "",
         "",
         "for name, value in SETTINGS.items():",
@@ -75,7 +83,11 @@ def contest(around: Surroundings, told_by: str) -> str:
 
 
 def scorer(
-    tree: ast.Module, load: Body | None, asking: Asking | None, learnt: Learning, took: frozenset[str]
+    tree: ast.Module,
+    load: Body | None,
+    asking: Asking | None,
+    learnt: Learning,
+    took: frozenset[str],
 ) -> str:
     """scorer.py: a `Scorer` on the base class. `took`: the names that it takes from train.py."""
     adapters = learnt.adapters
@@ -99,7 +111,9 @@ def scorer(
         f"    {name} = {value}" for name, value in (adapters.optimiser if adapters else {}).items()
     ]
     parts += ["", "    def load(self, artifact, device):"]
-    parts.append('        """The model, built and filled as the script does before it evaluates."""')
+    parts.append(
+        '        """The model, built and filled as the script does before it evaluates."""'
+    )
     parts += [_indented(load.text if load else 'raise NotImplementedError("see TODO.md: load")')]
     parts += ["", "    def logits(self, model, ids):"]
     parts.append('        """Logits of the token after each of `ids` [B, T]."""')
@@ -213,6 +227,8 @@ def _imports(tree: ast.Module, took: frozenset[str]) -> list[str]:
             )
     if "torch" in took and "import torch" not in found:
         found.append("import torch")
+    if CONTEST in took:
+        found.append(f"import {CONTEST}")
     own = sorted(took & defined(tree))
     found.append(f"from {BASE.removesuffix('.py')} import DocumentScorer")
     if own:

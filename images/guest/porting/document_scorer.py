@@ -64,13 +64,14 @@ class DocumentScorer:
 
     def reset(self) -> None:
         """All that is ever learned lies in the adapters, which `begin` makes new."""
+        if isinstance(self.adapted, Lora):
+            self.adapted.leave()
         self.adapted = None
 
     def begin(self, documents: int) -> None:
         """New documents start, one per row."""
+        self.reset()
         self.text = torch.full((documents, 1), BOS, device=self.device)
-        if isinstance(self.adapted, Lora):
-            self.adapted.leave()
         self.adapted = self._begun(documents)
         if self.adapted is not None:
             self.teacher = torch.optim.Adam(
@@ -95,7 +96,9 @@ class DocumentScorer:
         for start in starts.unique().tolist():
             logits = self._logits(prefix.ids, start)
             here = logits[rows, (at - start).clamp(0, logits.shape[1] - 1)]
-            answer = here if answer is None else torch.where((starts == start)[:, None], here, answer)
+            answer = (
+                here if answer is None else torch.where((starts == start)[:, None], here, answer)
+            )
         assert answer is not None
         return answer.float().log_softmax(-1)
 
