@@ -152,7 +152,7 @@ def test_a_script_in_many_functions_keeps_its_training(name: str, tmp_path: Path
 
 
 def test_training_that_looks_at_held_out_data_is_said() -> None:
-    """Promise: what training did with its validation goes, with its line, and a person must look."""
+    """Promise: what training did with its validation goes, with its line, and a person looks."""
     text = scripts.plain("if val_loss < 1.0: break")
     line = 1 + text.split("\n").index("        if val_loss < 1.0: break")
     (said,) = [each for each in ported(text).remarks if each.needed]
