@@ -17,7 +17,7 @@ STAMP := $(VENV)/.ready
 .DEFAULT_GOAL := help
 .PHONY: help setup engine stop-engine demo test slow screens coverage fuzz lint format docs labels cheats tried attacks \
   zoo traces bench \
-  selfcheck weakened stress images record-facts try-action lock clean
+  selfcheck weakened stress images record-facts try-action port lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -107,6 +107,9 @@ images: engine ## build the CUDA image for real and try it (gigabytes)
 
 record-facts: setup ## which facts about merged records screening reproduces: CLONE=… FACTS=…
 	@$(RUN)/python tools/check_record_facts.py --clone "$(CLONE)" --facts "$(FACTS)"
+
+port: engine ## port three merged records of a clone, and compare scores at toy scale: CLONE=…
+	@$(RUN)/python -m tests.porting.check "$(CLONE)"
 
 lock: setup ## resolve the host's dependencies anew
 	@$(RUN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

@@ -15,6 +15,7 @@ from verifier.audits.number import alpha_of_attempt, mean_of
 from verifier.errors import BrokenInvariant
 from verifier.policy import AuditRule, Policy
 from verifier.records import (
+    Adaptation,
     Answer,
     Assurance,
     EnvironmentFault,
@@ -25,7 +26,7 @@ from verifier.records import (
     Step,
     WallHits,
 )
-from verifier.verdict import conclude, decide
+from verifier.verdict import conclude, context, decide
 
 REQUIRED = make.local().audits["scorer/1"].required
 
@@ -297,16 +298,39 @@ def test_a_submission_that_tries_everything_does_not_fill_the_verdict() -> None:
 def test_an_official_run_on_a_pinned_image_has_little_else_to_say() -> None:
     """No note stands where its reason does not; that a key is official is only said so far."""
     made = make.with_opening(make.evidence(), self_run=False)
-    assert decide(made, make.local()).notes == (
+    first, *others = decide(made, make.local()).notes
+    assert first.startswith("context: document (")
+    assert tuple(others) == (
         "not checked: record, provenance, twin",
         "attempt 1 of this author, decided at α = 0.0005",
         "the key is said to be the organizer's: compare it with the published one",
     )
     walls = replace(made, boxes=(make.box(lacking=("pids", "memory")), make.box(lacking=("pids",))))
-    assert decide(walls, make.local()).notes[3:] == (
+    assert decide(walls, make.local()).notes[4:] == (
         "a wall was lacking: memory",
         "a wall was lacking: pids",
     )
+
+
+@pytest.mark.parametrize(
+    ("adaptation", "said"),
+    [
+        (Adaptation.NONE, "document"),
+        (Adaptation.DOCUMENT, "document"),
+        (Adaptation.STREAM, "stream"),
+    ],
+)
+def test_the_context_of_the_number_is_said(adaptation: Adaptation, said: str) -> None:
+    """Promise: a reader never compares a document's number with a stream's unwarned."""
+    opening = make.evidence().opening
+    scorer = opening.submission.scorer
+    assert scorer is not None
+    terms = replace(scorer, adaptation=adaptation)
+    assert context(
+        replace(opening, submission=replace(opening.submission, scorer=terms))
+    ).startswith(f"context: {said} (")
+    alone = replace(opening.submission, scorer=None)
+    assert context(replace(opening, submission=alone)).startswith("context: stream (the script")
 
 
 def test_a_ledger_of_another_policy_is_a_bug_of_ours() -> None:

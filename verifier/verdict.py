@@ -18,6 +18,7 @@ from verifier.audits.waiting import share_held
 from verifier.errors import BrokenInvariant
 from verifier.policy import AuditRule, Policy
 from verifier.records import (
+    Adaptation,
     Answer,
     EnvironmentFault,
     Evidence,
@@ -162,7 +163,8 @@ def notes(
 ) -> tuple[str, ...]:
     """What a reader must know beside the answer: faults of ours, gaps, and what was disclosed."""
     opening = evidence.opening
-    said = [
+    said = [context(opening)]
+    said += [
         f"the machine was at fault ({_where(fault.phase, fault.reason)}); a re-run is free"
         for fault in machine_faults(evidence)
     ]
@@ -188,6 +190,22 @@ def notes(
     if len(stopped) > SHOWN:
         said.append(f"walls stopped {len(stopped) - SHOWN} more attempts")
     return tuple(said)
+
+
+def context(opening: Opening) -> str:
+    """What a token's cost may rest on: numbers of a document and of a stream are not compared."""
+    submission = opening.submission
+    if submission.script is not None or submission.scorer is None:
+        return (
+            "context: stream (the script is handed all documents as one stream, and what stands"
+            " before a document may help it)"
+        )
+    if submission.scorer.adaptation is Adaptation.STREAM:
+        return "context: stream (documents in order; what was learned from one may help the next)"
+    return (
+        "context: document (every document is scored alone, from its first token on; not to be"
+        " compared with a number of a stream, where the text before it helps)"
+    )
 
 
 def busy(evidence: Evidence, policy: Policy) -> list[str]:

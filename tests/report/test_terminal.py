@@ -100,7 +100,8 @@ def test_audits_with_one_reason_share_one() -> None:
 def test_a_long_line_breaks_between_its_parts() -> None:
     """Nothing of it is lost, and no part is torn."""
     _, verdict = found("verified")
-    lines = COLOUR.sub("", shown(verdict, 60, terminal=True)).split("\n\n")[0].splitlines()
+    head = COLOUR.sub("", shown(verdict, 60, terminal=True)).split("\n\n")[0]
+    lines = head.partition("context: ")[0].splitlines()
     assert len(lines) == 2
     assert " ".join(line.strip() for line in lines) == f"✓ {verdict.line}"
 
@@ -154,3 +155,11 @@ def test_a_name_in_a_row_is_aligned_and_harmless() -> None:
     text = shown(replace(verdict, findings=(strange,), required=(strange.audit,)), terminal=False)
     assert "\x1b" not in text
     assert text.count("<script>alert(1)</sc\\x1b") == 2
+
+
+def test_the_context_of_the_number_stands_under_it() -> None:
+    """Promise: whether documents were scored alone is said at once, and once."""
+    _, verdict = found("verified")
+    said = shown(verdict, 200, terminal=False)
+    assert said.count("context: document (every document is scored alone") == 1
+    assert said.index("context: ") < said.index("Audits")

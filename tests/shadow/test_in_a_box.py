@@ -1,5 +1,7 @@
 """The guest's own tests, where its torch is: in a box of the image that shadow runs take place in.
 
+Those of ported submissions' base class too.
+
 The host has no torch. What is run there is `boxed_*.py`, by the pytest of the host, which is pure
 Python; a test that is skipped in the box counts as a failure here.
 """
@@ -18,7 +20,9 @@ from verifier.records import BoxSpec, EndedBy, Limits, Mount
 from verifier.watch import Unwatched
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-TESTS = sorted(path.name for path in Path(__file__).parent.glob("boxed_*.py"))
+TESTS = sorted(
+    path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / "tests").glob("*/boxed_*.py")
+)
 PURE = ("_pytest", "pytest", "py", "pluggy", "iniconfig", "packaging", "pygments")
 LIMITS = Limits(
     wall_seconds=300.0,
@@ -67,7 +71,7 @@ def test_the_guest_in_its_image(name: str, tmp_path: Path) -> None:
         root=stage.root,
         argv=(
             *("python3", "-m", "pytest", *options, "--rootdir", place),
-            f"{place}/tests/shadow/{name}",
+            f"{place}/{name}",
         ),
         environment=given,
         inputs=tuple(inputs),

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from verifier.errors import RequestError
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to `app`."""
@@ -21,9 +23,29 @@ def init(
     author: Annotated[
         str, typer.Option(help="Who submits it; attempts are counted by author.")
     ] = "",
+    script: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="SCRIPT", help="A train_gpt.py whose training is kept, or its folder."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
 ) -> None:
-    """Write a working submission. A scorer of some 40 lines: its comments are the contract."""
+    """Write a working submission. A scorer of some 40 lines: its comments are the contract.
+
+    With --from a script's training and export are kept, and a Scorer is written for what it
+    evaluates; nothing of it is executed, and what a person still has to change is listed.
+    """
+    if script is not None:
+        if name or author:
+            raise RequestError(
+                "--name and --author are for a submission from nothing",
+                remedy="write them into the submission.json that --from makes",
+            )
+        from verifier.cli.porting import init_from
+
+        init_from(script, folder, as_json=as_json)
+        return
     from verifier.pipeline.starting import begin
     from verifier.report.harmless import legible
 

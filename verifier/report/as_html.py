@@ -111,6 +111,7 @@ def environment() -> Environment:
         "ended_badly": _ended_badly,
         "figures": words.figures,
         "other_notes": words.other_notes,
+        "context_of": words.context,
         "steps": words.STEPS,
     }
     made.filters |= {

@@ -79,6 +79,8 @@ def _number(report: Report) -> Iterator[str]:
             bound = "" if seed.delta_bpb is None else f", δ {words.bpb(seed.delta_bpb)}"
             yield f"- seed {seed.seed}: {words.bpb(seed.bpb)}{bound}"
     yield ""
+    if context := words.context(verdict.notes):
+        yield from (prose(context), "")
     yield prose(" ".join(verdict.bound[:1]))
 
 

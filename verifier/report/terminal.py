@@ -38,6 +38,8 @@ def render(verdict: Verdict, console: Console) -> None:
     audit stay one line, however long, so that they can be searched.
     """
     _line(verdict, console)
+    if context := words.context(verdict.notes):
+        paragraph(console, context)
     console.print()
     paragraph(console, words.why(verdict.answer, verdict.findings, verdict.required))
     for alike in words.alike(words.deciding(verdict.findings, verdict.required)):

@@ -70,6 +70,8 @@ _FIRST = (
     "worst_file",
 )
 _LABELS = {"seconds_at_most": "at most", "seconds_at_least": "at least"}
+CONTEXT = "context: "
+"""How the note begins that stands beside every number."""
 _UNITS = {"bytes": "bytes", "seconds": "s", "nats": "nats", "bpb": "bits per byte"}
 _SMALL = 5e-4
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -141,8 +143,14 @@ def unchecked(findings: Sequence[AnyFound]) -> list[AnyFound]:
 
 
 def other_notes(notes: Sequence[str]) -> list[str]:
-    """The verdict's notes but the list of what was not checked, which has a place of its own."""
-    return [note for note in notes if not note.startswith("not checked:")]
+    """The verdict's notes but those that have a place of their own: what was not checked, and the
+    context of the number."""
+    return [note for note in notes if not note.startswith(("not checked:", CONTEXT))]
+
+
+def context(notes: Sequence[str]) -> str:
+    """The note that says what a token's cost may rest on; "" in a verdict that has none."""
+    return next((note for note in notes if note.startswith(CONTEXT)), "")
 
 
 # ---------------------------------------------------------------- the bound

@@ -175,12 +175,21 @@ def facts(screening: Screening) -> list[tuple[str, str]]:
         ("folder", folder(screening)),
         *(() if claimed is None else _claims(claimed)),
         *_logs(screening.logs),
+        ("context", "" if score(screening) is None else CONTEXTS[screening.contract]),
         ("code", _code(screening)),
         ("entry", screening.entry),
         ("command", screening.command),
         ("digest", screening.digest),
     ]
     return [(name, said) for name, said in lines if said]
+
+
+CONTEXTS = {
+    "script/1": "stream (the script scores one stream of documents; not to be compared with a"
+    " number of documents that are scored alone)",
+    "scorer/1": "document (each is scored alone), unless verify.yaml says `adaptation: stream`",
+}
+"""What the claimed and logged numbers rest on, by contract."""
 
 
 def _claims(claimed: Claimed) -> Iterator[tuple[str, str]]:
