@@ -1,0 +1,52 @@
+"""What was judged already? One JSON line for each verdict on a mutant, appended as it falls.
+
+A verdict holds for one mutant (its key) under one `judged`: the digest of the mutated file, of the
+room's tests and of mutmut's version. What other rooms do to it is not in that digest: `--fresh`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Judged:
+    """`answer` is killed, timeout, survived or uncovered; `by` the test that noticed."""
+
+    key: str
+    judged: str
+    answer: str
+    by: str
+    seconds: float
+
+
+def digest(root: Path, files: Iterable[str], *more: str) -> str:
+    """Of names and contents of `files`, and of what else a verdict depends on."""
+    whole = hashlib.sha256(json.dumps(more).encode())
+    for file in sorted(files):
+        content = (root / file).read_bytes()
+        whole.update(f"{file}\0{len(content)}\0".encode() + content)
+    return whole.hexdigest()[:16]
+
+
+def kept(path: Path) -> dict[str, Judged]:
+    """The last verdict on each key; a line that was cut off by a kill is no verdict."""
+    found = {}
+    if path.exists():
+        for line in path.read_text().splitlines():
+            try:
+                judged = Judged(**json.loads(line))
+            except (ValueError, TypeError):
+                continue
+            found[judged.key] = judged
+    return found
+
+
+def keep(path: Path, judged: Judged) -> None:
+    """Append one verdict."""
+    with path.open("a") as file:
+        file.write(json.dumps(asdict(judged)) + "\n")
