@@ -51,6 +51,12 @@ def test_an_honest_run_is_verified_with_its_number() -> None:
     assert [score.seed for score in verdict.seeds] == list(make.opening().seeds)
 
 
+def test_a_verdict_names_the_policy_and_the_level_that_it_was_given_under() -> None:
+    """Law 9: the assurance level of the sandbox is printed in every verdict."""
+    verdict = decide(make.with_opening(make.evidence(), assurance=Assurance.L1), make.local())
+    assert (verdict.policy, verdict.assurance) == ("local_cpu", Assurance.L1)
+
+
 def test_a_broken_required_rule_refutes() -> None:
     """§8: any Broken."""
     steps = make.chain(CHEAT, GAINED, {Step.EVERY_SYMBOL: HONEST})
@@ -141,8 +147,9 @@ def test_a_machine_fault_before_the_replay_is_a_free_re_run() -> None:
         verdict = decide(make.with_seed(made, environment=(fault,)), make.local())
         assert verdict.answer is Answer.INCONCLUSIVE
         assert any("re-run is free" in note for note in verdict.notes)
-    later = replace(fault, phase="replay")
-    assert answer(make.with_seed(heavy, environment=(later,))) is Answer.REFUTED
+    for phase in ("replay", "chain"):
+        later = make.with_seed(heavy, environment=(replace(fault, phase=phase),))
+        assert answer(later) is Answer.REFUTED
 
 
 def test_the_number_is_the_mean_with_each_seed_beside_it() -> None:
@@ -292,6 +299,9 @@ def test_a_submission_that_tries_everything_does_not_fill_the_verdict() -> None:
     notes = decide(replace(make.evidence(), wall_hits=hits), make.local()).notes
     assert len([note for note in notes if note.startswith("a wall stopped: ")]) == SHOWN
     assert "walls stopped 5 more attempts" in notes
+    few = replace(hits[0], attempts=tried[:SHOWN])
+    notes = decide(replace(make.evidence(), wall_hits=(few,)), make.local()).notes
+    assert not any("more attempts" in note for note in notes)
 
 
 def test_an_official_run_on_a_pinned_image_has_little_else_to_say() -> None:
@@ -311,9 +321,9 @@ def test_an_official_run_on_a_pinned_image_has_little_else_to_say() -> None:
 
 def test_a_ledger_of_another_policy_is_a_bug_of_ours() -> None:
     """The verifier contradicts itself."""
-    with pytest.raises(BrokenInvariant):
+    with pytest.raises(BrokenInvariant, match="policy strict_tar, decided under local_cpu"):
         decide(make.with_opening(make.evidence(), policy_name="strict_tar"), make.local())
-    with pytest.raises(BrokenInvariant):
+    with pytest.raises(BrokenInvariant, match="attempt 0"):
         decide(make.with_opening(make.evidence(), attempt=0), make.local())
 
 

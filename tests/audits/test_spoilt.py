@@ -12,6 +12,7 @@ from tests.audits import scripted
 from tests.audits.traces import recorded as recorded_trace
 from tests.audits.traces import table_of, trace
 from verifier.audits.spoilt import drift, spoilt
+from verifier.audits.waiting import share_held
 from verifier.records import (
     Answer,
     Claim,
@@ -123,6 +124,28 @@ def test_a_busy_machine_changes_nothing_where_no_limit_was_missed() -> None:
         " train 50 %, pass 50 %, replay 50 % of the time"
     )
     assert not any("busy" in n for n in decide(watched(calm, trace(**MILD)), make.local()).notes)
+
+
+def test_with_several_seeds_a_busy_machine_is_told_seed_by_seed() -> None:
+    """A reader must know which number stands under it; what is fair itself is not told."""
+    made = make.evidence(count=2)
+    first, second = made.seeds
+    others = {"box": 0.4, "waits": 0.6, "others": 1.6}
+    seeds = (replace(first, cpu={"pass": trace(phase="pass", **others)}), second)
+    policy = make.changed(make.local(), seeds={"count": 2})
+
+    def busy(at_most: float) -> list[str]:
+        rule = make.changed(policy, witness={"pressure_at_most": at_most})
+        notes = decide(replace(made, seeds=seeds), rule).notes
+        return [note for note in notes if "busy" in note]
+
+    share = share_held(seeds[0].cpu["pass"])
+    assert share == pytest.approx(0.6)
+    assert busy(0.1) == [
+        f"this machine was busy with seed {first.seed}: others had the box's processors for"
+        " pass 60 % of the time"
+    ]
+    assert busy(share) == []
 
 
 def test_too_near_the_limit_to_tell_is_near_enough() -> None:

@@ -27,7 +27,7 @@ from tests.mutants.making import Mutant, Mutated, mutate
 from tests.mutants.rooms import ROOMS, Room, files
 
 ROOT = Path(__file__).parents[2]
-ANSWERS = ("killed", "timeout", "equivalent", "survived", "uncovered")
+ANSWERS = ("killed", "timeout", "equivalent", "survived", "uncovered", "open")
 LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "out", "dist", "build")
 
 
@@ -37,7 +37,7 @@ class Found:
 
     room: Room
     counts: Counter[str]
-    reworded: int
+    not_made: int
     standing: tuple[tuple[Mutant, str], ...]
     void: tuple[equivalents.Equivalent, ...]
 
@@ -50,21 +50,23 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--fresh", action="store_true", help="forget every verdict of these rooms")
+    parser.add_argument("--kept", action="store_true", help="judge nothing: show what is known")
     parser.add_argument("--place", type=Path, default=ROOT / ".mutants", help="where it works")
     given = parser.parse_args()
     unknown = sorted(set(given.rooms) - set(names))
     if unknown:
         parser.error(f"no room {', '.join(unknown)}; there are {', '.join(names)}")
     rooms = [names[name] for name in given.rooms or names]
-    found = [judged(ROOT, room, given.place, given.workers, given.fresh) for room in rooms]
+    given.place.mkdir(parents=True, exist_ok=True)
+    found = [judged(ROOT, room, given) for room in rooms]
     print(json.dumps(_document(found), indent=2) if given.json else _table(found))
-    return 1 if any(each.standing or each.void for each in found) else 0
+    whole = all(not (each.standing or each.void or each.counts["open"]) for each in found)
+    return 0 if whole else 1
 
 
-def judged(root: Path, room: Room, place: Path, workers: int, fresh: bool) -> Found:
+def judged(root: Path, room: Room, given: argparse.Namespace) -> Found:
     """Have every mutant of `room` judged that has no verdict yet, and sort the verdicts."""
-    place.mkdir(parents=True, exist_ok=True)
-    results = place / "results.jsonl"
+    results = given.place / "results.jsonl"
     made = {file: mutate(file, (root / file).read_text()) for file in files(root, room.sources)}
     tests = files(root, (*room.tests, "tests/conftest.py"))
     under = {file: digest(root, [file, *tests], version("mutmut"), *room.but) for file in made}
@@ -79,12 +81,12 @@ def judged(root: Path, room: Room, place: Path, workers: int, fresh: bool) -> Fo
             "by": known[each.key].by if each.key in known else "",
         }
         for each in mutants
-        if fresh or each.key not in known or known[each.key].judged != under[each.file]
+        if given.fresh or each.key not in known or known[each.key].judged != under[each.file]
     ]
-    if todo:
-        _judge(root, room, made, {"mutants": todo, "workers": workers}, place)
+    if todo and not given.kept:
+        _judge(root, room, made, {"mutants": todo, "workers": given.workers}, given.place)
         known = kept(results)
-    return _sorted(room, mutants, known, sum(one.reworded for one in made.values()))
+    return _sorted(room, mutants, known, sum(one.not_made for one in made.values()))
 
 
 def _judge(
@@ -107,7 +109,7 @@ def _judge(
         environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(found)}
         working = subprocess.Popen(command, cwd=tree, stdout=out, stderr=out, env=environment)
         try:
-            _watch(working, room, results, before, len(job["mutants"]))
+            _watch(working, room, results, before, {each["key"] for each in job["mutants"]})
         finally:
             working.terminate()
             working.wait()
@@ -117,15 +119,17 @@ def _judge(
 
 
 def _watch(
-    working: subprocess.Popen[bytes], room: Room, results: Path, before: int, count: int
+    working: subprocess.Popen[bytes], room: Room, results: Path, before: int, keys: set[str]
 ) -> None:
     shown = ""
     while True:
         ended = working.poll() is not None
         with results.open("rb") if results.exists() else open(os.devnull, "rb") as file:
             file.seek(before)
-            done = Counter(json.loads(line)["answer"] for line in file if line.endswith(b"\n"))
-        line = f"{room.name}: {done.total()} of {count} judged, {done['survived']} survived"
+            read = [json.loads(line) for line in file if line.endswith(b"\n")]
+        done = Counter(each["answer"] for each in read if each["key"] in keys)
+        left = done["survived"] + done["uncovered"]
+        line = f"{room.name}: {done.total()} of {len(keys)} judged, {left} survived"
         if line != shown:
             end = "\r" if sys.stderr.isatty() else "\n"
             print(line, file=sys.stderr, end=end, flush=True)
@@ -136,9 +140,9 @@ def _watch(
             working.wait(1 if sys.stderr.isatty() else 20)
 
 
-def _sorted(room: Room, mutants: list[Mutant], known: dict[str, Judged], reworded: int) -> Found:
-    answers = {each.key: known[each.key].answer for each in mutants if each.key in known}
-    alive = [each for each in mutants if answers.get(each.key) in {"survived", "uncovered"}]
+def _sorted(room: Room, mutants: list[Mutant], known: dict[str, Judged], not_made: int) -> Found:
+    answers = {e.key: known[e.key].answer if e.key in known else "open" for e in mutants}
+    alive = [each for each in mutants if answers[each.key] in {"survived", "uncovered"}]
     of_room = {each.file for each in mutants}
     listed = [entry for entry in equivalents.read() if entry.file in of_room]
     standing, equal, void = equivalents.sort(alive, listed)
@@ -147,13 +151,13 @@ def _sorted(room: Room, mutants: list[Mutant], known: dict[str, Judged], reworde
         counts[answers[mutant.key]] -= 1
         counts["equivalent"] += 1
     rest = tuple((mutant, answers[mutant.key]) for mutant in standing)
-    return Found(room, counts, reworded, rest, tuple(void))
+    return Found(room, counts, not_made, rest, tuple(void))
 
 
 def _table(found: list[Found]) -> str:
-    heads = ("room", "mutants", *ANSWERS, "wording, not made")
+    heads = ("room", "mutants", *ANSWERS, "not made")
     rows = [
-        (each.room.name, each.counts.total(), *(each.counts[a] for a in ANSWERS), each.reworded)
+        (each.room.name, each.counts.total(), *(each.counts[a] for a in ANSWERS), each.not_made)
         for each in found
     ]
     rows.append(("all", *(sum(column) for column in list(zip(*rows, strict=True))[1:])))
@@ -186,7 +190,7 @@ def _document(found: list[Found]) -> dict[str, Any]:
             each.room.name: {
                 "mutants": each.counts.total(),
                 **{answer: each.counts[answer] for answer in ANSWERS},
-                "wording_not_made": each.reworded,
+                "not_made": each.not_made,
             }
             for each in found
         },

@@ -1,10 +1,11 @@
-"""Which small faults can a file have? mutmut's operators and trampolines, two rules of ours.
+"""Which small faults can a file have? mutmut's operators and trampolines, three rules of ours.
 
 One mutated file holds every mutant of every function beside the original; a trampoline picks the
 one that runs. mutmut leaves decorated functions alone; here a decorator is applied by a statement
 after the function, which means the same and lets the function be mutated. Wording, a string
 literal of several words, is not mutated: a test for it could only repeat the sentence. What carries
-it still is: the argument becomes None, or goes. Must never change what a file means unmutated.
+it still is: the argument becomes None, or goes. Nor is `astype(np.float64)`, to numpy the same as
+`astype(None)`. Must never change what a file means unmutated.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import hashlib
 from dataclasses import dataclass
 
 import libcst as cst
-from mutmut.mutation.file_mutation import combine_mutations_to_source, create_mutations
+import libcst.matchers as m
+from mutmut.mutation.file_mutation import Mutation, combine_mutations_to_source, create_mutations
 from mutmut.utils.format_utils import orig_function_and_class_names_from_key
 
 LEFT_TO_MUTMUT = {"staticmethod", "classmethod"}
@@ -39,11 +41,11 @@ class Mutant:
 
 @dataclass(frozen=True)
 class Mutated:
-    """A file's code with all its mutants, and how many that only reword were not made."""
+    """A file's code with all its mutants, and how many were not made by the rules above."""
 
     code: str
     mutants: tuple[Mutant, ...]
-    reworded: int
+    not_made: int
 
 
 class _Undecorated(cst.CSTTransformer):
@@ -70,7 +72,7 @@ def mutate(file: str, source: str) -> Mutated:
     code = cst.parse_module(source).visit(_Undecorated()).code
     module, mutations, _, _ = create_mutations(file, code)
     inside = [each for each in mutations if each.contained_by_top_level_function is not None]
-    kept = [each for each in inside if not _rewords(each.original_node)]
+    kept = [each for each in inside if not _says_nothing(each)]
     made = combine_mutations_to_source(module, kept)
     lines = made.code.splitlines()
     home = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
@@ -94,8 +96,13 @@ def mutate(file: str, source: str) -> Mutated:
     return Mutated(made.code, tuple(mutants), len(inside) - len(kept))
 
 
-def _rewords(node: cst.CSTNode) -> bool:
-    return isinstance(node, cst.SimpleString) and " " in str(node.evaluated_value).strip()
+def _says_nothing(mutation: Mutation) -> bool:
+    was, now = mutation.original_node, mutation.mutated_node
+    if isinstance(was, cst.SimpleString):
+        return " " in str(was.evaluated_value).strip()
+    same = m.Call(func=m.Attribute(attr=m.Name("astype")), args=[m.Arg(m.Name("None"))])
+    cast = m.Call(args=[m.Arg(m.Attribute(value=m.Name("np"), attr=m.Name("float64")))])
+    return m.matches(now, same) and m.matches(was, cast)
 
 
 def _difference(original: str, faulty: str) -> tuple[str, str]:
