@@ -22,8 +22,8 @@ from typing import Any
 import mutmut
 
 from tests.mutants import equivalents
-from tests.mutants.keeping import Judged, digest, kept
-from tests.mutants.making import Mutant, Mutated, mutate
+from tests.mutants.keeping import Judged, Mutant, digest, kept
+from tests.mutants.making import Mutated, mutate
 from tests.mutants.rooms import ROOMS, Room, files
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.mutants.making import Mutant
+from tests.mutants.keeping import Mutant
 
 LIST = Path(__file__).parent / "equivalents.toml"
 

@@ -14,6 +14,23 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
+class Mutant:
+    """One fault. `name` is what mutmut's trampoline knows it by, `covers` its function there.
+
+    `before` and `after` are the lines that differ, without indent. `key` is a digest of file,
+    function, and both versions of the function: it does not move when other code does.
+    """
+
+    key: str
+    name: str
+    covers: str
+    file: str
+    function: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
 class Judged:
     """`answer` is killed, timeout, survived or uncovered; `by` the test that noticed."""
 

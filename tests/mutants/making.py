@@ -19,24 +19,9 @@ import libcst.matchers as m
 from mutmut.mutation.file_mutation import Mutation, combine_mutations_to_source, create_mutations
 from mutmut.utils.format_utils import orig_function_and_class_names_from_key
 
+from tests.mutants.keeping import Mutant
+
 LEFT_TO_MUTMUT = {"staticmethod", "classmethod"}
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """One fault. `name` is what mutmut's trampoline knows it by, `covers` its function there.
-
-    `before` and `after` are the lines that differ, without indent. `key` is a digest of file,
-    function, and both versions of the function: it does not move when other code does.
-    """
-
-    key: str
-    name: str
-    covers: str
-    file: str
-    function: str
-    before: str
-    after: str
 
 
 @dataclass(frozen=True)
