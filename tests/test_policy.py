@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -218,15 +219,27 @@ def test_files_that_are_no_policies_are_refused(tmp_path: Path) -> None:
     ):
         file = tmp_path / "rules.yaml"
         file.write_bytes(content)
-        with pytest.raises(BadPolicy, match=said):
+        with pytest.raises(BadPolicy, match=said) as caught:
             policies.load(str(file))
-    with pytest.raises(BadPolicy, match="cannot be read"):
-        policies.load(str(tmp_path / "absent.yaml"))
+        assert caught.value.file == str(file)
+    absent = str(tmp_path / "absent.yaml")
+    with pytest.raises(BadPolicy, match="cannot be read") as caught:
+        policies.load(absent)
+    assert caught.value.file == absent
+
+
+def test_a_file_without_end_is_refused_by_its_beginning(tmp_path: Path) -> None:
+    """Somebody else's policy may be any file: no more of it is read than can be a policy."""
+    path = tmp_path / "rules.yaml"
+    path.touch()
+    os.truncate(path, 1 << 40)
+    with pytest.raises(BadPolicy, match="longer than"):
+        policies.load(str(path))
 
 
 def test_a_policy_that_does_not_ship_is_refused_with_what_was_meant() -> None:
     """The caller's mistake, with the names there are."""
-    with pytest.raises(RequestError, match=r"did you mean 'local_cpu'\?.*rehearsal"):
+    with pytest.raises(RequestError, match=r"did you mean 'local_cpu'\?.*local_cpu, rehearsal, "):
         policies.load("local_cpus")
 
 

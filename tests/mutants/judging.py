@@ -1,10 +1,12 @@
 """Which test notices each mutant? Runs in the mutated tree: `python -m tests.mutants.judging JOB`.
 
-1. pytest collects the room's tests once; functions that run meanwhile are *imported* ones.
+1. pytest collects the room's tests once.
 2. All tests run once without a fault: they must pass, and show which functions each test enters.
+   Functions that run while tests are collected, or for a fixture of the session, are *shared*:
+   what they made stays.
 3. For each mutant a fork of this process runs the tests that enter its function, the one that
    noticed it last time first, then by duration, until one fails.
-4. A mutant of an imported function that nobody noticed is tried in a process of its own.
+4. A mutant of a shared function that nobody noticed is tried in a process of its own.
 
 A test has ten times the processor time that it took in 2. and two seconds more. Must never take
 the end of a fork by anything but the tests' own success for a survivor.
@@ -79,7 +81,19 @@ class Judge:
     failed: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     enters: dict[str, list[pytest.Item]] = field(default_factory=dict)
-    imported: set[str] = field(default_factory=set)
+    shared: set[str] = field(default_factory=set)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Any:
+        if fixturedef.scope != "session":
+            return (yield)
+        before = set(state()._stats)
+        state()._stats.clear()
+        try:
+            return (yield)
+        finally:
+            self.shared |= state()._stats
+            state()._stats.update(before)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
@@ -89,7 +103,7 @@ class Judge:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         if session.testsfailed:
             raise session.Failed("the room's tests cannot be collected")
-        self.imported = set(state()._stats)
+        self.shared |= state()._stats
         self.run_clean(session.items)
         if not self.failed:
             judge_all(self)
@@ -100,7 +114,8 @@ class Judge:
         for at, item in enumerate(items):
             state()._stats.clear()
             began = time.process_time()
-            self.run(item, items[at + 1] if at + 1 < len(items) else None)
+            then = items[at + 1] if at + 1 < len(items) else _least_related(item, items)
+            self.run(item, then)
             self.seconds[item.nodeid] = max(self.seconds[item.nodeid], time.process_time() - began)
             for function in state()._stats:
                 self.enters.setdefault(function, []).append(item)
@@ -109,6 +124,12 @@ class Judge:
 
     def run(self, item: pytest.Item, then: pytest.Item | None) -> None:
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=then)
+
+
+def _least_related(item: pytest.Item, items: list[pytest.Item]) -> pytest.Item:
+    """After which all is torn down but what every item shares: fixtures of the session."""
+    chain = item.listchain()
+    return min(items, key=lambda other: sum(node in chain for node in other.listchain()))
 
 
 def judge_all(judge: Judge) -> None:
@@ -125,7 +146,7 @@ def judge_all(judge: Judge) -> None:
             while len(running) >= judge.job["workers"]:
                 _collect(judge, running)
             tests = judge.enters.get(mutant["covers"], [])
-            if tests or mutant["covers"] in judge.imported:
+            if tests or mutant["covers"] in judge.shared:
                 _start(judge, running, mutant, tests, caches)
             else:
                 _keep(judge, mutant, "uncovered", "", 0.0)
@@ -168,7 +189,8 @@ def _start(
             os._exit(KILLED)
     os.setpgid(pid, pid)
     os.close(writes)
-    wall = WALL_SECONDS + TIMES_AS_LONG * _cost(judge, mutant)
+    alone = sum(judge.seconds.values()) if mutant["covers"] in judge.shared else 0
+    wall = WALL_SECONDS + TIMES_AS_LONG * (_cost(judge, mutant) + alone)
     running[pid] = Running(mutant, reads, time.monotonic(), wall)
 
 
@@ -196,7 +218,7 @@ def _tried(
         if judge.failed:
             os.write(writes, item.nodeid.encode())
             return KILLED
-    if mutant["covers"] in judge.imported:
+    if mutant["covers"] in judge.shared:
         os.write(writes, b"a process of its own")
         alone = [sys.executable, "-m", "tests.mutants.judging", "--alone", *judge.job["tests"]]
         resource.setrlimit(resource.RLIMIT_CPU, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))

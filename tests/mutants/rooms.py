@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Room:
-    """`sources` are files and folders of the checkout, `tests` what pytest is given.
+    """`sources` are patterns of files in the checkout, `tests` what pytest is given.
 
     `but` are tests of long simulations: a survivor would cost minutes, and what they show of a
     bound as a whole is shown of its parts by others.
@@ -30,11 +30,14 @@ _SIMULATED = tuple(
     )
 )
 
+_MACHINES = ("tests/gpus/test_recordings.py", "tests/gpus/test_scenes.py")
+
 ROOMS = (
     Room("verdict", ("verifier/verdict.py",), ("tests/test_verdict.py", "tests/audits")),
     Room("metric", ("verifier/metric.py",), ("tests/test_metric.py",)),
     Room("sampling", ("verifier/sampling",), ("tests/sampling",), _SIMULATED),
-    Room("audits", ("verifier/audits",), ("tests/audits", "tests/test_verdict.py")),
+    Room("audits", ("verifier/audits/[!g]*.py",), ("tests/audits", "tests/test_verdict.py")),
+    Room("gpus", ("verifier/audits/gpu*.py",), ("tests/audits/test_gputrace.py", *_MACHINES)),
     Room("ledger", ("verifier/ledger",), ("tests/ledger",)),
     Room("policy", ("verifier/policy",), ("tests/test_policy.py",)),
     Room("scoring", ("verifier/scoring",), ("tests/scoring",)),
@@ -44,8 +47,8 @@ ROOMS = (
 
 def files(root: Path, places: tuple[str, ...]) -> list[str]:
     """The Python files at `places` of a checkout, as paths from its root, sorted."""
-    found = []
+    found = set()
     for place in places:
-        path = root / place
-        found += path.rglob("*.py") if path.is_dir() else [path]
+        for path in root.glob(place):
+            found |= set(path.rglob("*.py")) if path.is_dir() else {path}
     return sorted(path.relative_to(root).as_posix() for path in found)

@@ -132,7 +132,7 @@ def _line(lines: Mapping[_Place, int], place: _Place) -> int:
 
 def _closest(word: str, words: Iterable[str]) -> str:
     """ " – did you mean …?" when one of `words` is near, else ""."""
-    near = difflib.get_close_matches(word, list(words), n=1)
+    near = difflib.get_close_matches(word, list(words))
     return f" – did you mean '{near[0]}'?" if near else ""
 
 
