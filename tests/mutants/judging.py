@@ -73,7 +73,7 @@ class SameExamples:
         hypothesis.settings.load_profile("mutants")
 
 
-@dataclass
+@dataclass(eq=False)
 class Judge:
     """A pytest plugin; `job` says what is to be judged (see `__main__`)."""
 
