@@ -10,7 +10,8 @@ import pytest
 
 from tests.audits import evidence as make
 from tests.audits.evidence import CHUNK, EVERYWHERE, HONEST, N
-from verifier.audits.chain import Trial, differ, figures, gains
+from verifier.audits.audit import kept
+from verifier.audits.chain import Trial, ahead, differ, figures, gains, lookup
 from verifier.audits.replayed import ASKED, read_replay
 from verifier.records import Array, ChainStep, Evidence, Outcome, Step
 from verifier.sampling import shift
@@ -398,3 +399,56 @@ def test_symbols_at_the_worst_positions_alone_prove_no_distribution() -> None:
     found = make.with_seed(make.evidence(CHEAT), chain=steps)
     readings = read_replay(found, found.seeds[0], make.local())
     assert readings["normalization"].outcome is Outcome.UNPROVEN
+
+
+# ---------------------------------------------------------------- at the edges
+
+
+@pytest.mark.parametrize(
+    ("rise", "gap", "follows"),
+    [
+        (0.0625, 0.0625, False),
+        (0.0626, 0.0625, True),
+        (0.5, 1.0, True),
+        (0.4, 1.0, False),
+        (np.inf, np.inf, True),
+        (np.nan, 1.0, False),
+    ],
+)
+def test_a_cut_chunk_shows_a_look_ahead_if_it_goes_half_of_the_way_to_blind(
+    rise: float, gap: float, follows: bool
+) -> None:
+    """§4.5d: by more than τ, and at least as near to the blind cost as to the pass's."""
+    was = np.ones(N, dtype=np.float32)
+    found = looked(was, was[:1] + np.float32(rise), was + np.float32(gap))
+    assert found is (Outcome.BROKEN if follows else Outcome.UNPROVEN)
+
+
+def test_a_cost_that_is_infinite_with_and_without_what_follows_has_not_risen() -> None:
+    """∞ − ∞ is no number, and no gain."""
+    was = np.full(N, np.inf, dtype=np.float32)
+    assert looked(was, was[:1], was) is Outcome.UNPROVEN
+
+
+def looked(was: Array, cut: Array, blind: Array) -> Outcome:
+    """`ahead` at the first target, τ = 1/16, where enough was gained."""
+    seed = make.seed_evidence(1)
+    assert seed.scoring is not None and seed.replay is not None
+    trial = Trial(
+        seed.scoring,
+        replace(seed.replay, blind=blind),
+        {Step.AGAIN: make.step(Step.AGAIN, was)},
+        tau=0.0625,
+        rows=2,
+        ends=np.cumsum(make.COUNTS),
+        found={"determinism": kept(""), "purity": kept("")},
+    )
+    symbols = replace(make.symbols(was, EVERYWHERE), targets=EVERYWHERE[:1], costs=cut, largest=1)
+    return ahead(trial, symbols, (True, {})).outcome
+
+
+def test_costs_are_looked_up_by_target() -> None:
+    """In whatever order they were asked; what was not asked is said."""
+    costs, there = lookup(np.array([7, 1, 3]), np.array([70, 10, 30]), np.array([7, 3, 0, 2, 9]))
+    assert costs[:2].tolist() == [70.0, 30.0]
+    assert there.tolist() == [True, True, False, False, False]

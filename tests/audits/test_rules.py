@@ -392,6 +392,26 @@ def test_a_record_is_better_by_enough_and_surely_enough() -> None:
     assert answer("record", against((bpb - 2, bpb + 0.1, bpb + 2.2)), THREE) is BROKEN
 
 
+def test_a_record_that_is_just_good_enough_is_one_and_one_that_is_just_sure_enough_is_not() -> None:
+    """R7: at least the margin, at the bound too; p below the policy's."""
+    bpb = make.bpb(HONEST)
+    made = against((bpb + 0.1, bpb + 0.11, bpb + 0.12))
+    dearer = tuple(
+        replace(seed, replay=replace(seed.replay, blind=seed.replay.blind + np.float32(0.01)))
+        for seed in made.seeds
+        if seed.replay is not None
+    )
+    bounded = replace(made, seeds=dearer)
+    for found, figure in ((made, "margin_nats_per_byte"), (bounded, "margin_at_bound")):
+        margin = judge("record", found, THREE).evidence[figure]
+        exact = make.changed(THREE, record={"margin_nats": margin})
+        assert answer("record", found, exact) is KEPT
+        more = make.changed(THREE, record={"margin_nats": float(np.nextafter(margin, 1))})
+        assert answer("record", found, more) is not KEPT
+    p = judge("record", made, THREE).evidence["p"]
+    assert answer("record", made, make.changed(THREE, record={"p_value": p})) is BROKEN
+
+
 def test_a_record_needs_two_seeds_on_either_side() -> None:
     """One value has no spread; two have."""
     bpb = make.bpb(HONEST)

@@ -148,6 +148,11 @@ def _replays() -> dict[str, Any]:
     cut = {"targets": make.EVERYWHERE[:-1], "blind": HONEST[:-1], "log_sums": np.zeros(N - 1)}
     gpu = make.changed(make.local(), hardware={"gpus": 1, "model": "H100"})
     named = make.with_opening(make.evidence(CHEAT), hardware={"gpus": "1", "gpu": "H100"})
+    none = np.zeros(0, dtype=np.float32)
+    nothing = {"targets": make.EVERYWHERE[:0], "blind": none, "log_sums": none}
+    forever = np.full(N, np.inf, dtype=np.float32)
+    infinite = make.with_opening(make.evidence(forever), hardware={"gpus": "1", "gpu": "H100"})
+    infinite = make.with_part(infinite, "replay", blind=forever)
     found: dict[str, Any] = {
         "no pass": _lost("scoring"),
         "no replay": _lost("replay"),
@@ -167,6 +172,8 @@ def _replays() -> dict[str, Any]:
             CHEAT, {}, AGAIN=replace(make.step(Step.AGAIN, CHEAT), costs=CHEAT[:-1])
         ),
         "another device": (named, gpu),
+        "another device and nothing replayed": (make.with_part(named, "replay", **nothing), gpu),
+        "another device and infinite costs": (infinite, gpu),
         "a device without a name": (make.evidence(CHEAT), gpu),
         "looks ahead": tried(CHEAT, {Step.EVERY_SYMBOL: HONEST}),
         "predicts with less": tried(CHEAT, {}),
@@ -220,7 +227,7 @@ def _passes() -> dict[str, Any]:
         "protocol: no replay": _lost("replay"),
         **{
             f"protocol: {kind.value}": make.with_seed(
-                make.evidence(), faults=(make.fault(kind, message="one\ntwo"),)
+                make.evidence(), faults=(make.fault(kind, message="one\ntwo\nthree"),)
             )
             for kind in FaultKind
         },
@@ -283,7 +290,7 @@ def _times() -> dict[str, Any]:
         "too late": late,
         "too near": part("training", wall_seconds=(299.9, 300.1)),
         "stopped": part("training", ended_by=EndedBy.WALL_CLOCK, exit_code=None),
-        "failed": part("training", exit_code=3, log="a\nb\n"),
+        "failed": part("training", exit_code=3, log="a\nb\nc\n"),
         "out of memory": part("training", ended_by=EndedBy.MEMORY, exit_code=None, log="a"),
         "packed for long": part("training", pack_seconds=60.5),
         "all its clocks": part("training", init_seconds=5.0, pack_seconds=33.71),

@@ -202,7 +202,7 @@ def off_one(
     trial: Trial, symbols: ChainStep, gained: tuple[bool, dict[str, Any]]
 ) -> Reading | None:
     """`normalization`, when the sums over all symbols are off 1; else None."""
-    sums = np.asarray(symbols.log_sums, dtype=np.float64)
+    sums = symbols.log_sums
     off = np.abs(np.expm1(np.minimum(sums, INFINITE_NATS / 2)))
     p = above_one(sums[symbols.largest :])
     if bool(np.all(off <= 2 * trial.tau)) and p >= SUM_P:
@@ -304,11 +304,11 @@ def pair(one: ChainStep | None, other: ChainStep | None) -> tuple[Array, Array] 
 
 def lookup(known: Array, costs: Array, targets: Array) -> tuple[Array, Array]:
     """(`costs` of the `known` targets at `targets`, whether there is one), float64 and bool."""
-    order = np.argsort(known, kind="stable")
+    order = np.argsort(known)
     places = order[np.minimum(np.searchsorted(known[order], targets), len(order) - 1)]
     return costs[places].astype(np.float64), known[places] == targets
 
 
 def finite(costs: Array) -> Array:
     """Costs for a mean: an infinite one counts as `INFINITE_NATS`, more would drown the rest."""
-    return np.minimum(np.asarray(costs, dtype=np.float64), INFINITE_NATS)
+    return np.minimum(costs, INFINITE_NATS)
