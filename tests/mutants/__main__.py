@@ -22,7 +22,7 @@ from typing import Any
 import mutmut
 
 from tests.mutants import equivalents
-from tests.mutants.keeping import Judged, Mutant, digest, kept
+from tests.mutants.keeping import Judged, Mutant, holds, kept, under
 from tests.mutants.making import Mutated, mutate
 from tests.mutants.rooms import ROOMS, Room, files
 
@@ -67,9 +67,10 @@ def main() -> int:
 def judged(root: Path, room: Room, given: argparse.Namespace) -> Found:
     """Have every mutant of `room` judged that has no verdict yet, and sort the verdicts."""
     results = given.place / "results.jsonl"
-    made = {file: mutate(file, (root / file).read_text()) for file in files(root, room.sources)}
+    sources = [file for file in files(root, room.sources) if file.endswith(".py")]
+    made = {file: mutate(file, (root / file).read_text()) for file in sources}
     tests = files(root, (*room.tests, "tests/conftest.py"))
-    under = {file: digest(root, [file, *tests], version("mutmut"), *room.but) for file in made}
+    digests = {file: under(root, file, tests, version("mutmut"), *room.but) for file in made}
     mutants = [mutant for one in made.values() for mutant in one.mutants]
     known = kept(results)
     todo = [
@@ -77,14 +78,20 @@ def judged(root: Path, room: Room, given: argparse.Namespace) -> Found:
             "key": each.key,
             "name": each.name,
             "covers": each.covers,
-            "judged": under[each.file],
+            "file": each.file,
             "by": known[each.key].by if each.key in known else "",
         }
         for each in mutants
-        if given.fresh or each.key not in known or known[each.key].judged != under[each.file]
+        if given.fresh or each.key not in known or not holds(known[each.key], digests[each.file])
     ]
     if todo and not given.kept:
-        _judge(root, room, made, {"mutants": todo, "workers": given.workers}, given.place)
+        _judge(
+            root,
+            room,
+            made,
+            {"mutants": todo, "workers": given.workers, "digests": digests},
+            given.place,
+        )
         known = kept(results)
     return _sorted(room, mutants, known, sum(one.not_made for one in made.values()))
 

@@ -33,7 +33,7 @@ import pytest
 from mutmut.mutation.trampoline import set_mutant_under_test
 from mutmut.state import state
 
-from tests.mutants.keeping import Judged, keep
+from tests.mutants.keeping import Judged, keep, noticed_in
 
 SPARE_SECONDS = 2
 TIMES_AS_LONG = 10
@@ -258,8 +258,10 @@ def _take(
 
 
 def _keep(judge: Judge, mutant: dict[str, str], answer: str, by: str, seconds: float) -> None:
-    judged = Judged(mutant["key"], mutant["judged"], answer, by, round(seconds, 3))
-    keep(Path(judge.job["results"]), judged)
+    digests = judge.job["digests"][mutant["file"]]
+    judged = digests[noticed_in(by, digests)]
+    verdict = Judged(mutant["key"], judged, answer, by, round(seconds, 3))
+    keep(Path(judge.job["results"]), verdict)
 
 
 def main(arguments: list[str]) -> int:

@@ -1,14 +1,16 @@
 """What was judged already? One JSON line for each verdict on a mutant, appended as it falls.
 
-A verdict holds for one mutant (its key) under one `judged`: the digest of the mutated file, of the
-room's tests and of mutmut's version. What other rooms do to it is not in that digest: `--fresh`.
+A verdict holds for one mutant (its key) under one `judged`: the digest of the mutated file, of
+mutmut's version and of the tests: of a mutant that was noticed, of the file of the test that did
+and what that may import; of a survivor, of all the room's. What other rooms do to it is not in that
+digest: `--fresh`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -48,6 +50,31 @@ def digest(root: Path, files: Iterable[str], *more: str) -> str:
         content = (root / file).read_bytes()
         whole.update(f"{file}\0{len(content)}\0".encode() + content)
     return whole.hexdigest()[:16]
+
+
+def under(root: Path, file: str, tests: Iterable[str], *more: str) -> dict[str, str]:
+    """The digest that a verdict on a mutant of `file` gets, by the test file that noticed; "" is
+    for those that no test, or nobody knows which, did.
+    """
+    tests = list(tests)
+    shared = [test for test in tests if not _is_test(test)]
+    found = {t: digest(root, [file, t, *shared], *more) for t in tests if _is_test(t)}
+    return found | {"": digest(root, [file, *tests], *more)}
+
+
+def holds(judged: Judged, digests: Mapping[str, str]) -> bool:
+    """Whether nothing has changed under a verdict; `digests` as `under` gives them."""
+    return judged.judged == digests[noticed_in(judged.by, digests)]
+
+
+def noticed_in(by: str, digests: Mapping[str, str]) -> str:
+    """The file of the test `by`, as `digests` know it."""
+    file = by.partition("::")[0]
+    return file if file in digests else ""
+
+
+def _is_test(file: str) -> bool:
+    return Path(file).name.startswith("test_")
 
 
 def kept(path: Path) -> dict[str, Judged]:

@@ -46,9 +46,10 @@ ROOMS = (
 
 
 def files(root: Path, places: tuple[str, ...]) -> list[str]:
-    """The Python files at `places` of a checkout, as paths from its root, sorted."""
+    """The files at `places` of a checkout, as paths from its root, sorted."""
     found = set()
     for place in places:
         for path in root.glob(place):
-            found |= set(path.rglob("*.py")) if path.is_dir() else {path}
-    return sorted(path.relative_to(root).as_posix() for path in found)
+            found |= set(path.rglob("*")) if path.is_dir() else {path}
+    names = (path.relative_to(root).as_posix() for path in found if path.is_file())
+    return sorted(name for name in names if "__pycache__" not in name)

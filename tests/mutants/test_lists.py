@@ -9,7 +9,7 @@ import pytest
 
 from tests.mutants import equivalents
 from tests.mutants.equivalents import Equivalent
-from tests.mutants.keeping import Judged, Mutant, digest, keep, kept
+from tests.mutants.keeping import Judged, Mutant, digest, holds, keep, kept, under
 from tests.mutants.rooms import ROOMS, files
 
 ROOT = Path(__file__).parents[2]
@@ -85,3 +85,23 @@ def test_a_verdict_is_void_when_code_tests_or_tester_change(tmp_path: Path) -> N
     others.add(digest(tmp_path, ["a", "b"], "3.8"))
     assert first not in others
     assert len(others) == 3
+
+
+def test_a_new_test_voids_survivors_and_not_what_another_test_noticed(tmp_path: Path) -> None:
+    """Who was noticed stays noticed while the test that did, and what it imports, stand."""
+    for name in ("code.py", "test_a.py", "test_b.py", "made.py"):
+        (tmp_path / name).write_text("1")
+    tests = ["test_a.py", "test_b.py", "made.py"]
+    first = under(tmp_path, "code.py", tests)
+    noticed = Judged("k", first["test_a.py"], "killed", "test_a.py::test", 0.1)
+    alive = Judged("k", first[""], "survived", "", 0.1)
+    for changed, verdicts in (
+        ("test_b.py", (True, False)),
+        ("test_a.py", (False, False)),
+        ("made.py", (False, False)),
+        ("code.py", (False, False)),
+    ):
+        (tmp_path / changed).write_text("2")
+        now = under(tmp_path, "code.py", tests)
+        assert (holds(noticed, now), holds(alive, now)) == verdicts
+        (tmp_path / changed).write_text("1")
