@@ -10,11 +10,12 @@ import pytest
 
 from tests.audits import evidence as make
 from tests.audits.evidence import CHUNK, EVERYWHERE, HONEST, N
-from verifier.audits.audit import kept
-from verifier.audits.chain import Trial, ahead, differ, figures, gains, lookup
+from verifier.audits import chain
+from verifier.audits.audit import Reading
+from verifier.audits.chain import Trial, ahead, bought, differ, figures, gains, lookup, off_one
 from verifier.audits.replayed import ASKED, read_replay
 from verifier.records import Array, ChainStep, Evidence, Outcome, Step
-from verifier.sampling import shift
+from verifier.sampling import BROKEN_P, shift
 
 GAINED = np.arange(0, N, 3)
 NOISE = np.random.default_rng(9).normal(0, 0.2, N).astype(np.float32)
@@ -430,21 +431,94 @@ def test_a_cost_that_is_infinite_with_and_without_what_follows_has_not_risen() -
     assert looked(was, was[:1], was) is Outcome.UNPROVEN
 
 
-def looked(was: Array, cut: Array, blind: Array) -> Outcome:
-    """`ahead` at the first target, τ = 1/16, where enough was gained."""
+def trial(was: Array, blind: Array, tau: float = 0.0625, **found: Outcome) -> Trial:
+    """A chain whose boxes agree, but for what `found` says; charges are `HONEST`."""
     seed = make.seed_evidence(1)
     assert seed.scoring is not None and seed.replay is not None
-    trial = Trial(
+    outcomes = {"determinism": Outcome.KEPT, "purity": Outcome.KEPT} | found
+    return Trial(
         seed.scoring,
         replace(seed.replay, blind=blind),
-        {Step.AGAIN: make.step(Step.AGAIN, was)},
-        tau=0.0625,
+        {step: make.step(step, was) for step in Step},
+        tau=tau,
         rows=2,
         ends=np.cumsum(make.COUNTS),
-        found={"determinism": kept(""), "purity": kept("")},
+        found={audit: Reading(outcome, "") for audit, outcome in outcomes.items()},
     )
+
+
+def summing(*log_sums: float) -> ChainStep:
+    """Every symbol, at one worst position and some others."""
+    targets = EVERYWHERE[: len(log_sums)]
+    made = make.step(Step.EVERY_SYMBOL, HONEST, targets, largest=1)
+    return replace(made, log_sums=np.array(log_sums))
+
+
+def looked(was: Array, cut: Array, blind: Array) -> Outcome:
+    """`ahead` at the first target, τ = 1/16, where enough was gained."""
     symbols = replace(make.symbols(was, EVERYWHERE), targets=EVERYWHERE[:1], costs=cut, largest=1)
-    return ahead(trial, symbols, (True, {})).outcome
+    return ahead(trial(was, blind), symbols, (True, {})).outcome
+
+
+def test_sums_are_off_one_if_by_more_than_two_tau() -> None:
+    """§4.5d; one that is off by everything is off."""
+    off = float(np.expm1(0.25))
+    for tau, none in ((off / 2, True), (off / 2.5, False)):
+        found = off_one(trial(HONEST, HONEST, tau), summing(0.25, 0, 0, 0), (True, {}))
+        assert (found is None) is none
+    assert off_one(trial(HONEST, HONEST), summing(np.inf, 0, 0, 0), (True, {})) is not None
+
+
+def test_sums_above_one_are_proven_by_a_p_below_the_one_agreed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """§4.5d: p < 1e-6; just as much is not less."""
+    for p, none, outcome in (
+        (chain.SUM_P, True, Outcome.UNPROVEN),
+        (chain.SUM_P * 0.99, False, Outcome.BROKEN),
+    ):
+        monkeypatch.setattr(chain, "above_one", lambda _, p=p: p)
+        noisy = trial(HONEST, HONEST, determinism=Outcome.UNPROVEN)
+        assert (off_one(noisy, summing(0, 0, 0), (True, {})) is None) is none
+        found = off_one(noisy, summing(0.5, 0, 0), (True, {}))
+        assert found is not None and found.outcome is outcome
+
+
+def risen(many: int) -> Array:
+    """`HONEST`, dearer at so many tokens, at one of them by so much that no t-test is sure."""
+    dearer = HONEST.copy()
+    dearer[:many] += np.float32(0.1)
+    dearer[0] += np.float32(30)
+    return dearer
+
+
+def test_what_the_whole_replay_gains_needs_no_correction() -> None:
+    """§4.5: its positions were not chosen by what they would show: 21 of 21 are sure enough."""
+    for many, enough in ((20, False), (21, True)):
+        found, _ = bought(trial(HONEST, risen(many)), HONEST, HONEST)
+        assert found is enough
+
+
+def test_where_boxes_differ_both_replay_and_chain_must_gain() -> None:
+    """The luck of one box refutes nobody."""
+    for whole, part, enough in (
+        (risen(80), risen(80), True),
+        (HONEST, risen(80), False),
+        (risen(80), HONEST, False),
+    ):
+        tried_ = trial(HONEST, whole, purity=Outcome.UNPROVEN)
+        assert bought(tried_, part, HONEST)[0] is enough
+    assert bought(trial(HONEST, risen(80)), HONEST, HONEST)[0]
+
+
+def test_a_p_of_just_what_is_needed_is_not_below_it() -> None:
+    """§4.5: p < 5e-7."""
+    found = shift(risen(21), HONEST, 0.0625)
+    p = min(found.t_p, found.sign_p)
+    chosen = BROKEN_P / p
+    assert BROKEN_P / chosen == p
+    assert not gains(risen(21), HONEST, 0.0625, chosen)
+    assert gains(risen(21), HONEST, 0.0625, float(np.nextafter(chosen, 0)))
 
 
 def test_costs_are_looked_up_by_target() -> None:

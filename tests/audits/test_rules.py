@@ -13,6 +13,7 @@ from tests.audits import evidence as make
 from tests.audits.evidence import HONEST, N
 from tests.gpus.judging import made_up, packed, witnessed
 from verifier.audits import SCORER
+from verifier.audits.fairness import other_gpus
 from verifier.policy import Policy, Weigh
 from verifier.records import (
     Assurance,
@@ -265,6 +266,18 @@ def test_a_forbidden_sealed_start_is_unproven() -> None:
 def test_training_that_was_not_seen_is_not_run() -> None:
     """Law 4."""
     assert answer("train-budget", make.with_seed(make.evidence(), training=None)) is NOT_RUN
+
+
+def test_the_gpus_that_were_seen_must_be_the_policys() -> None:
+    """R2: as many as it names, each of its model."""
+    two = make.changed(make.local(), hardware={"gpus": 2, "model": "H100"})
+    h100, l4 = "NVIDIA H100 80GB HBM3", "NVIDIA L4"
+    meant = "the limits are meant for 2 H100, it ran on "
+    assert other_gpus([h100, h100.lower()], two) == ""
+    assert other_gpus([h100], two) == f"{meant}1 {h100}"
+    assert other_gpus([h100] * 3, two) == f"{meant}3 {h100}"
+    assert other_gpus([l4, h100], two) == f"{meant}1 {h100}, 1 {l4}"
+    assert other_gpus([], two) == f"{meant}none"
 
 
 # ---------------------------------------------------------------- score-budget

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from tests.audits import evidence as make
 from tests.audits import scripted
 from verifier.audits import SCRIPT
+from verifier.audits.shadowed import BYTES_TOLERANCE
 from verifier.policy import Policy
 from verifier.records import Answer, Claim, EndedBy, EnvironmentFault, Finding, Outcome
 from verifier.verdict import decide
@@ -132,6 +134,27 @@ def test_what_learns_first_in_full_alone_is_open() -> None:
     assert judged("future", elsewhere(learned=make.N // 100)).outcome is KEPT
     red = replace(found, behaviour=scripted.behaviour(future=BROKEN))
     assert judged("future", red).outcome is BROKEN
+
+
+def test_what_one_in_fifty_tokens_seems_to_show_is_no_sign() -> None:
+    """Training text may be like the drawn text."""
+    assert judged("future", elsewhere(learned=2, counted=100)).outcome is KEPT
+    assert judged("future", elsewhere(learned=3, counted=100)).outcome is UNPROVEN
+
+
+def test_bytes_are_told_by_every_run_that_printed_both_numbers() -> None:
+    """R8: one that printed a single number hides no other; what rounding leaves open is open."""
+    made = scripted.evidence(count=2, bpb=1.15)
+    assert made.seeds[0].script is not None
+    silent = replace(made.seeds[0], script=replace(made.seeds[0].script, loss=None))
+    assert judged("bytes", replace(made, seeds=(silent, made.seeds[1]))).outcome is BROKEN
+    true = make.held_out().table_bytes / make.N
+    apart = abs(scripted.LOSS / math.log(2) / 1.15 / true - 1)
+    rounding = apart - BYTES_TOLERANCE
+    assert BYTES_TOLERANCE + rounding == apart
+    assert judged("bytes", scripted.evidence(bpb=1.15, rounding=rounding)).outcome is KEPT
+    less = rounding * (1 - 1e-9)
+    assert judged("bytes", scripted.evidence(bpb=1.15, rounding=less)).outcome is BROKEN
 
 
 def test_bytes_that_are_miscounted_in_full_are_broken() -> None:

@@ -307,3 +307,30 @@ def test_one_fault_is_told_once_for_each_seed_and_phase() -> None:
     """A limit and a claim missed by one training."""
     late = make.with_part(claims_more(300.2), "training", wall_seconds=(299.9, 300.2))
     assert phases(watched(late, trace(seconds=300, **STARVED))) == ["train"]
+
+
+@pytest.mark.parametrize(
+    ("moves", "found"),
+    [
+        ((0.5,), 0.5),
+        ((0.1, 0.5, 0.9), 0.5),
+        ((-0.9, -0.5, 0.2), -0.5),
+        ((0.1, 0.3, 0.5, 0.9), 0.3),
+        ((-0.5, -0.3, 0.1, 0.9), 0.1),
+    ],
+)
+def test_the_drift_is_the_middle_piece_s(moves: tuple[float, ...], found: float) -> None:
+    """One that was disturbed says nothing; of the two in the middle the one that moved less."""
+    moments = (("before", 1.0), ("after", 0.0))
+    probes = tuple(
+        SpeedProbe(
+            seed=1,
+            moment=moment,
+            threads=1,
+            seconds={f"piece {i}": at or 1 + move for i, move in enumerate(moves)},
+            usual_seconds={},
+            usual_of=0,
+        )
+        for moment, at in moments
+    )
+    assert drift(make.with_seed(make.evidence(), speed=probes).seeds[0]) == pytest.approx(found)

@@ -132,6 +132,16 @@ def _cases() -> dict[str, Any]:
     return named | _replays() | _passes() | _sizes() | _times() | _numbers() | _walls() | _scripts()
 
 
+AFTER = (Step.OBSERVED_ONLY, Step.OTHER_LENGTHS, Step.RANDOM_COMPANIONS, Step.BLIND)
+
+
+def _asked(many: int) -> ChainStep:
+    """Every symbol, at so many of the worst positions and nowhere else."""
+    made = make.symbols(CHEAT, GAINED)
+    costs, sums = made.costs[:many], made.log_sums[:many]
+    return replace(made, targets=made.targets[:many], costs=costs, log_sums=sums, largest=many)
+
+
 def _replays() -> dict[str, Any]:
     def tried(charges: Array, by_step: dict[Step, Array], **steps: ChainStep) -> Evidence:
         chain = make.chain(charges, GAINED, by_step)
@@ -184,6 +194,9 @@ def _replays() -> dict[str, Any]:
         "leaks and gains nothing": tried(CHEAT, leaks | {Step.EMPTY_COMPANIONS: CHEAT}),
         "boxes that differ": tried(CHEAT, {Step.AGAIN_TWICE: noisy, Step.EVERY_SYMBOL: HONEST}),
         "leaves traces": tried(CHEAT, {Step.OBSERVED_ONLY: noisy, Step.EVERY_SYMBOL: HONEST}),
+        "costs agree once only observed": tried(CHEAT, dict.fromkeys(AFTER, noisy)),
+        "no symbols": tried(CHEAT, {}, EVERY_SYMBOL=_asked(0)),
+        "one symbol": tried(CHEAT, {}, EVERY_SYMBOL=_asked(1)),
         "traces alone": tried(CHEAT, {Step.OBSERVED_ONLY: noisy, Step.BLIND: CHEAT}),
     }
     for step in Step:

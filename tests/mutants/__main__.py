@@ -72,17 +72,17 @@ def judged(root: Path, room: Room, given: argparse.Namespace) -> Found:
     tests = files(root, (*room.tests, "tests/conftest.py"))
     digests = {file: under(root, file, tests, version("mutmut"), *room.but) for file in made}
     mutants = [mutant for one in made.values() for mutant in one.mutants]
-    known = kept(results)
+    known = _standing(results, mutants, digests)
     todo = [
         {
             "key": each.key,
             "name": each.name,
             "covers": each.covers,
             "file": each.file,
-            "by": known[each.key].by if each.key in known else "",
+            "by": known[each.key][0].by if each.key in known else "",
         }
         for each in mutants
-        if given.fresh or each.key not in known or not holds(known[each.key], digests[each.file])
+        if given.fresh or each.key not in known or not known[each.key][1]
     ]
     if todo and not given.kept:
         _judge(
@@ -92,8 +92,20 @@ def judged(root: Path, room: Room, given: argparse.Namespace) -> Found:
             {"mutants": todo, "workers": given.workers, "digests": digests},
             given.place,
         )
-        known = kept(results)
+        known = _standing(results, mutants, digests)
     return _sorted(room, mutants, known, sum(one.not_made for one in made.values()))
+
+
+def _standing(
+    results: Path, mutants: list[Mutant], digests: dict[str, dict[str, str]]
+) -> dict[str, tuple[Judged, bool]]:
+    """The last verdict on each mutant, and whether it still holds."""
+    last = kept(results)
+    return {
+        each.key: (last[each.key], holds(last[each.key], digests[each.file]))
+        for each in mutants
+        if each.key in last
+    }
 
 
 def _judge(
@@ -147,8 +159,11 @@ def _watch(
             working.wait(1 if sys.stderr.isatty() else 20)
 
 
-def _sorted(room: Room, mutants: list[Mutant], known: dict[str, Judged], not_made: int) -> Found:
-    answers = {e.key: known[e.key].answer if e.key in known else "open" for e in mutants}
+def _sorted(
+    room: Room, mutants: list[Mutant], known: dict[str, tuple[Judged, bool]], not_made: int
+) -> Found:
+    answers = dict.fromkeys((each.key for each in mutants), "open")
+    answers |= {key: judged.answer for key, (judged, stands) in known.items() if stands}
     alive = [each for each in mutants if answers[each.key] in {"survived", "uncovered"}]
     of_room = {each.file for each in mutants}
     listed = [entry for entry in equivalents.read() if entry.file in of_room]
