@@ -133,12 +133,12 @@ def _least_related(item: pytest.Item, items: list[pytest.Item]) -> pytest.Item:
 
 
 def judge_all(judge: Judge) -> None:
-    """3. and 4., `workers` at a time, the cheapest first."""
+    """3. and 4., `workers` at a time: what nobody noticed yet first, the cheapest first."""
     set_mutant_under_test("")
     caches = [each for each in gc.get_objects() if _remembers(each)]
     running: dict[int, Running] = {}
     todo = judge.job["mutants"]
-    todo.sort(key=lambda each: _cost(judge, each))
+    todo.sort(key=lambda each: (bool(each["by"]), _cost(judge, each)))
     gc.freeze()
     sys.stdout.flush()
     try:

@@ -8,6 +8,7 @@ digest: `--fresh`.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -57,9 +58,27 @@ def under(root: Path, file: str, tests: Iterable[str], *more: str) -> dict[str, 
     for those that no test, or nobody knows which, did.
     """
     tests = list(tests)
-    shared = [test for test in tests if not _is_test(test)]
-    found = {t: digest(root, [file, t, *shared], *more) for t in tests if _is_test(t)}
+    found = {
+        test: digest(root, {file, *imported(root, test, tests)}, *more)
+        for test in tests
+        if Path(test).name.startswith("test_")
+    }
     return found | {"": digest(root, [file, *tests], *more)}
+
+
+def imported(root: Path, test: str, among: Iterable[str]) -> set[str]:
+    """`test` and what it imports of `among`, and the data beside each under the same name."""
+    known, found, todo = set(among), set(), [test]
+    while todo:
+        one = todo.pop()
+        if one in found:
+            continue
+        found |= {one, *(each for each in known if Path(each).stem == Path(one).stem)}
+        for node in ast.walk(ast.parse((root / one).read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+                todo += {f"{name.replace('.', '/')}.py" for name in names} & known
+    return found | {each for each in known if Path(each).name == "conftest.py"}
 
 
 def holds(judged: Judged, digests: Mapping[str, str]) -> bool:
@@ -71,10 +90,6 @@ def noticed_in(by: str, digests: Mapping[str, str]) -> str:
     """The file of the test `by`, as `digests` know it."""
     file = by.partition("::")[0]
     return file if file in digests else ""
-
-
-def _is_test(file: str) -> bool:
-    return Path(file).name.startswith("test_")
 
 
 def kept(path: Path) -> dict[str, Judged]:

@@ -89,19 +89,24 @@ def test_a_verdict_is_void_when_code_tests_or_tester_change(tmp_path: Path) -> N
 
 def test_a_new_test_voids_survivors_and_not_what_another_test_noticed(tmp_path: Path) -> None:
     """Who was noticed stays noticed while the test that did, and what it imports, stand."""
-    for name in ("code.py", "test_a.py", "test_b.py", "made.py"):
+    for name in ("code.py", "test_a.py", "test_b.py", "made.py", "made.json", "other.py"):
         (tmp_path / name).write_text("1")
-    tests = ["test_a.py", "test_b.py", "made.py"]
+    uses = "from made import one\n"
+    (tmp_path / "test_a.py").write_text(uses)
+    tests = ["test_a.py", "test_b.py", "made.py", "made.json", "other.py"]
     first = under(tmp_path, "code.py", tests)
     noticed = Judged("k", first["test_a.py"], "killed", "test_a.py::test", 0.1)
     alive = Judged("k", first[""], "survived", "", 0.1)
     for changed, verdicts in (
         ("test_b.py", (True, False)),
+        ("other.py", (True, False)),
         ("test_a.py", (False, False)),
         ("made.py", (False, False)),
+        ("made.json", (False, False)),
         ("code.py", (False, False)),
     ):
-        (tmp_path / changed).write_text("2")
+        before = (tmp_path / changed).read_text()
+        (tmp_path / changed).write_text(f"{before}\n2")
         now = under(tmp_path, "code.py", tests)
         assert (holds(noticed, now), holds(alive, now)) == verdicts
-        (tmp_path / changed).write_text("1")
+        (tmp_path / changed).write_text(before)
