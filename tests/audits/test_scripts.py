@@ -11,7 +11,10 @@ import pytest
 
 from tests.audits import evidence as make
 from tests.audits import scripted
+from tests.gpus.judging import made_up, packed, witnessed
+from tests.gpus.judging import policy as gpu_policy
 from verifier.audits import SCRIPT
+from verifier.audits.script_budget import NOTHING_LEFT
 from verifier.audits.shadowed import BYTES_TOLERANCE
 from verifier.policy import Policy
 from verifier.records import Answer, Claim, EndedBy, EnvironmentFault, Finding, Outcome
@@ -198,7 +201,10 @@ STOPPED = {"ended_by": EndedBy.WALL_CLOCK, "exit_code": None, "wall_seconds": (7
         ("train-budget", LATE, BROKEN),
         ("train-budget", {"artifact_seconds": (359.5, 360.5)}, UNPROVEN),
         ("train-budget", {"artifact_seconds": None}, UNPROVEN),
+        ("train-budget", {"artifact_seconds": (359.0, 360.0)}, KEPT),
+        ("train-budget", {"artifact_seconds": (360.0, 360.1)}, UNPROVEN),
         ("train-budget", {"artifact_seconds": None, **STOPPED}, BROKEN),
+        ("train-budget", {"artifact_seconds": None, "wall_seconds": (400.0, 401.0)}, UNPROVEN),
         ("train-budget", {"exit_code": 1}, UNPROVEN),
         ("train-budget", {"unfair": "it slept"} | LATE, UNPROVEN),
         ("score-budget", {}, KEPT),
@@ -214,6 +220,31 @@ STOPPED = {"ended_by": EndedBy.WALL_CLOCK, "exit_code": None, "wall_seconds": (7
 def test_time_is_told_by_the_artifact(name: str, changes: dict[str, Any], outcome: Outcome) -> None:
     """R2: until its last change it may have trained, from then on it has scored."""
     assert judged(name, scripted.evidence(**changes)).outcome is outcome
+
+
+@pytest.mark.parametrize("name", ["train-budget", "score-budget"])
+def test_without_an_artifact_no_limit_is_short_enough_to_be_broken(name: str) -> None:
+    """Nothing tells when the one ended and the other began."""
+    short = make.changed(
+        make.local(),
+        train={"limit_seconds": 0.25, "pack_seconds": 0.25},
+        score={"limit_seconds": 0.5},
+    )
+    found = judged(name, scripted.evidence(artifact_seconds=None), short)
+    assert (found.outcome, found.reason) == (UNPROVEN, NOTHING_LEFT)
+
+
+@pytest.mark.parametrize("name", ["train-budget", "score-budget"])
+def test_a_script_s_gpus_must_have_been_watched_while_it_ran(name: str) -> None:
+    """R2: the whole run is one phase of its own."""
+    made = scripted.evidence(wall_seconds=(10.0, 10.1), artifact_seconds=(5.0, 5.1))
+    hardware = {"gpus": "1", "gpu": "NVIDIA H100 80GB HBM3"}
+    made = replace(made, opening=replace(made.opening, hardware=hardware))
+    for phase, outcome in (("script", KEPT), ("train", UNPROVEN)):
+        seen = witnessed(packed(made_up(label="script")), made.seeds[0].seed, phase)
+        seeds = tuple(replace(seed, gpus=(seen,)) for seed in made.seeds)
+        found = judged(name, replace(made, seeds=seeds), gpu_policy(1))
+        assert found.outcome is outcome, found.reason
 
 
 @pytest.mark.parametrize("name", ["train-budget", "score-budget"])
