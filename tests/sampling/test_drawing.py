@@ -191,7 +191,14 @@ def test_weights_of_what_is_no_number_are_refused_by_target(which: str, value: f
     arrays[which][4] = value
     with pytest.raises(BadData, match="cannot be weighed") as caught:
         weights(arrays["charge"], arrays["reference"], 3.0)
-    assert caught.value.place == "target 4"
+    assert (caught.value.file, caught.value.place) == ("charges", "target 4")
+
+
+def test_an_infinite_charge_has_no_room_below_an_infinite_reference() -> None:
+    """∞ − ∞ is refused in words, like any other."""
+    forever = np.array([1, np.inf], dtype=np.float32)
+    with pytest.raises(BadData, match="cannot be weighed"):
+        weights(forever, forever, 3.0)
 
 
 def test_weights_that_could_overflow_their_sum_are_refused() -> None:
