@@ -25,6 +25,7 @@ from verifier.records import (
     Step,
     WallHits,
 )
+from verifier.sampling import bound
 from verifier.verdict import conclude, decide
 
 REQUIRED = make.local().audits["scorer/1"].required
@@ -214,6 +215,33 @@ def test_a_sampled_bound_is_positive_and_shrinks_with_fewer_attempts() -> None:
     assert fifth.delta_bpb is not None
     assert any("attempt 5" in note for note in fifth.notes)
     assert sum(alpha_of_attempt(0.001, k) for k in range(1, 10_000)) < 0.001
+
+
+def test_a_sampled_bound_is_taken_from_the_blind_costs_of_the_drawn_positions() -> None:
+    """§4.6, with the policy's constants and the attempt's α; dearer blind costs widen it."""
+    policy = make.sampled(200)
+    made = make.with_draws(make.evidence(), 200)
+    seed = made.seeds[0]
+    assert seed.replay is not None and seed.scoring is not None
+    rule, per_byte = policy.replay, make.N / (np.log(2) * int(make.BYTES.sum()))
+    dearer = (seed.replay.blind + np.float32(0.5)).astype(np.float32)
+    found = []
+    for asked in (seed.replay.blind, dearer):
+        blind = HONEST.copy()
+        blind[seed.replay.targets] = asked
+        expected = bound(
+            seed.replay.draws,
+            seed.scoring.charges,
+            blind,
+            seed.scoring.reference,
+            slack_nats=rule.slack_nats,
+            tau=rule.tau_nats,
+            alpha=alpha_of_attempt(rule.alpha, 1),
+        ).delta_nats
+        delta = decide(make.with_part(made, "replay", blind=asked), policy).delta_bpb
+        assert delta == pytest.approx(expected * per_byte)
+        found.append(delta)
+    assert found[0] < found[1]
 
 
 @pytest.mark.parametrize("changes", [{"targets": HONEST[:3]}, {"blind": HONEST * np.inf}])

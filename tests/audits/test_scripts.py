@@ -96,7 +96,7 @@ def test_a_total_that_nobody_reaches_on_documents_drawn_anew_is_broken() -> None
     found = judged("known-source", elsewhere(number=0.9, saved_nats=4_000.0))
     assert found.outcome is BROKEN
     assert found.evidence["saved_nats"] == 4_000.0
-    assert judged("known-source", elsewhere(saved_nats=24.9)).outcome is KEPT
+    assert judged("known-source", elsewhere(saved_nats=25.0)).outcome is KEPT
     assert judged("known-source", elsewhere(saved_nats=float("nan"))).outcome is BROKEN
     assert judged("known-source", elsewhere(threshold_nats=None)).outcome is BROKEN
 
@@ -125,6 +125,8 @@ def test_a_number_that_no_costs_make_up_in_full_is_open() -> None:
     assert judged("coverage").outcome is KEPT
     assert judged("coverage", elsewhere(counted=None)).outcome is UNPROVEN
     assert judged("coverage", elsewhere(counted=make.N // 2)).outcome is UNPROVEN
+    assert judged("coverage", elsewhere(counted=make.N - 16)).outcome is KEPT
+    assert judged("coverage", elsewhere(counted=make.N - 17)).outcome is UNPROVEN
     assert judged("coverage", elsewhere(counted=None, noted=False)).outcome is KEPT
     assert judged("coverage", replace(scripted.evidence(), counterfactual=None)).outcome is KEPT
 

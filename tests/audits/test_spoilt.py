@@ -334,3 +334,23 @@ def test_the_drift_is_the_middle_piece_s(moves: tuple[float, ...], found: float)
         for moment, at in moments
     )
     assert drift(make.with_seed(make.evidence(), speed=probes).seeds[0]) == pytest.approx(found)
+
+
+@pytest.mark.parametrize(
+    ("complete", "expected"),
+    [(240.0, ["script"]), (239.0, []), (None, ["script"])],
+)
+def test_a_script_that_went_on_until_its_time_was_over_may_have_got_less_done(
+    complete: float | None, expected: list[str]
+) -> None:
+    """As training: where it missed its claim, four fifths of the limit or more."""
+    when = None if complete is None else (complete - 0.5, complete)
+    ran = {"wall_seconds": (249.0, 250.0), "artifact_seconds": when}
+    starved = trace(seconds=250, phase="script", **STARVED)
+    missed = watched(scripted.evidence(bpb=1.4, **ran), starved)
+    assert phases(missed) == expected
+    assert phases(watched(scripted.evidence(**ran), starved)) == []
+    until = 250 if complete is None else 240
+    for phase, reason in faults(missed):
+        share = "others had its processors for 50 % of"
+        assert (phase, reason) == ("script", f"script: {share} {until} s, 10 % are fair")

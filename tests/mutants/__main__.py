@@ -173,7 +173,8 @@ def _sorted(
         counts[answers[mutant.key]] -= 1
         counts["equivalent"] += 1
     rest = tuple((mutant, answers[mutant.key]) for mutant in standing)
-    return Found(room, counts, not_made, rest, tuple(void))
+    unfinished = {each.file for each in mutants if answers[each.key] == "open"}
+    return Found(room, counts, not_made, rest, tuple(e for e in void if e.file not in unfinished))
 
 
 def _table(found: list[Found]) -> str:

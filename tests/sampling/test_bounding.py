@@ -154,7 +154,7 @@ def test_delta_is_the_least_claim_that_is_bet_away(case: tuple[Population, list[
         assert wealth(shown, most, most * (steps - 2) / GRID) < needed * (1 + slip)
 
 
-@pytest.mark.parametrize("steps", [1, 2, 3 << 20, (3 << 20) + 1, GRID - 2])
+@pytest.mark.parametrize("steps", [1, 2, 3, 7, 3 << 20, (3 << 20) + 1, GRID - 2])
 def test_a_claim_whose_wealth_is_just_what_is_needed_is_bet_away(steps: int) -> None:
     """§4.6: Σ_f w_f Π_i … ≥ 1/α, and δ is the least such point of the grid."""
     shares = np.array([0.0, 0.0, 0.5]) if steps > GRID // 2 else np.zeros(3)
