@@ -15,9 +15,8 @@ RUN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine stop-engine demo test slow screens coverage fuzz lint format docs labels cheats tried attacks \
-  zoo traces bench \
-  selfcheck weakened stress images record-facts try-action port lock clean
+.PHONY: help setup engine stop-engine demo test slow screens coverage fuzz mutants lint format docs labels cheats tried attacks \
+  zoo traces bench selfcheck weakened stress images record-facts try-action port lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +71,12 @@ fuzz: setup requirements/fuzz.in ## look for texts that break a reader (TARGETS=
 	  --target .fuzz --requirement requirements/fuzz.in
 	@PYTHONPATH=.fuzz $(RUN)/python -m tests.fuzz $(TARGETS) --seconds $(FUZZ_SECONDS)
 
+mutants: setup requirements/mutants.in ## small faults in what decides: who notices? (hours; resumable; ROOMS="verdict metric")
+	@[ -d .mutants/lib/mutmut ] || $(RUN)/python -m pip install --quiet --disable-pip-version-check \
+	  --no-deps --target .mutants/lib --requirement requirements/mutants.in
+	@PYTHONPATH=.mutants/lib $(RUN)/python -m pytest -q tests/mutants
+	@PYTHONPATH=.mutants/lib $(RUN)/python -m tests.mutants --workers $(WORKERS) $(ROOMS)
+
 cheats: engine ## every cheat and every honest example, expected and got (an hour; resumable)
 	@$(RUN)/python -m tests.cheats.table
 
@@ -116,4 +121,4 @@ lock: setup ## resolve the host's dependencies anew
 	  --no-annotate --group dev pyproject.toml -o requirements/host.lock
 
 clean: ## remove what was installed and written here; the store stays
-	rm -rf $(VENV) .fuzz out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .fuzz .mutants out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -89,6 +89,21 @@ def test_bits_per_byte_are_rounded_once(charges: Charges, document_bytes: int) -
     assert found == true_bpb(charges, document_bytes)
 
 
+@pytest.mark.parametrize("odd", [0, 1])
+@pytest.mark.parametrize("beside", [-1, 1])
+def test_a_quotient_beside_the_middle_of_two_floats_is_rounded_to_its_own_side(
+    odd: int, beside: int
+) -> None:
+    """§5: sixty digits; 28, Python's own, take it for the middle and round half to even."""
+    below = (1 << 52) + odd
+    middle = Fraction(2 * below + 1, 2)
+    with localcontext(Context(prec=120)):
+        units = int(middle * Fraction(Decimal(2).ln()) * (1 << 149)) + (beside << 40)
+    document_bytes = 1 << 10
+    found = bits_per_byte(ExactSum(units * document_bytes, 1), document_bytes)
+    assert found == below + (beside > 0)
+
+
 def test_what_a_running_sum_would_lose_is_kept() -> None:
     """A float sum of these is off by more than half; so is one that rounds at every block."""
     large = np.float32(2.0**24)
@@ -153,20 +168,20 @@ def test_the_first_wrong_charge_is_counted_over_all_shards() -> None:
 @pytest.mark.parametrize("dtype", ["f8", "f2", "i4", ">f4"])
 def test_only_float32_is_summed(dtype: str) -> None:
     """A charge is a float32 as the scorer committed it; another type was rounded somewhere."""
-    with pytest.raises(BadData, match="must be float32"):
+    with pytest.raises(BadData, match=r"^charges: charges must be float32"):
         exact_sum(np.ones(3, dtype=dtype))
 
 
 @pytest.mark.parametrize("document_bytes", [0, -1])
 def test_no_bytes_are_an_error(document_bytes: int) -> None:
     """§5: 0 bytes: an error, never a number."""
-    with pytest.raises(BadData, match="bytes of documents"):
+    with pytest.raises(BadData, match=r"^documents: .* bytes of documents"):
         bits_per_byte(exact_sum(np.ones(3, dtype=np.float32)), document_bytes)
 
 
 def test_no_charges_are_an_error_and_not_the_best_number() -> None:
     """Empty evidence is refused; charges of 0 are charges."""
-    with pytest.raises(BadData, match="no target was charged"):
+    with pytest.raises(BadData, match=r"^charges: no target was charged"):
         bits_per_byte(exact_sum(), 100)
     assert bits_per_byte(exact_sum(np.zeros(1, dtype=np.float32)), 100) == 0.0
 
@@ -184,3 +199,10 @@ def test_nats_of_each_document_add_up_for_pictures() -> None:
     counts = np.array([2, 0, 3], dtype=np.int32)
     assert document_nats(charges, counts).tolist() == [3.0, 0.0, 12.0]
     assert document_nats(charges[:0], counts[:0]).tolist() == []
+
+
+def test_nats_of_a_document_do_not_drift_with_what_came_before() -> None:
+    """Two million nats before it take no digit of the last document's."""
+    charges = np.array([2e6, 0.1, 0.1], dtype=np.float32)
+    counts = np.array([1, 2], dtype=np.int32)
+    assert document_nats(charges, counts)[1] == pytest.approx(0.2, abs=1e-7)

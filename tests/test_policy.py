@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -157,7 +158,14 @@ def test_a_missing_key_is_named_with_its_group() -> None:
 )
 def test_an_impossible_value_is_refused_at_its_place(old: str, new: str, said: str) -> None:
     """Limits are data with units, complete or refused."""
-    assert said in refusal(old, new)
+    answer = refusal(old, new)
+    assert said in answer
+    assert "Value error" not in answer
+
+
+def test_what_is_listed_twice_is_named_in_full() -> None:
+    """One correction, not one for each name."""
+    assert "listed twice: claim, coverage" in refusal("- twin", "- claim\n      - coverage")
 
 
 def test_a_required_list_without_audits_is_refused() -> None:
@@ -168,10 +176,13 @@ def test_a_required_list_without_audits_is_refused() -> None:
         policies.parse(f"{head}    required: []\n    disclosed:\n{rest}".encode(), "rules.yaml")
 
 
+_DRAWS = line_of("draws: 0")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("draws: 0", "draws: 0\n  draws: 1", "key 'draws' stands twice"),
+        ("draws: 0", "draws: 0\n  draws: 1", f"key 'draws' stands twice, first in line {_DRAWS}"),
         ("  draws: 0", "  draws: &d 0\n  decoys: *d", "aliases are not allowed"),
         ("gpus: 0", "gpus: !!python/name:os.system x", "is not allowed"),
         ("gpus: 0", "gpus: !!int zero", "'zero' is not a value"),
@@ -210,23 +221,35 @@ def test_files_that_are_no_policies_are_refused(tmp_path: Path) -> None:
     """Too long, not UTF-8, empty, nested without end, absent: each with its reason."""
     for content, said in (
         (b"#" * 70_000, "longer than"),
-        (b"a: 1\nb: \xff", ":2: is not UTF-8"),
-        (b"a: 1\nb: \x07", r":2: is not YAML: it holds '\\x07'"),
-        (b"", "policy"),
+        (b"a: 1\nb: \xff\nc: 1\n", ":2: is not UTF-8"),
+        (b"a: 1\nb: \x07\nc: 1\n", r":2: is not YAML: it holds '\\x07'"),
+        (b"", ":1: 'policy': Input"),
         (b"[" * 1_500, "nested too deeply"),
-        (b"- 1", "policy"),
+        (b"- 1", ":1: 'policy': Input"),
     ):
         file = tmp_path / "rules.yaml"
         file.write_bytes(content)
-        with pytest.raises(BadPolicy, match=said):
+        with pytest.raises(BadPolicy, match=said) as caught:
             policies.load(str(file))
-    with pytest.raises(BadPolicy, match="cannot be read"):
-        policies.load(str(tmp_path / "absent.yaml"))
+        assert caught.value.file == str(file)
+    absent = str(tmp_path / "absent.yaml")
+    with pytest.raises(BadPolicy, match="cannot be read") as caught:
+        policies.load(absent)
+    assert caught.value.file == absent
+
+
+def test_a_file_without_end_is_refused_by_its_beginning(tmp_path: Path) -> None:
+    """Somebody else's policy may be any file: no more of it is read than can be a policy."""
+    path = tmp_path / "rules.yaml"
+    path.touch()
+    os.truncate(path, 1 << 40)
+    with pytest.raises(BadPolicy, match="longer than"):
+        policies.load(str(path))
 
 
 def test_a_policy_that_does_not_ship_is_refused_with_what_was_meant() -> None:
     """The caller's mistake, with the names there are."""
-    with pytest.raises(RequestError, match=r"did you mean 'local_cpu'\?.*rehearsal"):
+    with pytest.raises(RequestError, match=r"did you mean 'local_cpu'\?.*local_cpu, rehearsal, "):
         policies.load("local_cpus")
 
 

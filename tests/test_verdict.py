@@ -26,6 +26,7 @@ from verifier.records import (
     Step,
     WallHits,
 )
+from verifier.sampling import bound
 from verifier.verdict import conclude, context, decide
 
 REQUIRED = make.local().audits["scorer/1"].required
@@ -50,6 +51,12 @@ def test_an_honest_run_is_verified_with_its_number() -> None:
     assert verdict.required == REQUIRED
     assert verdict.disclosed == ("provenance", "twin")
     assert [score.seed for score in verdict.seeds] == list(make.opening().seeds)
+
+
+def test_a_verdict_names_the_policy_and_the_level_that_it_was_given_under() -> None:
+    """Law 9: the assurance level of the sandbox is printed in every verdict."""
+    verdict = decide(make.with_opening(make.evidence(), assurance=Assurance.L1), make.local())
+    assert (verdict.policy, verdict.assurance) == ("local_cpu", Assurance.L1)
 
 
 def test_a_broken_required_rule_refutes() -> None:
@@ -142,8 +149,9 @@ def test_a_machine_fault_before_the_replay_is_a_free_re_run() -> None:
         verdict = decide(make.with_seed(made, environment=(fault,)), make.local())
         assert verdict.answer is Answer.INCONCLUSIVE
         assert any("re-run is free" in note for note in verdict.notes)
-    later = replace(fault, phase="replay")
-    assert answer(make.with_seed(heavy, environment=(later,))) is Answer.REFUTED
+    for phase in ("replay", "chain"):
+        later = make.with_seed(heavy, environment=(replace(fault, phase=phase),))
+        assert answer(later) is Answer.REFUTED
 
 
 def test_the_number_is_the_mean_with_each_seed_beside_it() -> None:
@@ -208,6 +216,33 @@ def test_a_sampled_bound_is_positive_and_shrinks_with_fewer_attempts() -> None:
     assert fifth.delta_bpb is not None
     assert any("attempt 5" in note for note in fifth.notes)
     assert sum(alpha_of_attempt(0.001, k) for k in range(1, 10_000)) < 0.001
+
+
+def test_a_sampled_bound_is_taken_from_the_blind_costs_of_the_drawn_positions() -> None:
+    """§4.6, with the policy's constants and the attempt's α; dearer blind costs widen it."""
+    policy = make.sampled(200)
+    made = make.with_draws(make.evidence(), 200)
+    seed = made.seeds[0]
+    assert seed.replay is not None and seed.scoring is not None
+    rule, per_byte = policy.replay, make.N / (np.log(2) * int(make.BYTES.sum()))
+    dearer = (seed.replay.blind + np.float32(0.5)).astype(np.float32)
+    found = []
+    for asked in (seed.replay.blind, dearer):
+        blind = HONEST.copy()
+        blind[seed.replay.targets] = asked
+        expected = bound(
+            seed.replay.draws,
+            seed.scoring.charges,
+            blind,
+            seed.scoring.reference,
+            slack_nats=rule.slack_nats,
+            tau=rule.tau_nats,
+            alpha=alpha_of_attempt(rule.alpha, 1),
+        ).delta_nats
+        delta = decide(make.with_part(made, "replay", blind=asked), policy).delta_bpb
+        assert delta == pytest.approx(expected * per_byte)
+        found.append(delta)
+    assert found[0] < found[1]
 
 
 @pytest.mark.parametrize("changes", [{"targets": HONEST[:3]}, {"blind": HONEST * np.inf}])
@@ -293,6 +328,9 @@ def test_a_submission_that_tries_everything_does_not_fill_the_verdict() -> None:
     notes = decide(replace(make.evidence(), wall_hits=hits), make.local()).notes
     assert len([note for note in notes if note.startswith("a wall stopped: ")]) == SHOWN
     assert "walls stopped 5 more attempts" in notes
+    few = replace(hits[0], attempts=tried[:SHOWN])
+    notes = decide(replace(make.evidence(), wall_hits=(few,)), make.local()).notes
+    assert not any("more attempts" in note for note in notes)
 
 
 def test_an_official_run_on_a_pinned_image_has_little_else_to_say() -> None:
@@ -335,9 +373,9 @@ def test_the_context_of_the_number_is_said(adaptation: Adaptation, said: str) ->
 
 def test_a_ledger_of_another_policy_is_a_bug_of_ours() -> None:
     """The verifier contradicts itself."""
-    with pytest.raises(BrokenInvariant):
+    with pytest.raises(BrokenInvariant, match="policy strict_tar, decided under local_cpu"):
         decide(make.with_opening(make.evidence(), policy_name="strict_tar"), make.local())
-    with pytest.raises(BrokenInvariant):
+    with pytest.raises(BrokenInvariant, match="attempt 0"):
         decide(make.with_opening(make.evidence(), attempt=0), make.local())
 
 

@@ -52,7 +52,7 @@ def exact_sum(*shards: Charges) -> ExactSum:
     for shard in shards:
         if shard.dtype != np.float32:
             raise BadData(f"charges must be float32, these are {shard.dtype}", file="charges")
-        flat = shard.reshape(-1)
+        flat = shard.ravel()
         for start in range(0, len(flat), BLOCK):
             total += _block_sum(flat[start : start + BLOCK], total.count)
     return total
@@ -80,7 +80,7 @@ def bits_per_byte(total: ExactSum, document_bytes: int) -> float:
 
 def document_nats(charges: Charges, target_counts: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Nats per document, float64 [D], for pictures only: these sums are ordinary floats."""
-    ends = np.cumsum(target_counts, dtype=np.int64)
+    ends = np.cumsum(target_counts)
     running = np.concatenate(([0.0], np.cumsum(charges, dtype=np.float64)))
     nats_of: npt.NDArray[np.float64] = running[ends] - running[ends - target_counts]
     return nats_of
@@ -94,8 +94,8 @@ def _block_sum(block: Charges, first: int) -> ExactSum:
         at = int(np.argmax(bits >= _FIRST_REFUSED))
         raise BadData(f"{block[at]} is not a charge", file="charges", place=f"target {first + at}")
     exponents = (bits >> np.uint32(23)).astype(np.intp)
-    counts = np.bincount(exponents, minlength=_EXPONENTS)
-    bins = np.bincount(exponents, weights=bits & _MANTISSA, minlength=_EXPONENTS)
+    counts = np.bincount(exponents)
+    bins = np.bincount(exponents, weights=bits & _MANTISSA)
     units = int(bins[0])
     for exponent in np.flatnonzero(counts[1:]).tolist():
         hidden = int(counts[exponent + 1]) << 23

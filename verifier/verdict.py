@@ -219,7 +219,7 @@ def busy(evidence: Evidence, policy: Policy) -> list[str]:
             if share is not None and share > policy.witness.pressure_at_most
         ]
         if unfair:
-            which = f" of seed {seed.seed}" if len(evidence.seeds) > 1 else ""
+            which = f" with seed {seed.seed}" if len(evidence.seeds) > 1 else ""
             said.append(
                 f"this machine was busy{which}: others had the box's processors for"
                 f" {', '.join(unfair)} of the time"

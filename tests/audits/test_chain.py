@@ -10,11 +10,14 @@ import pytest
 
 from tests.audits import evidence as make
 from tests.audits.evidence import CHUNK, EVERYWHERE, HONEST, N
-from verifier.audits.compared import differ
+from verifier.audits import chain
+from verifier.audits.audit import Reading
+from verifier.audits.chain import ahead, off_one
+from verifier.audits.compared import Compared, differ, lookup
 from verifier.audits.replayed import ASKED, read_replay
-from verifier.audits.trial import Trial, figures, gains
+from verifier.audits.trial import Trial, bought, figures, gains
 from verifier.records import Array, ChainStep, Evidence, Outcome, Step
-from verifier.sampling import shift
+from verifier.sampling import BROKEN_P, shift
 
 GAINED = np.arange(0, N, 3)
 NOISE = np.random.default_rng(9).normal(0, 0.2, N).astype(np.float32)
@@ -494,8 +497,8 @@ def test_a_chain_that_broke_off_still_says_where_the_pass_and_the_replay_differ(
     blind = HONEST.copy()
     blind[33] = np.inf
     steps = without(make.chain(CHEAT, GAINED), Step.BLIND)
-    for chain in (steps, {}):
-        found = readings(CHEAT, chain, blind)["lookahead"]
+    for left in (steps, {}):
+        found = readings(CHEAT, left, blind)["lookahead"]
         said = f"{whose(33)} cost {CHEAT[33]:.4f} nats in the pass and no finite number of blind"
         assert said in found.reason
         assert found.evidence["example"]["later_nats"] is None
@@ -508,3 +511,134 @@ def test_a_predict_that_does_not_sum_to_one_is_named_with_its_place() -> None:
     found = make.with_part(make.evidence(), "replay", log_sums=sums)
     reading = read_replay(found, found.seeds[0], make.local())["normalization"]
     assert reading.reason.endswith("at END of document 0 to 2.718")
+
+
+# ---------------------------------------------------------------- at the edges
+
+
+@pytest.mark.parametrize(
+    ("rise", "gap", "follows"),
+    [
+        (0.0625, 0.0625, False),
+        (0.0626, 0.0625, True),
+        (0.5, 1.0, True),
+        (0.4, 1.0, False),
+        (np.inf, np.inf, True),
+        (np.nan, 1.0, False),
+    ],
+)
+def test_a_cut_chunk_shows_a_look_ahead_if_it_goes_half_of_the_way_to_blind(
+    rise: float, gap: float, follows: bool
+) -> None:
+    """§4.5d: by more than τ, and at least as near to the blind cost as to the pass's."""
+    was = np.ones(N, dtype=np.float32)
+    found = looked(was, was[:1] + np.float32(rise), was + np.float32(gap))
+    assert found is (Outcome.BROKEN if follows else Outcome.UNPROVEN)
+
+
+def test_a_cost_that_is_infinite_with_and_without_what_follows_has_not_risen() -> None:
+    """∞ − ∞ is no number, and no gain."""
+    was = np.full(N, np.inf, dtype=np.float32)
+    assert looked(was, was[:1], was) is Outcome.UNPROVEN
+
+
+def trial(was: Array, blind: Array, tau: float = 0.0625, **found: Outcome) -> Trial:
+    """A chain whose boxes agree, but for what `found` says; charges are `HONEST`."""
+    seed = make.seed_evidence(1)
+    assert seed.scoring is not None and seed.replay is not None
+    outcomes = {"determinism": Outcome.KEPT, "purity": Outcome.KEPT} | found
+    return Trial(
+        seed.scoring,
+        replace(seed.replay, blind=blind),
+        {step: make.step(step, was) for step in Step},
+        tau=tau,
+        rows=2,
+        ends=np.cumsum(make.COUNTS),
+        found={audit: Reading(outcome, "") for audit, outcome in outcomes.items()},
+    )
+
+
+def blinded(later: Array) -> Compared:
+    """What the blind step shows against `HONEST`, everywhere."""
+    return Compared(EVERYWHERE, later, HONEST)
+
+
+def summing(*log_sums: float) -> ChainStep:
+    """Every symbol, at one worst position and some others."""
+    targets = EVERYWHERE[: len(log_sums)]
+    made = make.step(Step.EVERY_SYMBOL, HONEST, targets, largest=1)
+    return replace(made, log_sums=np.array(log_sums))
+
+
+def looked(was: Array, cut: Array, blind: Array) -> Outcome:
+    """`ahead` at the first target, τ = 1/16, where enough was gained."""
+    symbols = replace(make.symbols(was, EVERYWHERE), targets=EVERYWHERE[:1], costs=cut, largest=1)
+    return ahead(trial(was, blind), symbols, (True, {})).outcome
+
+
+def test_sums_are_off_one_if_by_more_than_two_tau() -> None:
+    """§4.5d; one that is off by everything is off."""
+    off = float(np.expm1(0.25))
+    for tau, none in ((off / 2, True), (off / 2.5, False)):
+        found = off_one(trial(HONEST, HONEST, tau), summing(0.25, 0, 0, 0), (True, {}))
+        assert (found is None) is none
+    assert off_one(trial(HONEST, HONEST), summing(np.inf, 0, 0, 0), (True, {})) is not None
+
+
+def test_sums_above_one_are_proven_by_a_p_below_the_one_agreed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """§4.5d: p < 1e-6; just as much is not less."""
+    for p, none, outcome in (
+        (chain.SUM_P, True, Outcome.UNPROVEN),
+        (chain.SUM_P * 0.99, False, Outcome.BROKEN),
+    ):
+        monkeypatch.setattr(chain, "above_one", lambda _, p=p: p)
+        noisy = trial(HONEST, HONEST, determinism=Outcome.UNPROVEN)
+        assert (off_one(noisy, summing(0, 0, 0), (True, {})) is None) is none
+        found = off_one(noisy, summing(0.5, 0, 0), (True, {}))
+        assert found is not None and found.outcome is outcome
+
+
+def risen(many: int) -> Array:
+    """`HONEST`, dearer at so many tokens, at one of them by so much that no t-test is sure."""
+    dearer = HONEST.copy()
+    dearer[:many] += np.float32(0.1)
+    dearer[0] += np.float32(30)
+    return dearer
+
+
+def test_what_the_whole_replay_gains_needs_no_correction() -> None:
+    """§4.5: its positions were not chosen by what they would show: 21 of 21 are sure enough."""
+    for many, enough in ((20, False), (21, True)):
+        found, _ = bought(trial(HONEST, risen(many)), blinded(HONEST))
+        assert found is enough
+
+
+def test_where_boxes_differ_both_replay_and_chain_must_gain() -> None:
+    """The luck of one box refutes nobody."""
+    for whole, part, enough in (
+        (risen(80), risen(80), True),
+        (HONEST, risen(80), False),
+        (risen(80), HONEST, False),
+    ):
+        tried_ = trial(HONEST, whole, purity=Outcome.UNPROVEN)
+        assert bought(tried_, blinded(part))[0] is enough
+    assert bought(trial(HONEST, risen(80)), blinded(HONEST))[0]
+
+
+def test_a_p_of_just_what_is_needed_is_not_below_it() -> None:
+    """§4.5: p < 5e-7."""
+    found = shift(risen(21), HONEST, 0.0625)
+    p = min(found.t_p, found.sign_p)
+    chosen = BROKEN_P / p
+    assert BROKEN_P / chosen == p
+    assert not gains(risen(21), HONEST, 0.0625, chosen)
+    assert gains(risen(21), HONEST, 0.0625, float(np.nextafter(chosen, 0)))
+
+
+def test_costs_are_looked_up_by_target() -> None:
+    """In whatever order they were asked; what was not asked is said."""
+    costs, there = lookup(np.array([7, 1, 3]), np.array([70, 10, 30]), np.array([7, 3, 0, 2, 9]))
+    assert costs[:2].tolist() == [70.0, 30.0]
+    assert there.tolist() == [True, True, False, False, False]

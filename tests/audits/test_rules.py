@@ -14,6 +14,7 @@ from tests.audits.evidence import HONEST, N
 from tests.gpus.judging import made_up, packed, witnessed
 from verifier import policy as policies
 from verifier.audits import SCORER
+from verifier.audits.fairness import other_gpus
 from verifier.audits.train_budget import counted_seconds
 from verifier.policy import Policy, Weigh
 from verifier.records import (
@@ -313,6 +314,18 @@ def test_training_that_was_not_seen_is_not_run() -> None:
     assert answer("train-budget", make.with_seed(make.evidence(), training=None)) is NOT_RUN
 
 
+def test_the_gpus_that_were_seen_must_be_the_policys() -> None:
+    """R2: as many as it names, each of its model."""
+    two = make.changed(make.local(), hardware={"gpus": 2, "model": "H100"})
+    h100, l4 = "NVIDIA H100 80GB HBM3", "NVIDIA L4"
+    meant = "the limits are meant for 2 H100, it ran on "
+    assert other_gpus([h100, h100.lower()], two) == ""
+    assert other_gpus([h100], two) == f"{meant}1 {h100}"
+    assert other_gpus([h100] * 3, two) == f"{meant}3 {h100}"
+    assert other_gpus([l4, h100], two) == f"{meant}1 {h100}, 1 {l4}"
+    assert other_gpus([], two) == f"{meant}none"
+
+
 # ---------------------------------------------------------------- score-budget
 
 
@@ -436,6 +449,26 @@ def test_a_record_is_better_by_enough_and_surely_enough() -> None:
     assert answer("record", against((bpb + 0.1, bpb + 0.11, bpb + 0.12)), THREE) is KEPT
     assert answer("record", against((bpb, bpb + 0.01, bpb + 0.02)), THREE) is BROKEN
     assert answer("record", against((bpb - 2, bpb + 0.1, bpb + 2.2)), THREE) is BROKEN
+
+
+def test_a_record_that_is_just_good_enough_is_one_and_one_that_is_just_sure_enough_is_not() -> None:
+    """R7: at least the margin, at the bound too; p below the policy's."""
+    bpb = make.bpb(HONEST)
+    made = against((bpb + 0.1, bpb + 0.11, bpb + 0.12))
+    dearer = tuple(
+        replace(seed, replay=replace(seed.replay, blind=seed.replay.blind + np.float32(0.01)))
+        for seed in made.seeds
+        if seed.replay is not None
+    )
+    bounded = replace(made, seeds=dearer)
+    for found, figure in ((made, "margin_nats_per_byte"), (bounded, "margin_at_bound")):
+        margin = judge("record", found, THREE).evidence[figure]
+        exact = make.changed(THREE, record={"margin_nats": margin})
+        assert answer("record", found, exact) is KEPT
+        more = make.changed(THREE, record={"margin_nats": float(np.nextafter(margin, 1))})
+        assert answer("record", found, more) is not KEPT
+    p = judge("record", made, THREE).evidence["p"]
+    assert answer("record", made, make.changed(THREE, record={"p_value": p})) is BROKEN
 
 
 def test_a_record_needs_two_seeds_on_either_side() -> None:

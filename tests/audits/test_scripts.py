@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,11 @@ import pytest
 
 from tests.audits import evidence as make
 from tests.audits import scripted
+from tests.gpus.judging import made_up, packed, witnessed
+from tests.gpus.judging import policy as gpu_policy
 from verifier.audits import SCRIPT
+from verifier.audits.script_budget import NOTHING_LEFT
+from verifier.audits.shadowed import BYTES_TOLERANCE
 from verifier.policy import Policy
 from verifier.records import Answer, Claim, EndedBy, EnvironmentFault, Finding, Outcome
 from verifier.verdict import decide
@@ -91,7 +96,7 @@ def test_a_total_that_nobody_reaches_on_documents_drawn_anew_is_broken() -> None
     found = judged("known-source", elsewhere(number=0.9, saved_nats=4_000.0))
     assert found.outcome is BROKEN
     assert found.evidence["saved_nats"] == 4_000.0
-    assert judged("known-source", elsewhere(saved_nats=24.9)).outcome is KEPT
+    assert judged("known-source", elsewhere(saved_nats=25.0)).outcome is KEPT
     assert judged("known-source", elsewhere(saved_nats=float("nan"))).outcome is BROKEN
     assert judged("known-source", elsewhere(threshold_nats=None)).outcome is BROKEN
 
@@ -120,6 +125,8 @@ def test_a_number_that_no_costs_make_up_in_full_is_open() -> None:
     assert judged("coverage").outcome is KEPT
     assert judged("coverage", elsewhere(counted=None)).outcome is UNPROVEN
     assert judged("coverage", elsewhere(counted=make.N // 2)).outcome is UNPROVEN
+    assert judged("coverage", elsewhere(counted=make.N - 16)).outcome is KEPT
+    assert judged("coverage", elsewhere(counted=make.N - 17)).outcome is UNPROVEN
     assert judged("coverage", elsewhere(counted=None, noted=False)).outcome is KEPT
     assert judged("coverage", replace(scripted.evidence(), counterfactual=None)).outcome is KEPT
 
@@ -132,6 +139,27 @@ def test_what_learns_first_in_full_alone_is_open() -> None:
     assert judged("future", elsewhere(learned=make.N // 100)).outcome is KEPT
     red = replace(found, behaviour=scripted.behaviour(future=BROKEN))
     assert judged("future", red).outcome is BROKEN
+
+
+def test_what_one_in_fifty_tokens_seems_to_show_is_no_sign() -> None:
+    """Training text may be like the drawn text."""
+    assert judged("future", elsewhere(learned=2, counted=100)).outcome is KEPT
+    assert judged("future", elsewhere(learned=3, counted=100)).outcome is UNPROVEN
+
+
+def test_bytes_are_told_by_every_run_that_printed_both_numbers() -> None:
+    """R8: one that printed a single number hides no other; what rounding leaves open is open."""
+    made = scripted.evidence(count=2, bpb=1.15)
+    assert made.seeds[0].script is not None
+    silent = replace(made.seeds[0], script=replace(made.seeds[0].script, loss=None))
+    assert judged("bytes", replace(made, seeds=(silent, made.seeds[1]))).outcome is BROKEN
+    true = make.held_out().table_bytes / make.N
+    apart = abs(scripted.LOSS / math.log(2) / 1.15 / true - 1)
+    rounding = apart - BYTES_TOLERANCE
+    assert BYTES_TOLERANCE + rounding == apart
+    assert judged("bytes", scripted.evidence(bpb=1.15, rounding=rounding)).outcome is KEPT
+    less = rounding * (1 - 1e-9)
+    assert judged("bytes", scripted.evidence(bpb=1.15, rounding=less)).outcome is BROKEN
 
 
 def test_bytes_that_are_miscounted_in_full_are_broken() -> None:
@@ -175,7 +203,10 @@ STOPPED = {"ended_by": EndedBy.WALL_CLOCK, "exit_code": None, "wall_seconds": (7
         ("train-budget", LATE, BROKEN),
         ("train-budget", {"artifact_seconds": (359.5, 360.5)}, UNPROVEN),
         ("train-budget", {"artifact_seconds": None}, UNPROVEN),
+        ("train-budget", {"artifact_seconds": (359.0, 360.0)}, KEPT),
+        ("train-budget", {"artifact_seconds": (360.0, 360.1)}, UNPROVEN),
         ("train-budget", {"artifact_seconds": None, **STOPPED}, BROKEN),
+        ("train-budget", {"artifact_seconds": None, "wall_seconds": (400.0, 401.0)}, UNPROVEN),
         ("train-budget", {"exit_code": 1}, UNPROVEN),
         ("train-budget", {"unfair": "it slept"} | LATE, UNPROVEN),
         ("score-budget", {}, KEPT),
@@ -191,6 +222,31 @@ STOPPED = {"ended_by": EndedBy.WALL_CLOCK, "exit_code": None, "wall_seconds": (7
 def test_time_is_told_by_the_artifact(name: str, changes: dict[str, Any], outcome: Outcome) -> None:
     """R2: until its last change it may have trained, from then on it has scored."""
     assert judged(name, scripted.evidence(**changes)).outcome is outcome
+
+
+@pytest.mark.parametrize("name", ["train-budget", "score-budget"])
+def test_without_an_artifact_no_limit_is_short_enough_to_be_broken(name: str) -> None:
+    """Nothing tells when the one ended and the other began."""
+    short = make.changed(
+        make.local(),
+        train={"limit_seconds": 0.25, "pack_seconds": 0.25},
+        score={"limit_seconds": 0.5},
+    )
+    found = judged(name, scripted.evidence(artifact_seconds=None), short)
+    assert (found.outcome, found.reason) == (UNPROVEN, NOTHING_LEFT)
+
+
+@pytest.mark.parametrize("name", ["train-budget", "score-budget"])
+def test_a_script_s_gpus_must_have_been_watched_while_it_ran(name: str) -> None:
+    """R2: the whole run is one phase of its own."""
+    made = scripted.evidence(wall_seconds=(10.0, 10.1), artifact_seconds=(5.0, 5.1))
+    hardware = {"gpus": "1", "gpu": "NVIDIA H100 80GB HBM3"}
+    made = replace(made, opening=replace(made.opening, hardware=hardware))
+    for phase, outcome in (("script", KEPT), ("train", UNPROVEN)):
+        seen = witnessed(packed(made_up(label="script")), made.seeds[0].seed, phase)
+        seeds = tuple(replace(seed, gpus=(seen,)) for seed in made.seeds)
+        found = judged(name, replace(made, seeds=seeds), gpu_policy(1))
+        assert found.outcome is outcome, found.reason
 
 
 @pytest.mark.parametrize("name", ["train-budget", "score-budget"])

@@ -12,6 +12,7 @@ from tests.audits import scripted
 from tests.audits.traces import recorded as recorded_trace
 from tests.audits.traces import table_of, trace
 from verifier.audits.spoilt import drift, spoilt
+from verifier.audits.waiting import share_held
 from verifier.records import (
     Answer,
     Claim,
@@ -123,6 +124,28 @@ def test_a_busy_machine_changes_nothing_where_no_limit_was_missed() -> None:
         " train 50 %, pass 50 %, replay 50 % of the time"
     )
     assert not any("busy" in n for n in decide(watched(calm, trace(**MILD)), make.local()).notes)
+
+
+def test_with_several_seeds_a_busy_machine_is_told_seed_by_seed() -> None:
+    """A reader must know which number stands under it; what is fair itself is not told."""
+    made = make.evidence(count=2)
+    first, second = made.seeds
+    others = {"box": 0.4, "waits": 0.6, "others": 1.6}
+    seeds = (replace(first, cpu={"pass": trace(phase="pass", **others)}), second)
+    policy = make.changed(make.local(), seeds={"count": 2})
+
+    def busy(at_most: float) -> list[str]:
+        rule = make.changed(policy, witness={"pressure_at_most": at_most})
+        notes = decide(replace(made, seeds=seeds), rule).notes
+        return [note for note in notes if "busy" in note]
+
+    share = share_held(seeds[0].cpu["pass"])
+    assert share == pytest.approx(0.6)
+    assert busy(0.1) == [
+        f"this machine was busy with seed {first.seed}: others had the box's processors for"
+        " pass 60 % of the time"
+    ]
+    assert busy(share) == []
 
 
 def test_too_near_the_limit_to_tell_is_near_enough() -> None:
@@ -295,3 +318,50 @@ def test_one_fault_is_told_once_for_each_seed_and_phase() -> None:
     """A limit and a claim missed by one training."""
     late = make.with_part(claims_more(300.2), "training", wall_seconds=(299.9, 300.2))
     assert phases(watched(late, trace(seconds=300, **STARVED))) == ["train"]
+
+
+@pytest.mark.parametrize(
+    ("moves", "found"),
+    [
+        ((0.5,), 0.5),
+        ((0.1, 0.5, 0.9), 0.5),
+        ((-0.9, -0.5, 0.2), -0.5),
+        ((0.1, 0.3, 0.5, 0.9), 0.3),
+        ((-0.5, -0.3, 0.1, 0.9), 0.1),
+    ],
+)
+def test_the_drift_is_the_middle_piece_s(moves: tuple[float, ...], found: float) -> None:
+    """One that was disturbed says nothing; of the two in the middle the one that moved less."""
+    moments = (("before", 1.0), ("after", 0.0))
+    probes = tuple(
+        SpeedProbe(
+            seed=1,
+            moment=moment,
+            threads=1,
+            seconds={f"piece {i}": at or 1 + move for i, move in enumerate(moves)},
+            usual_seconds={},
+            usual_of=0,
+        )
+        for moment, at in moments
+    )
+    assert drift(make.with_seed(make.evidence(), speed=probes).seeds[0]) == pytest.approx(found)
+
+
+@pytest.mark.parametrize(
+    ("complete", "expected"),
+    [(240.0, ["script"]), (239.0, []), (None, ["script"])],
+)
+def test_a_script_that_went_on_until_its_time_was_over_may_have_got_less_done(
+    complete: float | None, expected: list[str]
+) -> None:
+    """As training: where it missed its claim, four fifths of the limit or more."""
+    when = None if complete is None else (complete - 0.5, complete)
+    ran = {"wall_seconds": (249.0, 250.0), "artifact_seconds": when}
+    starved = trace(seconds=250, phase="script", **STARVED)
+    missed = watched(scripted.evidence(bpb=1.4, **ran), starved)
+    assert phases(missed) == expected
+    assert phases(watched(scripted.evidence(**ran), starved)) == []
+    until = 250 if complete is None else 240
+    for phase, reason in faults(missed):
+        share = "others had its processors for 50 % of"
+        assert (phase, reason) == ("script", f"script: {share} {until} s, 10 % are fair")

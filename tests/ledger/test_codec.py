@@ -186,6 +186,13 @@ def nested(depth: int) -> Any:
     return value
 
 
+def within(depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = {"a": value}
+    return value
+
+
 @pytest.mark.parametrize(
     ("value", "said"),
     [
@@ -196,9 +203,10 @@ def nested(depth: int) -> Any:
         ({1, 2}, "is a set"),
         (b"a", "is a bytes"),
         (Assurance.L1, "is a Assurance"),
-        ({1: 2}, "has a key that is not text"),
+        ({1: 2}, "'evidence.x' has a key that is not text"),
         ([[{"a": object()}]], r"'evidence.x\[0\]\[0\].a' is a object"),
-        (nested(33), "is nested too deeply"),
+        (nested(33), r"'evidence.x(\[0\]){33}' is nested too deeply"),
+        (within(33), r"'evidence.x(\.a){33}' is nested too deeply"),
     ],
 )
 def test_an_open_field_holds_json_and_nothing_else(value: Any, said: str) -> None:
@@ -210,6 +218,7 @@ def test_an_open_field_holds_json_and_nothing_else(value: Any, said: str) -> Non
 def test_an_open_field_may_be_as_deep_as_a_person_can_read() -> None:
     """32 levels, and tuples for lists."""
     assert same(there_and_back(found(x=nested(32))).evidence, {"x": nested(32)})
+    assert same(there_and_back(found(x=within(32))).evidence, {"x": within(32)})
     assert same(there_and_back(found(x=(1, (2,)))).evidence, {"x": [1, [2]]})
     number = np.float64(0.5)
     assert same(there_and_back(found(x=number)).evidence, {"x": 0.5})

@@ -17,6 +17,7 @@ from verifier.records import (
     CpuWitness,
     EnvironmentFault,
     Finding,
+    GpuWitness,
     HeldOutFacts,
     NonceOpened,
     Opening,
@@ -85,6 +86,7 @@ def test_all_that_was_recorded_is_one_value() -> None:
     seven, eight = found.seeds
     assert (seven.seed, eight.seed) == (7, 8)
     assert seven.training is BY_KIND[Training]
+    assert seven.script is BY_KIND[ScriptRun]
     assert seven.weighing is BY_KIND[Weighing]
     assert seven.scoring is BY_KIND[Pass]
     assert seven.replay is BY_KIND[Replay]
@@ -93,11 +95,16 @@ def test_all_that_was_recorded_is_one_value() -> None:
     assert (seven.faults, seven.environment) == ((), ())
     assert seven.cpu == {"train": BY_KIND[CpuWitness]}
     assert seven.speed == (BY_KIND[SpeedProbe],)
+    assert seven.gpus == (BY_KIND[GpuWitness],)
+    others = (found.behaviour, found.counterfactual, found.screened)
+    assert others == (BY_KIND[Behaviour], BY_KIND[Counterfactual], BY_KIND[Screened])
     assert eight.faults == (BY_KIND[ProtocolFault],)
     assert eight.environment == (BY_KIND[EnvironmentFault],)
     nothing: list[Any] = [eight.training, eight.weighing, eight.scoring, eight.replay]
     assert nothing == [None] * 4
+    assert eight.script is None
     assert (eight.chain, eight.secrecy, eight.cpu, eight.speed) == ({}, (), {}, ())
+    assert eight.gpus == ()
     assert Verdict in BY_KIND
 
 

@@ -154,6 +154,15 @@ def test_delta_is_the_least_claim_that_is_bet_away(case: tuple[Population, list[
         assert wealth(shown, most, most * (steps - 2) / GRID) < needed * (1 + slip)
 
 
+@pytest.mark.parametrize("steps", [1, 2, 3, 7, 3 << 20, (3 << 20) + 1, GRID - 2])
+def test_a_claim_whose_wealth_is_just_what_is_needed_is_bet_away(steps: int) -> None:
+    """§4.6: Σ_f w_f Π_i … ≥ 1/α, and δ is the least such point of the grid."""
+    shares = np.array([0.0, 0.0, 0.5]) if steps > GRID // 2 else np.zeros(3)
+    needed = bounding._log_wealth(shares, steps / GRID)
+    assert bounding._log_wealth(shares, (steps - 1) / GRID) < needed
+    assert bounding._least_refuted(shares, needed) == steps / GRID
+
+
 def steady(deviating: int, size: int, room: float) -> Population:
     """`size` targets with the same room u (so B = u), of which some show all of it."""
     blind = np.where(np.arange(size) < deviating, 1 + room, 1)
@@ -372,7 +381,7 @@ def test_what_a_pass_fixes_can_be_given_instead_of_found_again() -> None:
 def test_a_bound_over_nothing_is_an_error() -> None:
     """Empty evidence is refused."""
     nothing = population([], [], [], 3.0)
-    with pytest.raises(BadData, match="no target was charged"):
+    with pytest.raises(BadData, match=r"^charges: no target was charged"):
         nothing.bound(np.zeros(0, dtype=np.int64))
 
 
@@ -422,5 +431,5 @@ def test_a_cost_that_is_no_number_makes_delta_infinite(values: list[float]) -> N
 def test_exact_delta_over_nothing_is_an_error() -> None:
     """Empty evidence is refused."""
     nothing = np.zeros(0, dtype=np.float32)
-    with pytest.raises(BadData, match="no target was charged"):
+    with pytest.raises(BadData, match=r"^charges: no target was charged"):
         exact_delta(nothing, nothing)

@@ -115,6 +115,18 @@ def test_words_beyond_the_last_multiple_are_drawn_again() -> None:
     assert stats.binomtest(low, 20_000, 0.5).pvalue > 1e-3
 
 
+def test_the_last_word_below_the_last_multiple_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """2⁶⁴ − 2 is the last of the words that threes share evenly; the one after it is not."""
+    turns = [[(1 << 64) - 2, (1 << 64) - 1, 3], [4]]
+
+    def scripted(label: bytes, nonce: bytes, root: str, turn: int, many: int) -> object:
+        assert len(turns[turn]) == many
+        return np.array(turns[turn], dtype=np.uint64)
+
+    monkeypatch.setattr(drawing, "_words", scripted)
+    assert drawing._below(b"uniform", NONCE, ROOT, 3, 3).tolist() == [2, 1, 0]
+
+
 @pytest.mark.parametrize("bound", [1, 2, 1 << 40, 3, (1 << 62) - 1])
 def test_integers_below_any_bound_stay_below_it(bound: int) -> None:
     """1 and powers of two divide 2⁶⁴: nothing is rejected, nothing loops."""
@@ -149,7 +161,7 @@ def test_draws_are_independent_of_the_draw_before() -> None:
 @pytest.mark.parametrize("many", [0, 5])
 def test_nothing_can_be_drawn_from_nothing(many: int) -> None:
     """An error of ours to have asked, never a division by zero."""
-    with pytest.raises(BadData, match="no target to draw from"):
+    with pytest.raises(BadData, match=r"^charges: no target to draw from"):
         draw(NONCE, ROOT, np.zeros(0, dtype=np.int64), many)
 
 
@@ -167,6 +179,7 @@ def test_weights_are_whole_units_of_the_room_below_the_reference() -> None:
     charges = np.array([1.0, 1.0, 9.0, 4.0, 0.0], dtype=np.float32)
     reference = np.array([1.0, 1 + 2**-17, 1.0, 1.0, 5.5], dtype=np.float32)
     assert weights(charges, reference, 3.0).tolist() == [3 << 16, 3 << 16, 0, 0, 17 << 15]
+    assert weights(charges, reference, 3.0).dtype == drawing.units(charges * 1.0).dtype == np.int64
     assert weights(charges, reference, 3.0 + 2**-17).tolist()[:2] == [3 << 16, (3 << 16) + 1]
 
 
@@ -178,7 +191,14 @@ def test_weights_of_what_is_no_number_are_refused_by_target(which: str, value: f
     arrays[which][4] = value
     with pytest.raises(BadData, match="cannot be weighed") as caught:
         weights(arrays["charge"], arrays["reference"], 3.0)
-    assert caught.value.place == "target 4"
+    assert (caught.value.file, caught.value.place) == ("charges", "target 4")
+
+
+def test_an_infinite_charge_has_no_room_below_an_infinite_reference() -> None:
+    """∞ − ∞ is refused in words, like any other."""
+    forever = np.array([1, np.inf], dtype=np.float32)
+    with pytest.raises(BadData, match="cannot be weighed"):
+        weights(forever, forever, 3.0)
 
 
 def test_weights_that_could_overflow_their_sum_are_refused() -> None:
@@ -192,7 +212,7 @@ def test_weights_that_could_overflow_their_sum_are_refused() -> None:
 
 def test_charges_and_reference_belong_together() -> None:
     """One reference for each charge."""
-    with pytest.raises(BadData, match="2 references for 3 charges"):
+    with pytest.raises(BadData, match=r"^reference: 2 references for 3 charges"):
         weights(np.ones(3, dtype=np.float32), np.ones(2, dtype=np.float32), 3.0)
 
 

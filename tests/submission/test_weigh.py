@@ -10,6 +10,7 @@ from tests.submission.test_tokenizer import model_bytes
 from verifier import size
 from verifier.policy import Weigh
 from verifier.records import Weighing
+from verifier.source.packing import packed_bytes
 from verifier.submission import freeze, pull, weigh
 
 
@@ -50,6 +51,27 @@ def test_every_way_of_counting_is_reported(tmp_path: Path) -> None:
     )
     tar = rule.model_copy(update={"weigh": Weigh.TAR})
     assert size.counted_bytes(weighing, tar) == weighing.tar_bytes
+
+
+def test_code_is_weighed_packed_and_the_manifest_as_it_is(tmp_path: Path) -> None:
+    """Promise: long code weighs what packs it; a long manifest weighs every byte (R1)."""
+    train = b"".join(b"value_%d = %d\n" % (i, i) for i in range(1_000))
+    manifest = MANIFEST + "# a comment\n" * 1_000
+    folder = submission_folder(tmp_path / "given", manifest=manifest, train__py=train)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "link").symlink_to("elsewhere")
+    submission = pull(str(folder), tmp_path / "store")
+    shipment = freeze(tmp_path / "out", submission, tmp_path / "shipments", policy())
+    weighing = weigh(shipment, policy().size, seed=7)
+    model = (folder / "model.py").stat().st_size
+    packed = packed_bytes(train)
+    assert packed < len(train) / 2
+    assert weighing.code_packed_bytes == packed + model + len(manifest)
+    assert weighing.code_raw_bytes == len(train) + model + len(manifest)
+    assert weighing.shipment_digest == hashlib.sha256(shipment.tar.read_bytes()).hexdigest()
+    assert weighing.artifact_digest == shipment.artifact_digest != weighing.shipment_digest
+    (objection,) = weighing.objections
+    assert "link" in objection
 
 
 def test_bytes_hidden_in_names_count(tmp_path: Path) -> None:

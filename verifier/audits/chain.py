@@ -194,7 +194,7 @@ def off_one(
     trial: Trial, symbols: ChainStep, gained: tuple[bool, dict[str, Any]]
 ) -> Reading | None:
     """`normalization`, when the sums over all symbols are off 1; else None."""
-    sums = np.asarray(symbols.log_sums, dtype=np.float64)
+    sums = symbols.log_sums
     off = np.abs(np.expm1(np.minimum(sums, INFINITE_NATS / 2)))
     p = above_one(sums[symbols.largest :])
     if bool(np.all(off <= 2 * trial.tau)) and p >= SUM_P:

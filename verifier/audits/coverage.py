@@ -60,8 +60,12 @@ def _pass(evidence: Evidence, seed: SeedEvidence, _: Policy) -> Reading:
     scoring, weighing, total = seed.scoring, seed.weighing, evidence.held_out.targets
     if scoring is None:
         return not_run("no scoring pass was finished")
-    if not scoring.charged == len(scoring.charges) == total == len(scoring.reference):
+    if scoring.charged != total:
         return unproven(f"{scoring.charged:,} of {total:,} targets were charged")
+    charges, references = len(scoring.charges), len(scoring.reference)
+    if not charges == references == total:
+        said = f"{charges:,} charges and {references:,} references for {total:,} targets"
+        return unproven(f"the ledger holds {said}")
     if not are_costs(scoring.charges):
         return unproven("a charge in the ledger is negative or not a number")
     if weighing is None:

@@ -28,22 +28,27 @@ def condition(name: str) -> Judge:
     """The audit that answers as the condition `name` of the shadow runs did."""
 
     def read(evidence: Evidence, _: Policy) -> Reading:
-        behaviour = evidence.behaviour
-        if behaviour is None:
-            return not_run("no shadow run was made")
-        found = next((each for each in behaviour.conditions if each.condition == name), None)
-        if found is None:
-            return not_run("the shadow runs were not asked this under this policy")
-        red = found.outcome is Outcome.BROKEN
-        advice = SEE_IT.format(seed=behaviour.drawn_with) if red else ""
-        return Reading(found.outcome, found.said, advice, found.evidence)
+        return at_toy_scale(name, evidence)
 
     return read
 
 
-def future(evidence: Evidence, policy: Policy) -> Reading:
+def at_toy_scale(name: str, evidence: Evidence) -> Reading:
+    """What the shadow runs found of the condition `name`."""
+    behaviour = evidence.behaviour
+    if behaviour is None:
+        return not_run("no shadow run was made")
+    found = next((each for each in behaviour.conditions if each.condition == name), None)
+    if found is None:
+        return not_run("the shadow runs were not asked this under this policy")
+    red = found.outcome is Outcome.BROKEN
+    advice = SEE_IT.format(seed=behaviour.drawn_with) if red else ""
+    return Reading(found.outcome, found.said, advice, found.evidence)
+
+
+def future(evidence: Evidence, _: Policy) -> Reading:
     """At toy scale; in full nothing may be seen to be learned before it is scored."""
-    toy, found = condition("future")(evidence, policy), evidence.counterfactual
+    toy, found = at_toy_scale("future", evidence), evidence.counterfactual
     if toy.outcome is not Outcome.KEPT or found is None:
         return toy
     if found.learned <= MISTAKEN * (found.counted or 0):
@@ -56,9 +61,9 @@ def future(evidence: Evidence, policy: Policy) -> Reading:
     )
 
 
-def known_source(evidence: Evidence, policy: Policy) -> Reading:
+def known_source(evidence: Evidence, _: Policy) -> Reading:
     """At toy scale, and in full on text-like documents that nobody could know."""
-    toy, found = condition("known-source")(evidence, policy), evidence.counterfactual
+    toy, found = at_toy_scale("known-source", evidence), evidence.counterfactual
     if toy.outcome is not Outcome.KEPT or not _ran(evidence):
         return toy
     if found is None or found.number is None or found.saved_nats is None:
@@ -82,9 +87,9 @@ def _printed(found: Counterfactual) -> str:
     return f"it printed {found.number:.4f} {found.unit} where they hold {found.floor:.4f}"
 
 
-def held_out(evidence: Evidence, policy: Policy) -> Reading:
+def held_out(evidence: Evidence, _: Policy) -> Reading:
     """At toy scale, and in full: one seed leaves one artifact, whatever the held-out data."""
-    toy, found = condition("held-out")(evidence, policy), evidence.counterfactual
+    toy, found = at_toy_scale("held-out", evidence), evidence.counterfactual
     if toy.outcome is not Outcome.KEPT or not _ran(evidence):
         return toy
     if found is None:
@@ -100,9 +105,9 @@ def held_out(evidence: Evidence, policy: Policy) -> Reading:
     return kept(f"{toy.reason} In full two runs with one seed differ, so there it cannot be told.")
 
 
-def byte_ratio(evidence: Evidence, policy: Policy) -> Reading:
+def byte_ratio(evidence: Evidence, _: Policy) -> Reading:
     """At toy scale, and as printed in full on the policy's data."""
-    toy, data = condition("bytes")(evidence, policy), evidence.held_out
+    toy, data = at_toy_scale("bytes", evidence), evidence.held_out
     if toy.outcome is not Outcome.KEPT or not data.table_bytes or not data.targets:
         return toy
     true = data.table_bytes / data.targets
@@ -128,7 +133,7 @@ def _ran(evidence: Evidence) -> bool:
 def coverage(evidence: Evidence, policy: Policy) -> Reading:
     """The data and the seeds are the policy's, and the script counts every token, in full too."""
     wrong = other_data_or_seeds(evidence, policy)
-    toy, found = condition("coverage")(evidence, policy), evidence.counterfactual
+    toy, found = at_toy_scale("coverage", evidence), evidence.counterfactual
     if wrong is not None or toy.outcome is not Outcome.KEPT:
         return wrong or toy
     if found is None or not found.noted:

@@ -104,7 +104,7 @@ def _first_wrong(
     fault: ValidationError, lines: Mapping[_Place, int], file: Path | str
 ) -> BadPolicy:
     """The earliest mistake in the file, in our words."""
-    errors = fault.errors(include_url=False)
+    errors = fault.errors()
     # a misspelt key is unknown and missing at once: the unknown one shows what was meant
     error = min(errors, key=lambda e: (e["type"] == "missing", _line(lines, e["loc"])))
     place = _line(lines, error["loc"])
@@ -132,7 +132,7 @@ def _line(lines: Mapping[_Place, int], place: _Place) -> int:
 
 def _closest(word: str, words: Iterable[str]) -> str:
     """ " – did you mean …?" when one of `words` is near, else ""."""
-    near = difflib.get_close_matches(word, list(words), n=1)
+    near = difflib.get_close_matches(word, list(words))
     return f" – did you mean '{near[0]}'?" if near else ""
 
 
@@ -141,7 +141,7 @@ def _read(text: bytes, file: Path | str) -> tuple[Any, dict[_Place, int]]:
     try:
         words = text.decode()
     except UnicodeDecodeError as fault:
-        line = text.count(b"\n", 0, fault.start) + 1
+        line = text[: fault.start].count(b"\n") + 1
         raise BadPolicy("is not UTF-8", file=file, place=line) from fault
     try:
         node = yaml.compose(words, Loader=yaml.SafeLoader)
@@ -149,7 +149,7 @@ def _read(text: bytes, file: Path | str) -> tuple[Any, dict[_Place, int]]:
         line = fault.problem_mark.line + 1 if fault.problem_mark else 1
         raise BadPolicy(f"is not YAML: {fault.problem}", file=file, place=line) from fault
     except yaml.reader.ReaderError as fault:
-        line = words.count("\n", 0, fault.position) + 1
+        line = words[: fault.position].count("\n") + 1
         said = f"is not YAML: it holds {chr(fault.character)!a}"
         raise BadPolicy(said, file=file, place=line) from fault
     except RecursionError as fault:

@@ -31,7 +31,7 @@ def chosen_seeds(nonce: bytes, count: int) -> tuple[int, ...]:
     i = 0
     while len(seeds) < count:
         digest = hashlib.shake_256(b"seed" + nonce + i.to_bytes(8, "little")).digest(4)
-        seeds[int.from_bytes(digest, "little") >> 1] = None
+        seeds.setdefault(int.from_bytes(digest, "little") >> 1)
         i += 1
     return tuple(seeds)
 
@@ -76,7 +76,7 @@ def borders(
     int64, ascending; all of them where there are no more. They can refute a submission; they do
     not enter the estimate.
     """
-    near = np.zeros(int(np.sum(target_counts, dtype=np.int64)), dtype=bool)
+    near = np.zeros(int(np.sum(target_counts)), dtype=bool)
     first = 0
     for targets in target_counts.tolist():
         end = first + targets

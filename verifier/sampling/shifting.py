@@ -45,7 +45,7 @@ def shift(later: Floats, earlier: Floats, tau: float) -> Shift:
     """
     with np.errstate(invalid="ignore"):
         apart = later.astype(np.float64) - earlier.astype(np.float64)
-    apart = np.clip(np.nan_to_num(apart, nan=0.0), -LARGEST_NATS, LARGEST_NATS)
+    apart = np.clip(np.nan_to_num(apart), -LARGEST_NATS, LARGEST_NATS)
     moved = apart[np.abs(apart) > tau]
     ups = np.count_nonzero(moved > 0)
     return Shift(
@@ -64,7 +64,7 @@ def above_one(log_sums: Floats) -> float:
     The standard deviation is at least 1e-6 nats, below which float32 rounds by itself.
     """
     sums = np.clip(log_sums.astype(np.float64), -LARGEST_NATS, LARGEST_NATS)
-    return _above_zero(np.nan_to_num(sums, nan=0.0), _SUM_NOISE_NATS)
+    return _above_zero(np.nan_to_num(sums), _SUM_NOISE_NATS)
 
 
 def _above_zero(values: Doubles, least_deviation: float) -> float:

@@ -17,7 +17,6 @@ from verifier.submission.shipment import Shipment
 
 def weigh(shipment: Shipment, rule: SizeRule, *, seed: int) -> Weighing:
     """Weigh one frozen shipment, trained with `seed`. All sizes in bytes."""
-    sources = [(shipment.folder / "code" / item.path).read_bytes() for item in shipment.code]
     own = shipment.tokenizer
     return Weighing(
         seed=seed,
@@ -26,13 +25,16 @@ def weigh(shipment: Shipment, rule: SizeRule, *, seed: int) -> Weighing:
         artifact_bytes=sum(item.size for item in shipment.artifact),
         name_bytes=sum(len(name.encode()) for name in shipment.names),
         code_raw_bytes=sum(item.size for item in shipment.code),
-        code_packed_bytes=sum(
-            len(source) if item.path == MANIFEST_NAME else packed_bytes(source)
-            for item, source in zip(shipment.code, sources, strict=True)
-        ),
+        code_packed_bytes=sum(_packed(shipment, item.path) for item in shipment.code),
         tokenizer_bytes=own.size if own else 0,
         tokenizer_free=own is None or own.sha256 in rule.free_tokenizers,
         tar_bytes=shipment.tar_bytes,
         files=len(shipment.names),
         objections=shipment.objections,
     )
+
+
+def _packed(shipment: Shipment, path: str) -> int:
+    """What one file of code weighs; the manifest is no code, and nobody would pack it."""
+    source = (shipment.folder / "code" / path).read_bytes()
+    return len(source) if path == MANIFEST_NAME else packed_bytes(source)
