@@ -12,6 +12,7 @@ import pytest
 from tests.audits import evidence as make
 from tests.audits.evidence import HONEST, N
 from tests.gpus.judging import made_up, packed, witnessed
+from tests.gpus.judging import policy as one_gpu
 from verifier import policy as policies
 from verifier.audits import SCORER
 from verifier.audits.fairness import other_gpus
@@ -371,6 +372,14 @@ def test_a_pass_that_was_stopped_at_its_budget_is_broken() -> None:
     for other in (make.fault(FaultKind.BUDGET, phase="replay"), make.fault(FaultKind.LATE)):
         seed = make.with_seed(make.evidence(), scoring=None, faults=(other,))
         assert answer("score-budget", seed) is NOT_RUN
+
+
+def test_gpus_must_have_been_watched_while_scoring() -> None:
+    """R2: the pass is a phase of its own."""
+    made = make.with_opening(make.evidence(), hardware={"gpus": "1", "gpu": "NVIDIA H100 80GB"})
+    for phase, outcome in (("score", KEPT), ("train", UNPROVEN)):
+        seen = witnessed(packed(made_up(label="score")), phase=phase)
+        assert answer("score-budget", make.with_seed(made, gpus=(seen,)), one_gpu(1)) is outcome
 
 
 # ---------------------------------------------------------------- claim
