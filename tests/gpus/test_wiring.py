@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,6 +46,8 @@ SPEC = BoxSpec(
     working_folder="/",
     limits=LIMITS,
 )
+UNKEPT = types.SimpleNamespace(objections=("a link",))
+"""A shipment that is not remembered for a later trial."""
 WEIGHED = next(event for event in samples.every_kind() if isinstance(event, Weighing))
 
 
@@ -109,7 +112,7 @@ def test_training_and_packing_are_watched_as_one(
     ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The witness stands before the training that it is about; the fault makes a run free."""
-    monkeypatch.setattr(seed.submissions, "freeze", lambda *_: None)
+    monkeypatch.setattr(seed.submissions, "freeze", lambda *_: UNKEPT)
     monkeypatch.setattr(seed.submissions, "weigh", lambda *_, **__: WEIGHED)
     seed.train_seed(preparation(ledger, tmp_path, 1), 7)
     (witness,) = ledger.find(GpuWitness, seed=7)
@@ -187,7 +190,7 @@ def test_without_gpus_nothing_is_watched_and_nothing_recorded(
     ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A CPU's run costs nothing and its ledger has no new event."""
-    monkeypatch.setattr(seed.submissions, "freeze", lambda *_: None)
+    monkeypatch.setattr(seed.submissions, "freeze", lambda *_: UNKEPT)
     monkeypatch.setattr(seed.submissions, "weigh", lambda *_, **__: WEIGHED)
     seed.train_seed(preparation(ledger, tmp_path, 0), 7)
     assert ledger.find(GpuWitness) == ledger.find(EnvironmentFault) == ()

@@ -162,6 +162,7 @@ def test_a_script_that_cheats_in_full_alone_is_refuted_by_its_artifact(
     assert (elsewhere.artifact, elsewhere.runs) == (Outcome.BROKEN, 2)
 
 
+@pytest.mark.slow
 def test_a_script_that_learns_first_in_full_alone_is_open(
     request_of: pipeline.Request, tmp_path: Path
 ) -> None:
@@ -178,6 +179,7 @@ def test_a_script_that_learns_first_in_full_alone_is_open(
     assert "in full it was seen to learn" in found["future"].reason
 
 
+@pytest.mark.slow
 def test_a_script_that_makes_its_number_up_in_full_alone_is_refuted(
     request_of: pipeline.Request, tmp_path: Path
 ) -> None:

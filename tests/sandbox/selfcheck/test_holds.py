@@ -54,7 +54,9 @@ def test_every_wall_holds_or_is_listed_as_lacking(backend: str, family: str) -> 
 
 def test_what_is_wanted_must_be_there() -> None:
     """A misspelt probe must not become one that held."""
-    with pytest.raises(RequestError, match="no probe 'net-tpc'"):
+    with pytest.raises(
+        RequestError, match=r"no probe or family 'net-tpc' \(did you mean net-tcp\?"
+    ):
         chosen(["net-tpc"])
     assert [probe.id for probes in chosen(["net-tcp"]).values() for probe in probes] == ["net-tcp"]
     assert sum(map(len, chosen([]).values())) == sum(len(family.probes) for family in FAMILIES)
