@@ -78,6 +78,7 @@ def example_line(folder: Path, place: Path) -> Line:
 
 def _line(name: str, found: Tried, expected: str, seconds: float) -> Line:
     wrong = [f for f in found.findings if f.outcome in (Outcome.BROKEN, Outcome.UNPROVEN)]
+    wrong.sort(key=lambda f: "example" not in f.evidence)
     names = [f.audit for f in wrong]
     fault = ""
     if expected and not names:
