@@ -24,9 +24,8 @@ from verifier.pipeline.trying import Tried, TryRequest, try_out
 from verifier.records import Outcome
 from verifier.watch import Unwatched
 
-NOTHING = ""
+NOTHING: tuple[str, ...] = ()
 BEYOND = {
-    "trains_too_long": "a limit of training: a trial trains under its own",
     "claims_more": "the number is measured on the held-out documents",
     "brings_the_text": "nobody looks for held-out text in a trial",
     "seeks_on_disk": "honest towards the contract",
@@ -37,6 +36,12 @@ BEYOND = {
     "honest": "the honest one",
 }
 """Rows in which a trial finds nothing, and why that is as it should be."""
+OTHERWISE = {
+    "trains_too_long": ("training",),
+    # Its policy allows three seconds of everything, training too.
+    "too_slow": ("training", "speed", "protocol"),
+}
+"""Rows that a trial catches by another check than a verdict; any of these will do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +69,8 @@ def cheat_line(cheat: Cheat, place: Path) -> Line:
     began = time.monotonic()
     with own_store(place / "store"):
         found = tried(composed(cheat, place / cheat.name), dict(cheat.policy))
-    expected = "" if cheat.name in BEYOND else (cheat.audit or "")
+    expected = OTHERWISE.get(cheat.name, (cheat.audit or "",))
+    expected = () if cheat.name in BEYOND else expected
     return _line(cheat.name, found, expected, time.monotonic() - began)
 
 
@@ -76,12 +82,13 @@ def example_line(folder: Path, place: Path) -> Line:
     return _line(folder.name, found, NOTHING, time.monotonic() - began)
 
 
-def _line(name: str, found: Tried, expected: str, seconds: float) -> Line:
+def _line(name: str, found: Tried, expected: tuple[str, ...], seconds: float) -> Line:
     wrong = [f for f in found.findings if f.outcome in (Outcome.BROKEN, Outcome.UNPROVEN)]
+    wrong.sort(key=lambda f: "example" not in f.evidence)
     names = [f.audit for f in wrong]
     fault = ""
-    if expected and not names:
-        fault = f"nothing found, {expected} expected"
+    if expected and not {*expected} & {*names}:
+        fault = f"{' or '.join(expected)} expected"
     if not expected and (names or found.exit_code):
         fault = f"{', '.join(names) or 'an exit code'} found where nothing is wrong"
     return Line(

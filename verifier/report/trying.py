@@ -133,7 +133,8 @@ def render(found: Found, console: Console, next_command: str) -> None:
     paragraph(console, f"on {found.tried_on}; {found.ground}", INDENT, style="dim")
     paragraph(console, f"artifact: {found.artifact}", INDENT, style="dim")
     wrong = [f for f in found.findings if f.outcome in (Outcome.BROKEN, Outcome.UNPROVEN)]
-    for finding in wrong:
+    # What has a place to look at comes first: the others often only say that they cannot tell.
+    for finding in sorted(wrong, key=lambda f: "example" not in f.evidence):
         _explained(finding, found, console)
     heading(console, "Checks")
     width = max(len(each.audit) for each in found.findings)

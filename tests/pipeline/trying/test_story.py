@@ -183,6 +183,12 @@ def test_what_is_said_for_machines_names_the_place_too(trial: Trying) -> None:
     assert row["sentence"] == told.CONTRACT["lookahead"] and row["fix"]
 
 
+def test_what_has_a_place_to_look_at_is_explained_first(trial: Trying) -> None:
+    """Traces of `score` leave the later questions open: the traces are told before them."""
+    text = shown(trial(scorers.LeavesTraces))
+    assert 0 < text.index("? unproven purity") < text.index("? unproven lookahead")
+
+
 def test_a_script_has_no_scorer_to_try(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It is told what to do instead."""
     folder = tmp_path / "script"
