@@ -9,9 +9,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from verifier.audits.audit import Audit, Reading, broken, each_seed, kept, not_run, unproven
+from verifier.audits.audit import (
+    Audit,
+    Reading,
+    broken,
+    each_seed,
+    ended_well,
+    kept,
+    not_run,
+    unproven,
+)
 from verifier.policy import Policy
-from verifier.records import EndedBy, Evidence, SeedEvidence
+from verifier.records import Evidence, SeedEvidence
 from verifier.size import counted_bytes
 
 HIDING = ("extended attributes", "bytes goes beyond")
@@ -57,8 +66,7 @@ def judge(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
         )
     if doubt := _unweighed(evidence, seed):
         return unproven(doubt, "score with what was packed, read from where it was left", **shown)
-    run = seed.training
-    if run is not None and (run.ended_by is not EndedBy.ITSELF or run.exit_code != 0):
+    if seed.training is not None and not ended_well(seed.training):
         return not_run("training did not end well: what it had left by then is not what ships")
     return kept(f"{counted:,} of {rule.cap_bytes:,} bytes", **shown)
 

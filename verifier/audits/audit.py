@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from verifier.policy import Policy
-from verifier.records import EndedBy, Evidence, Finding, Outcome, SeedEvidence
+from verifier.records import EndedBy, Evidence, Finding, Outcome, ScriptRun, SeedEvidence, Training
 
 SHOWN_OF_LINE = 200
 SEVERITY = (Outcome.KEPT, Outcome.NOT_RUN, Outcome.UNPROVEN, Outcome.BROKEN)
@@ -67,6 +67,11 @@ def last_line(log: str) -> str:
     """The last thing a log says, after a colon and short enough for a reason; "" if nothing."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     return f": {lines[-1][:SHOWN_OF_LINE]}" if lines else ""
+
+
+def ended_well(run: Training | ScriptRun) -> bool:
+    """Whether it ended by itself and says that it did what it was to do."""
+    return run.ended_by is EndedBy.ITSELF and run.exit_code == 0
 
 
 def how_ended(ended_by: EndedBy, exit_code: int | None, log: str) -> str:

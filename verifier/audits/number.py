@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from verifier import sampling
+from verifier.audits.audit import ended_well
 from verifier.metric import bits_per_byte, exact_sum
 from verifier.policy import Policy
-from verifier.records import Array, EndedBy, Evidence, SeedEvidence, SeedScore
+from verifier.records import Array, Evidence, SeedEvidence, SeedScore
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def _printed(seed: SeedEvidence) -> SeedScore | None:
     run = seed.script
     if run is None or run.bpb is None or not math.isfinite(run.bpb) or not run.is_claimed:
         return None
-    if run.ended_by is not EndedBy.ITSELF or run.exit_code != 0:
+    if not ended_well(run):
         return None
     return SeedScore(seed=seed.seed, bpb=run.bpb, delta_bpb=None, score_root="")
 

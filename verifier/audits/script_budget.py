@@ -16,6 +16,7 @@ from verifier.audits.audit import (
     Reading,
     broken,
     each_seed,
+    ended_well,
     how_ended,
     kept,
     not_run,
@@ -85,7 +86,7 @@ def _within(
         if doubt := unfit or gpus.unknown:
             return unproven(f"{reason}; {doubt}", FINISH_EARLIER, **shown)
         return broken(reason, FINISH_EARLIER, **shown)
-    if run.ended_by is not EndedBy.ITSELF or run.exit_code != 0:
+    if not ended_well(run):
         return unproven(*_ending(run, policy), **shown)
     if limit.high is None:
         return unproven(NOTHING_LEFT, **shown)

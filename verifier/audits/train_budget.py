@@ -16,6 +16,7 @@ from verifier.audits.audit import (
     Reading,
     broken,
     each_seed,
+    ended_well,
     how_ended,
     kept,
     not_run,
@@ -55,7 +56,7 @@ def judge(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
         if doubt := unfit or gpus.unknown:
             return unproven(f"{over}; {doubt}", FINISH_EARLIER, **shown)
         return broken(over, FINISH_EARLIER, **shown)
-    if training.ended_by is not EndedBy.ITSELF or training.exit_code != 0:
+    if not ended_well(training):
         return unproven(
             f"training {how_ended(training.ended_by, training.exit_code, training.log)}",
             "the end of its log is in report.html",
@@ -109,9 +110,8 @@ def _unusable(
 def _over(training: Training, policy: Policy) -> str:
     """Which limit was passed for certain, or ""."""
     rule = policy.train
-    low, what = counted_seconds(training, policy)[0], "training"
-    if low != training.wall_seconds[0]:
-        what += " and packing"
+    low, _ = counted_seconds(training, policy)
+    what = "training and packing" if low > training.wall_seconds[0] else "training"
     if training.ended_by is EndedBy.WALL_CLOCK:
         return f"training was stopped at its limit of {rule.limit_seconds:g} s"
     if low > rule.limit_seconds:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from verifier import sampling, training
 from verifier import submission as submissions
+from verifier.audits.audit import ended_well
 from verifier.errors import BoxLost
 from verifier.ledger import root_parts, score_root
 from verifier.pipeline import artifacts, gpus
@@ -19,7 +20,6 @@ from verifier.pipeline.preparation import Preparation
 from verifier.pipeline.secrecy import scan
 from verifier.pipeline.witnessing import Watching, watching
 from verifier.records import (
-    EndedBy,
     EnvironmentFault,
     HeldOutFacts,
     NonceOpened,
@@ -106,11 +106,6 @@ def trained_well(preparation: Preparation, seed: int) -> Weighing | None:
     if not trainings or not weighings:
         return None
     return weighings[-1] if ended_well(trainings[-1]) else None
-
-
-def ended_well(training: Training) -> bool:
-    """By itself, and saying so."""
-    return training.ended_by is EndedBy.ITSELF and training.exit_code == 0
 
 
 # ---------------------------------------------------------------- score

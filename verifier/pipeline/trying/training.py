@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from verifier import training
-from verifier.audits.audit import how_ended
+from verifier.audits.audit import ended_well, how_ended
 from verifier.errors import RequestError
 from verifier.heldout import HeldOut
 from verifier.pipeline import artifacts
 from verifier.pipeline.grounds import Ground
-from verifier.pipeline.seed import ended_well
 from verifier.pipeline.trying.request import TryRequest
 from verifier.policy import Policy
 from verifier.records import EndedBy, Finding, Outcome, Training
