@@ -89,13 +89,16 @@ def test_all():
 """
 
 
+CONFTEST = 'from hypothesis import settings\n\nsettings.register_profile("shared")\n'
+
+
 def project(root: Path) -> Path:
     """A checkout whose only room is `SOURCE`, judged by `TESTS`."""
     for package in ("verifier", "tests"):
         (root / package).mkdir(parents=True)
         (root / package / "__init__.py").touch()
     shutil.copytree(ROOT / "tests/mutants", root / "tests/mutants")
-    shutil.copy(ROOT / "tests/conftest.py", root / "tests")
+    (root / "tests/conftest.py").write_text(CONFTEST)
     shutil.copy(ROOT / "pyproject.toml", root)
     (root / "verifier/toy.py").write_text(SOURCE)
     (root / "tests/test_toy.py").write_text(TESTS)
