@@ -371,6 +371,21 @@ def test_the_context_of_the_number_is_said(adaptation: Adaptation, said: str) ->
     assert context(replace(opening, submission=alone)).startswith("context: stream (the script")
 
 
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("it slept", "train: it slept"),
+        ("train: it slept", "train: it slept"),
+        ("pack: it slept", "train: pack: it slept"),
+    ],
+)
+def test_a_fault_of_the_machine_names_its_phase_once(reason: str, said: str) -> None:
+    """A reason that begins with the phase is not told it again."""
+    fault = EnvironmentFault(seed=1, phase="train", reason=reason)
+    verdict = decide(make.with_seed(make.evidence(), environment=(fault,)), make.local())
+    assert f"the machine was at fault ({said}); a re-run is free" in verdict.notes
+
+
 def test_a_ledger_of_another_policy_is_a_bug_of_ours() -> None:
     """The verifier contradicts itself."""
     with pytest.raises(BrokenInvariant, match="policy strict_tar, decided under local_cpu"):
