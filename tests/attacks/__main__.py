@@ -3,8 +3,9 @@
     python -m tests.attacks [PART …] [--only TEXT] [--json]
 
 The parts are those of `PARTS`; all of them, if none is named. Progress goes to stderr, the table to
-stdout. Rows are kept under `out/attacks/`, by commit and inputs, and a re-run on the same commit
-goes on where it stopped. Ends with 1 if any row is not as expected, with 64 if a part is unknown.
+stdout. Rows are kept under `out/attacks/`, by what the verifier is made of and what they are given,
+and a re-run goes on where it stopped. Ends with 1 if any row is not as expected, with 64 if a part
+is unknown.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from rich.table import Table
 
 from tests.attacks import forgeries, weak
 from tests.attacks.rows import Kept, Line, Part
-from tests.cheats.table import commit
+from tests.tested import commit, inputs
 from verifier.cli.main import FAILED, USAGE
 from verifier.cli.watching import watcher
 from verifier.errors import VerifierError
@@ -33,8 +34,11 @@ PARTS: Mapping[str, Part] = {"weak": weak.rows, "forgeries": forgeries.planned}
 
 
 def lines(names: Sequence[str], only: str, out: Path, version: str, watch: Watch) -> Iterator[Line]:
-    """Every row of the parts named whose name holds `only`, in order, each run unless it was."""
-    kept = Kept(out / f"{version}.jsonl")
+    """Every row of the parts named whose name holds `only`, in order, each run unless it was.
+
+    `version` is the verifier's, as `tested.inputs` tells it.
+    """
+    kept, at = Kept(out / f"{version}.jsonl"), commit()
     for part in names:
         for planned in PARTS[part](out / version / part, watch):
             if only not in planned.name:
@@ -44,7 +48,7 @@ def lines(names: Sequence[str], only: str, out: Path, version: str, watch: Watch
                 began = time.monotonic()
                 row = planned.run()
                 seconds = time.monotonic() - began
-                line = Line(part=part, name=planned.name, seconds=seconds, row=row)
+                line = Line(part=part, name=planned.name, seconds=seconds, commit=at, row=row)
                 kept.add(planned, line)
             yield line
 
@@ -57,7 +61,8 @@ def said(line: Line) -> str:
 
 def table(found: Sequence[Line], version: str) -> Table:
     """What people read."""
-    made = Table("part", "row", "expected", "got", "seconds", "wrong", title=f"commit {version}")
+    title = f"verifier {version}, commit {', '.join(dict.fromkeys(line.commit for line in found))}"
+    made = Table("part", "row", "expected", "got", "seconds", "wrong", title=title)
     for line in found:
         row = line.row
         seconds = f"{line.seconds:.1f}"
@@ -76,7 +81,7 @@ def main(arguments: Sequence[str]) -> int:
     if unknown := [name for name in names if name not in PARTS]:
         print(f"no part is called {unknown[0]}; there are {', '.join(PARTS)}", file=sys.stderr)
         return USAGE
-    watch, version, found = watcher(quiet=False), commit(), []
+    watch, version, found = watcher(quiet=False), inputs(), []
     progress = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         out = Path(os.environ.get("OUT", "out")) / "attacks"
@@ -88,7 +93,12 @@ def main(arguments: Sequence[str]) -> int:
         return FAILED
     wrong = sum(bool(line.row.wrong) for line in found)
     if asked.json:
-        answer = {"commit": version, "wrong": wrong, "rows": [asdict(line) for line in found]}
+        answer = {
+            "commit": commit(),
+            "inputs": version,
+            "wrong": wrong,
+            "rows": [asdict(line) for line in found],
+        }
         print(json.dumps(answer, ensure_ascii=False, indent=1))
     else:
         console = Console()

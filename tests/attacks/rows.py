@@ -38,21 +38,22 @@ class Planned:
 
 
 Part = Callable[[Path, Watch], Iterator[Planned]]
-"""Given a folder of its own, kept for this commit, and who watches."""
+"""Given a folder of its own, kept for this verifier, and who watches."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A finished row with its part, its name and the seconds that it took."""
+    """A finished row with its part, its name, the seconds it took and the commit that it ran on."""
 
     part: str
     name: str
     seconds: float
+    commit: str
     row: Row
 
 
 class Kept:
-    """The lines that were finished before on this commit, by part, name and digest."""
+    """The lines that were finished before on this verifier, by part, name and digest."""
 
     def __init__(self, path: Path) -> None:
         """Read `path` if it is there; a last line that was torn off is run again."""

@@ -44,6 +44,7 @@ def played(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Mad
 
     monkeypatch.setenv("OUT", str(tmp_path))
     monkeypatch.setattr(attacks, "commit", lambda: "c1")
+    monkeypatch.setattr(attacks, "inputs", lambda: "v1")
     return play
 
 
@@ -88,13 +89,13 @@ def test_only_rows_that_are_named_are_run(played: Callable[..., Made]) -> None:
     assert made.ran == ["one"]
 
 
-def test_another_commit_runs_every_row_again(
+def test_another_verifier_runs_every_row_again(
     played: Callable[..., Made], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was found of other code proves nothing of this."""
     made = played(one=lambda: GOOD)
     attacks.main([])
-    monkeypatch.setattr(attacks, "commit", lambda: "c2")
+    monkeypatch.setattr(attacks, "inputs", lambda: "v2")
     attacks.main([])
     assert made.ran == ["one", "one"]
 
@@ -102,7 +103,7 @@ def test_another_commit_runs_every_row_again(
 def test_a_line_that_was_torn_off_is_run_again(tmp_path: Path) -> None:
     """A run that was killed while it wrote leaves half a line."""
     path, planned = tmp_path / "rows.jsonl", Planned(name="one", digest="d", run=lambda: GOOD)
-    line = Line(part="made", name="one", seconds=1.0, row=GOOD)
+    line = Line(part="made", name="one", seconds=1.0, commit="c1", row=GOOD)
     Kept(path).add(planned, line)
     assert Kept(path).find("made", planned) == line
     assert Kept(path).find("other", planned) is None

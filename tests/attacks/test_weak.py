@@ -9,8 +9,8 @@ import yaml
 
 from tests.attacks import split
 from tests.attacks.weak import CHEATS, HERE, HONEST, Run, Weak, composed, policy
-from tests.cheats.table import folder_digest
 from tests.heldout.conftest import prose
+from tests.tested import folder_digest
 from verifier import installed
 from verifier.heldout import cutting
 from verifier.watch import Unwatched

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.attacks import split
+from tests.attacks import again, nonces, split
 from tests.attacks.again import replay_again
 from tests.attacks.nonces import NONCES, Recorded, Tally, nonce, tally
 from tests.attacks.rows import Planned, Row
 from tests.cheats.running import IGNORED, cheats_policy, own_store
-from tests.cheats.table import folder_digest
+from tests.tested import files_digest, folder_digest
 from verifier import installed, pipeline, sampling
 from verifier.audits.number import alpha_of_attempt
 from verifier.errors import BrokenInvariant
@@ -40,6 +40,7 @@ from verifier.records import (
 from verifier.watch import Watch
 
 HERE = Path(__file__).parent / "scorers"
+USED = (again, nonces, split)
 BASE = "ngram"
 DRAWS = (500, 2_000, 10_000)
 GAIN_NATS, GAIN_WITHIN = 0.003, 0.0015
@@ -137,8 +138,7 @@ class Run:
     def digest(self) -> str:
         """Over all that its rows are made of."""
         whole = hashlib.sha256(folder_digest(self.folder).encode())
-        for path in sorted(Path(__file__).parent.glob("*.py")):
-            whole.update(path.read_bytes())
+        whole.update(files_digest(Path(__file__), *(Path(each.__file__) for each in USED)).encode())
         whole.update(policy().text)
         return whole.hexdigest()
 

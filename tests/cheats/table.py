@@ -2,22 +2,20 @@
 
 Cheats run on 24 documents. Each example is verified once for real on all documents, and then its
 artifact with 20 nonces on 24 documents each, so that batch plans and companions differ every time.
-Takes about an hour; rows are kept under `out/cheats/` by commit and inputs, and a re-run on the
-same commit goes on where it stopped. Ends with 1 if any row is wrong.
+Takes about an hour; rows are kept under `out/cheats/` by what the verifier is made of and what they
+are given, and a re-run goes on where it stopped. Ends with 1 if any row is wrong.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -25,6 +23,7 @@ from rich.table import Table
 
 from tests.cheats.catalog import CHEATS, Cheat
 from tests.cheats.running import DOCUMENTS, cheats_policy, composed, own_store, run
+from tests.tested import commit, folder_digest, inputs
 from verifier import installed, pipeline
 from verifier import policy as policies
 from verifier.records import Answer, Outcome, Verdict
@@ -51,27 +50,11 @@ class Line:
     bpb: float | None
     seconds: float
     wrong: str
-
-
-def commit() -> str:
-    """The commit, with a digest of what is changed on top of it."""
-    git = ["git", "-C", str(Path(__file__).parents[2])]
-    head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, check=True).stdout
-    changed = subprocess.run([*git, "diff", "HEAD"], capture_output=True, check=True).stdout
-    clean = head.decode().strip()[:12]
-    return clean if not changed else f"{clean}+{hashlib.sha256(changed).hexdigest()[:8]}"
-
-
-def folder_digest(folder: Path) -> str:
-    """sha256 over the names and bytes of a folder's files."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
-    return digest.hexdigest()
+    commit: str = field(default_factory=commit)
 
 
 class Kept:
-    """Rows that were run before on this commit, by name and inputs."""
+    """Rows that were run before on this version of the verifier, by name and inputs."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -172,7 +155,7 @@ def nonce_line(example: Path, out: Path, number: int, place: Path) -> Line:
 
 def lines(out: Path, only: list[str]) -> Iterator[Line]:
     """Every row, in order; `only` names the cheats and examples wanted, all if empty."""
-    kept = Kept(out / f"{commit()}.jsonl")
+    kept = Kept(out / f"{inputs()}.jsonl")
 
     def wanted(name: str) -> bool:
         return not only or name in only

@@ -3,8 +3,8 @@
 Each member of the zoo and each example is verified once as a participant would: trained, weighed,
 scored and sampled on all held-out documents under the embedded default's rules. Its artifact then
 goes through 20 rounds (`rounds.py`). No verdict may ever be REFUTED, and each must be the one
-that the member's row names. What ran on the same commit with the same files is kept under
-`out/zoo/` and not run again. Ends with 1 if anything is not as it must be.
+that the member's row names. What the same verifier did with the same files is kept under `out/zoo/`
+and not run again. Ends with 1 if anything is not as it must be.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from tests.cheats.running import own_store
-from tests.cheats.table import commit, folder_digest
+from tests.tested import commit, files_digest, folder_digest, inputs
 from tests.zoo.catalog import ZOO, Member, composed, examples
 from tests.zoo.plans import UNHURRIED, planned, rounds_policy
 from tests.zoo.rounds import Round, Rounds
@@ -64,7 +64,8 @@ class Row:
     """One submission's row; `wrong` says in words what should not have been, "" if all is well.
 
     `answers` counts the verdicts of its rounds; `nonces`, `plans` and `companions` how many
-    different ones they had; `advice` is what its author is told where something stays open.
+    different ones they had; `advice` is what its author is told where something stays open;
+    `commit` is the one that it ran on.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Row:
     advice: str
     seconds: float
     wrong: str
+    commit: str = field(default_factory=commit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,13 +212,15 @@ def _open(name: str, verdict: Verdict) -> bool:
 
 
 def rows(out: Path, wanted: Sequence[Member], size: Size, watch: Watch) -> Iterator[Row]:
-    """Every row in order; what was run before on this commit, with these files, is shown again."""
+    """Every row in order; what this verifier did before with these files is shown again."""
+    version, ways = inputs(), files_digest(*sorted(Path(__file__).parent.glob("[!_]*.py")))[:8]
     for member in wanted:
         digest = folder_digest(composed(member, out / "composed" / member.name))[:12]
-        place = out / commit() / f"{member.name}-{digest}-{size.rounds}-{size.documents}"
+        name = f"{member.name}-{digest}-{size.rounds}-{size.documents}"
+        place = out / f"{version}-{ways}" / name
         kept = place / "row.json"
         if kept.exists():
-            watch.note(f"{member.name} was run before on this commit")
+            watch.note(f"{member.name} was run before on this verifier")
             yield Row(**json.loads(kept.read_text(encoding="utf-8")))
             continue
         place.mkdir(parents=True, exist_ok=True)
@@ -265,16 +269,19 @@ def main() -> int:
     out = Path(os.environ.get("OUT", "out")) / "zoo"
     plain = Console(stderr=asked.json)
     console = plain if plain.is_terminal else Console(stderr=asked.json, width=PLAIN_WIDTH)
-    done, table = [], Table(*HEADS, title=f"commit {commit()}")
+    done, version = [], inputs()
     for made in rows(out, wanted, size, watcher(quiet=False)):
         done.append(made)
-        table.add_row(*shown(made))
         console.print(" · ".join(shown(made)), highlight=False)
         for text in filter(None, (made.wrong and f"WRONG: {made.wrong}", made.advice)):
             console.print(f"  {text}", highlight=False, markup=False)
     bad = sum(bool(made.wrong) for made in done)
     refuted = sum(made.answers.get(Answer.REFUTED.value, 0) for made in done)
     refuted += sum(made.whole == Answer.REFUTED.value for made in done)
+    commits = ", ".join(dict.fromkeys(made.commit for made in done))
+    table = Table(*HEADS, title=f"verifier {version}, commit {commits}")
+    for made in done:
+        table.add_row(*shown(made))
     console.print(table)
     console.print(f"{len(done)} submissions, {refuted} verdicts REFUTED, {bad} submissions wrong")
     if asked.json:
