@@ -75,7 +75,10 @@ def test_a_broken_folder_is_listed_with_the_reason(finished: Path, tmp_path: Pat
     names = ("unfinished", "damaged", "empty", "missing", "file")
     watch = Listening()
     folders = [finished, *(tmp_path / name for name in names)]
-    found = listed(pipeline.report(folders, tmp_path / "index.html", watch))
+    made = pipeline.report(folders, tmp_path / "index.html", watch)
+    assert (made.page, made.verdicts) == (tmp_path / "index.html", 1)
+    assert [folder.name for folder in made.unread] == list(names)
+    found = listed(made.page)
     assert found.pop("honest")[0] == "REFUTED"
     assert {name: answer for name, (answer, _) in found.items()} == dict.fromkeys(
         names, "NO VERDICT"

@@ -83,6 +83,19 @@ def test_a_row_says_which_rule_broke_and_where(folders: list[Path], tmp_path: Pa
     assert "Broken: protocol (+ 8 more)." in missing
 
 
+def test_a_row_says_what_a_tokens_cost_may_rest_on(folders: list[Path], tmp_path: Path) -> None:
+    """Numbers of one context are not to be held against those of another (DESIGN §5)."""
+    body = json.loads(files("verified")["report.json"])
+    for context in ("document", "stream"):
+        body["verdict"]["notes"] = [f"context: {context} (all that follows)"]
+        (tmp_path / "report.json").write_text(json.dumps(body))
+        shown = "".join(Read(report.index([tmp_path], tmp_path).read_text("utf-8")).text)
+        assert f"· context: {context} ·" in shown
+    body["verdict"]["notes"] = []
+    (tmp_path / "report.json").write_text(json.dumps(body))
+    assert "context" not in report.index([tmp_path], tmp_path).read_text("utf-8").lower()
+
+
 def test_a_name_of_nothing_can_still_be_opened(tmp_path: Path) -> None:
     """A link without a text is none to click on."""
     body = json.loads(files("verified")["report.json"])

@@ -181,12 +181,18 @@ def report(
     out: Annotated[Path, typer.Option(help="Where the index page goes.")] = Path("out/index.html"),
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Write pages of finished runs again, and one over all."""
+    """Write pages of finished runs again, and one over all. Ends with 64 if any has no verdict."""
     from verifier import pipeline
     from verifier.cli.watching import watcher
+    from verifier.errors import BadInput
 
-    index = pipeline.report(folders, out, watcher(quiet=False))
-    say({"index": str(index)}, as_json, f"{index}")
+    made = pipeline.report(folders, out, watcher(quiet=False))
+    code = BadInput.exit_code if made.unread else 0
+    unread = {str(folder): why for folder, why in made.unread.items()}
+    told = {"index": str(made.page), "verdicts": made.verdicts, "no_verdict": unread}
+    missing = f", {len(unread)} without a verdict" if unread else ""
+    say(told | {"exit_code": code}, as_json, f"{made.page}: {made.verdicts} shown{missing}")
+    raise typer.Exit(code)
 
 
 @app.command()

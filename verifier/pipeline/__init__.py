@@ -5,7 +5,7 @@ Must never contain a rule: what follows from what was observed is `verdict.decid
 
 from verifier.pipeline.bundling import Bundled, bundle_run
 from verifier.pipeline.errands import build_data, build_image, import_data, show_image
-from verifier.pipeline.evidence import report
+from verifier.pipeline.evidence import Indexed, report
 from verifier.pipeline.rechecking import (
     Asked,
     Rechecked,
@@ -22,6 +22,7 @@ from verifier.pipeline.verify import verify
 __all__ = [
     "Asked",
     "Bundled",
+    "Indexed",
     "Rechecked",
     "Report",
     "Request",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from verifier import report as reports
@@ -31,7 +33,16 @@ def conclude(ledger: Ledger, key: signature.Key, request: Request, watch: Watch)
     return Report(verdict=verdict, folder=folder, html=html)
 
 
-def report(folders: list[Path], out: Path, watch: Watch) -> Path:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Indexed:
+    """The page over several runs, how many verdicts it shows, and the folders without one: why."""
+
+    page: Path
+    verdicts: int
+    unread: Mapping[Path, str]
+
+
+def report(folders: list[Path], out: Path, watch: Watch) -> Indexed:
     """Write the pages of finished ledgers again, and an index over several.
 
     A folder that holds no finished run, or a damaged one, is noted and listed in the index with
@@ -54,4 +65,5 @@ def report(folders: list[Path], out: Path, watch: Watch) -> Path:
         raise RequestError(
             "none of these runs is finished", remedy="finish one with `verifier verify` first"
         )
-    return reports.index(finished, out, unread)
+    page = reports.index(finished, out, unread)
+    return Indexed(page=page, verdicts=len(finished), unread=unread)

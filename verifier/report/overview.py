@@ -54,6 +54,7 @@ class _Verdict(BaseModel):
     policy: str
     assurance: str
     deciding: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 class _Report(BaseModel):
@@ -89,6 +90,12 @@ class Row:
             return None
         verdict = self.report.verdict
         return None if verdict.bpb is None else verdict.bpb + (verdict.delta_bpb or 0.0)
+
+    @property
+    def context(self) -> str:
+        """What a token's cost may rest on, in short: "context: document"; "" if nobody said."""
+        said = "" if self.report is None else words.context(self.report.verdict.notes)
+        return said.partition(" (")[0]
 
 
 def page(folders: Sequence[Path], beside: Path, unread: Mapping[Path, str] | None = None) -> str:
