@@ -52,6 +52,12 @@ ABSENT = Untried("bubblewrap", "bwrap is not installed", "apt-get install bubble
 FAILED = Untried("plain", "no temporary folder", "", failed=True)
 
 
+def test_what_lacks_means_is_said_once_where_it_stands() -> None:
+    """And not at all where every wall held."""
+    assert rendered(Tried((checked(HELD, LACKS), checked(LACKS)), ())).count("lacks: a wall") == 1
+    assert "lacks:" not in rendered(Tried((checked(HELD),), ()))
+
+
 @pytest.mark.parametrize(
     ("tried", "code"),
     [

@@ -27,6 +27,9 @@ def selfcheck(
             "--only", metavar="PROBE", help="One probe or family (docs/selfcheck.md); repeatable."
         ),
     ] = None,
+    listed: Annotated[
+        bool, typer.Option("--list", help="Name the probes and what they try; run none.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
 ) -> int:
@@ -38,7 +41,15 @@ def selfcheck(
     from verifier.cli.watching import watcher
     from verifier.pipeline.selfchecking import try_walls
     from verifier.report import selfcheck as told
+    from verifier.sandbox.selfcheck import chosen
 
+    if listed:
+        probes = chosen(only or ())
+        if as_json:
+            print(told.listed_as_json(probes))
+        else:
+            told.render_list(probes, Console(highlight=False, emoji=False))
+        return 0
     tried = try_walls(backend, only or (), watcher(quiet=quiet))
     if as_json:
         print(told.as_json(tried))

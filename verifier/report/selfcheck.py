@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol
 
 from rich.console import Console
 
 from verifier.report.lettering import heading, labelled, paragraph
-from verifier.sandbox.selfcheck import FAMILIES, Answer, Checked, Outcome
+from verifier.sandbox.selfcheck import FAMILIES, Answer, Checked, Outcome, Probe
 
 GLYPHS = {Outcome.HELD: "✓", Outcome.LACKS: "!", Outcome.BROKE: "✗", Outcome.NOT_TRIED: "○"}
 STYLES = {Outcome.LACKS: "yellow", Outcome.BROKE: "bold red", Outcome.NOT_TRIED: "dim"}
@@ -23,6 +23,10 @@ INDENT, WIDTH = 2, 30
 REMEDY = (
     "this wall does not hold here: run nobody's code in {backend} boxes until it does; "
     "docs/selfcheck.md says what it is"
+)
+LACKS = (
+    "lacks: a wall that this kind of box never has; its level (L0 to L3) says so already, and every"
+    " verdict lists it"
 )
 
 
@@ -70,10 +74,33 @@ def _plain(checked: Checked) -> dict[str, Any]:
     return {**asdict(checked), "level": checked.level.name, "seconds": round(checked.seconds, 1)}
 
 
+def listed_as_json(probes: Mapping[str, Sequence[Probe]]) -> str:
+    """What would be tried, for machines: `probes` by family, as `chosen` gives them."""
+    said = [
+        {"family": family, "probe": probe.id, "wall": probe.wall, "tries": probe.tries}
+        for family, found in probes.items()
+        for probe in found
+    ]
+    return json.dumps({"probes": said}, indent=1)
+
+
+def render_list(probes: Mapping[str, Sequence[Probe]], console: Console) -> None:
+    """The same for people, family by family."""
+    for family in FAMILIES:
+        if not (found := probes[family.name]):
+            continue
+        heading(console, f"{family.title} ({family.name})")
+        for probe in found:
+            labelled(console, probe.id, f"{probe.tries} ({probe.wall})", INDENT, width=WIDTH)
+
+
 def render(tried: Tried, console: Console) -> None:
     """Print each backend, its walls family by family, then those that could not be had."""
     for checked in tried.checked:
         _backend(checked, console)
+    if any(a.outcome is Outcome.LACKS for checked in tried.checked for a in checked.answers):
+        console.print()
+        paragraph(console, LACKS)
     for untried in tried.untried:
         heading(console, f"{untried.backend}: not tried")
         paragraph(console, untried.why, INDENT)

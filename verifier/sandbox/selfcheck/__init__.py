@@ -63,7 +63,7 @@ def chosen(wanted: Collection[str]) -> dict[str, tuple[Probe, ...]]:
         if name not in known:
             close = get_close_matches(name.lower(), sorted(known), 1)
             remedy = f"did you mean {close[0]}? " if close else ""
-            remedy += f"docs/selfcheck.md lists the probes of {', '.join(families)}"
+            remedy += f"--list names the probes of {', '.join(families)}"
             raise RequestError(f"there is no probe or family {name!r}", remedy=remedy)
     return {
         family.name: tuple(
