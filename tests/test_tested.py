@@ -2,38 +2,66 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
-from tests.tested import DECIDING, ROOT, inputs
+import pytest
+
+from tests.tested import ROOT, SHIPPED, deciding, inputs, verdict_inputs
 
 
-def made(root: Path) -> Path:
-    """A checkout with a file in each folder that decides, and two that do not."""
-    for name in (*DECIDING, "docs", "verifier/audits", "verifier/__pycache__"):
-        (root / name).mkdir(parents=True, exist_ok=True)
-        (root / name / "one").write_text(name)
-    return root
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of what may count, and of a folder that does not."""
+    left_out = shutil.ignore_patterns("__pycache__")
+    for name in ("verifier", "docs", *SHIPPED):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=left_out)
+    return tmp_path
 
 
-def test_what_no_verdict_hangs_on_changes_nothing(tmp_path: Path) -> None:
+def test_what_no_row_hangs_on_changes_nothing(checkout: Path) -> None:
     """Documents and compiled files."""
-    before = inputs(made(tmp_path))
-    for name in ("docs", "verifier/__pycache__"):
-        (tmp_path / name / "one").write_text("else")
-    assert inputs(tmp_path) == before
+    before = inputs(checkout), verdict_inputs(checkout)
+    (checkout / "docs" / "new").write_text("")
+    (checkout / "verifier" / "__pycache__").mkdir()
+    (checkout / "verifier" / "__pycache__" / "new.pyc").write_text("")
+    assert (inputs(checkout), verdict_inputs(checkout)) == before
 
 
-def test_any_file_of_the_verifier_and_of_what_ships_with_it_counts(tmp_path: Path) -> None:
-    """A byte, a name, and a file that is new."""
-    seen = {inputs(made(tmp_path))}
-    for name in (*DECIDING, "verifier/audits"):
-        (tmp_path / name / "one").write_text("else")
-        seen.add(inputs(tmp_path))
-        (tmp_path / name / "one").rename(tmp_path / name / "two")
-        seen.add(inputs(tmp_path))
-    assert len(seen) == 1 + 2 * (len(DECIDING) + 1)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "verifier/verdict.py",
+        "verifier/audits/__init__.py",
+        "verifier/scoring/replay.py",
+        "verifier/sandbox/docker.py",
+        "policies/local_cpu.yaml",
+        "examples/ngram/scorer.py",
+        "requirements/host.lock",
+    ],
+)
+def test_what_a_verdict_comes_from_voids_every_row(checkout: Path, name: str) -> None:
+    """One byte more, and a name that is new."""
+    seen = {(inputs(checkout), verdict_inputs(checkout))}
+    with (checkout / name).open("ab") as file:
+        file.write(b"\n")
+    seen.add((inputs(checkout), verdict_inputs(checkout)))
+    assert len({whole for whole, _ in seen}) == len({part for _, part in seen}) == 2
 
 
-def test_every_folder_that_decides_is_there() -> None:
-    """A folder that was renamed would count for nothing."""
-    assert all((ROOT / name).is_dir() for name in DECIDING)
+def test_pages_and_words_of_the_command_line_void_no_verdict(checkout: Path) -> None:
+    """They void what tells of them."""
+    before = inputs(checkout), verdict_inputs(checkout)
+    (checkout / "verifier" / "report" / "pages" / "style.css").write_text("")
+    (checkout / "verifier" / "cli" / "saying.py").write_text("")
+    after = inputs(checkout), verdict_inputs(checkout)
+    assert after[0] != before[0]
+    assert after[1] == before[1]
+
+
+def test_no_room_that_decides_is_left_out() -> None:
+    """And no page is in it."""
+    rooms = {module.split(".")[1] for module in deciding() if "." in module}
+    assert rooms >= {"audits", "verdict", "metric", "ledger", "policy", "sampling", "scoring"}
+    assert rooms >= {"sandbox", "training", "submission", "heldout", "image", "wire", "records"}
+    assert not rooms & {"report", "cli", "porting"}

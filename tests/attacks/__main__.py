@@ -24,23 +24,23 @@ from rich.table import Table
 
 from tests.attacks import forgeries, weak
 from tests.attacks.rows import Kept, Line, Part
-from tests.tested import commit, inputs
+from tests.tested import commit, inputs, verdict_inputs
 from verifier.cli.main import FAILED, USAGE
 from verifier.cli.watching import watcher
 from verifier.errors import VerifierError
 from verifier.watch import Watch
 
 PARTS: Mapping[str, Part] = {"weak": weak.rows, "forgeries": forgeries.planned}
+ONLY_VERDICTS = ("weak",)
 
 
-def lines(names: Sequence[str], only: str, out: Path, version: str, watch: Watch) -> Iterator[Line]:
-    """Every row of the parts named whose name holds `only`, in order, each run unless it was.
-
-    `version` is the verifier's, as `tested.inputs` tells it.
-    """
-    kept, at = Kept(out / f"{version}.jsonl"), commit()
+def lines(names: Sequence[str], only: str, out: Path, watch: Watch) -> Iterator[Line]:
+    """Every row of the parts named whose name holds `only`, in order, each run unless it was."""
+    at = commit()
     for part in names:
-        for planned in PARTS[part](out / version / part, watch):
+        version = verdict_inputs() if part in ONLY_VERDICTS else inputs()
+        kept = Kept(out / f"{part}-{version}.jsonl")
+        for planned in PARTS[part](out / f"{part}-{version}", watch):
             if only not in planned.name:
                 continue
             line = kept.find(part, planned)
@@ -59,9 +59,9 @@ def said(line: Line) -> str:
     return f"{line.part} · {line.name} · {line.row.got} · {line.seconds:.1f} s{wrong}"
 
 
-def table(found: Sequence[Line], version: str) -> Table:
+def table(found: Sequence[Line]) -> Table:
     """What people read."""
-    title = f"verifier {version}, commit {', '.join(dict.fromkeys(line.commit for line in found))}"
+    title = f"commit {', '.join(dict.fromkeys(line.commit for line in found))}"
     made = Table("part", "row", "expected", "got", "seconds", "wrong", title=title)
     for line in found:
         row = line.row
@@ -81,11 +81,11 @@ def main(arguments: Sequence[str]) -> int:
     if unknown := [name for name in names if name not in PARTS]:
         print(f"no part is called {unknown[0]}; there are {', '.join(PARTS)}", file=sys.stderr)
         return USAGE
-    watch, version, found = watcher(quiet=False), inputs(), []
+    watch, found = watcher(quiet=False), []
     progress = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         out = Path(os.environ.get("OUT", "out")) / "attacks"
-        for line in lines(names, asked.only, out, version, watch):
+        for line in lines(names, asked.only, out, watch):
             found.append(line)
             progress.print(said(line), markup=False)
     except VerifierError as fault:
@@ -93,16 +93,12 @@ def main(arguments: Sequence[str]) -> int:
         return FAILED
     wrong = sum(bool(line.row.wrong) for line in found)
     if asked.json:
-        answer = {
-            "commit": commit(),
-            "inputs": version,
-            "wrong": wrong,
-            "rows": [asdict(line) for line in found],
-        }
+        rows = [asdict(line) for line in found]
+        answer = {"commit": commit(), "inputs": inputs(), "wrong": wrong, "rows": rows}
         print(json.dumps(answer, ensure_ascii=False, indent=1))
     else:
         console = Console()
-        console.print(table(found, version))
+        console.print(table(found))
         console.print(f"{len(found)} rows, {wrong} wrong")
     return 1 if wrong else 0
 

@@ -138,7 +138,8 @@ class Run:
     def digest(self) -> str:
         """Over all that its rows are made of."""
         whole = hashlib.sha256(folder_digest(self.folder).encode())
-        whole.update(files_digest(Path(__file__), *(Path(each.__file__) for each in USED)).encode())
+        used = [Path(__file__), *(Path(each.__file__) for each in USED)]
+        whole.update(files_digest(used).encode())
         whole.update(policy().text)
         return whole.hexdigest()
 

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from tests.cheats.catalog import CHEATS, Cheat
 from tests.cheats.running import DOCUMENTS, cheats_policy, composed, own_store, run
-from tests.tested import commit, folder_digest, inputs
+from tests.tested import commit, folder_digest, verdict_inputs
 from verifier import installed, pipeline
 from verifier import policy as policies
 from verifier.records import Answer, Outcome, Verdict
@@ -155,7 +155,7 @@ def nonce_line(example: Path, out: Path, number: int, place: Path) -> Line:
 
 def lines(out: Path, only: list[str]) -> Iterator[Line]:
     """Every row, in order; `only` names the cheats and examples wanted, all if empty."""
-    kept = Kept(out / f"{inputs()}.jsonl")
+    kept = Kept(out / f"{verdict_inputs()}.jsonl")
 
     def wanted(name: str) -> bool:
         return not only or name in only

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.cheats.running import own_store
-from tests.tested import commit, files_digest, folder_digest, inputs
+from tests.tested import commit, files_digest, folder_digest, verdict_inputs
 from tests.zoo.catalog import ZOO, Member, composed, examples
 from tests.zoo.plans import UNHURRIED, planned, rounds_policy
 from tests.zoo.rounds import Round, Rounds
@@ -213,7 +213,10 @@ def _open(name: str, verdict: Verdict) -> bool:
 
 def rows(out: Path, wanted: Sequence[Member], size: Size, watch: Watch) -> Iterator[Row]:
     """Every row in order; what this verifier did before with these files is shown again."""
-    version, ways = inputs(), files_digest(*sorted(Path(__file__).parent.glob("[!_]*.py")))[:8]
+    version, ways = (
+        verdict_inputs(),
+        files_digest(sorted(Path(__file__).parent.glob("[!_]*.py")))[:8],
+    )
     for member in wanted:
         digest = folder_digest(composed(member, out / "composed" / member.name))[:12]
         name = f"{member.name}-{digest}-{size.rounds}-{size.documents}"
@@ -269,7 +272,7 @@ def main() -> int:
     out = Path(os.environ.get("OUT", "out")) / "zoo"
     plain = Console(stderr=asked.json)
     console = plain if plain.is_terminal else Console(stderr=asked.json, width=PLAIN_WIDTH)
-    done, version = [], inputs()
+    done, version = [], verdict_inputs()
     for made in rows(out, wanted, size, watcher(quiet=False)):
         done.append(made)
         console.print(" · ".join(shown(made)), highlight=False)

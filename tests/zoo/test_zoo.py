@@ -162,7 +162,7 @@ def test_a_member_is_verified_in_every_round_and_not_run_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Promise: the whole way, in real boxes; a second call on the same verifier shows it again."""
-    monkeypatch.setattr(table, "inputs", lambda: "this one")
+    monkeypatch.setattr(table, "verdict_inputs", lambda: "this one")
     member = next(member for member in ZOO if member.name == "own_tokenizer")
     (row,) = rows(tmp_path, [member], SMALL, Unwatched())
     assert row.wrong == ""
