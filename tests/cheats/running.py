@@ -11,9 +11,10 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.cheats.catalog import HERE, HONEST, Cheat
 from verifier import heldout, installed, pipeline, store
@@ -25,6 +26,8 @@ from verifier.watch import Unwatched
 DOCUMENTS = 24
 FEW = 9
 """One batch of eight and one of one: the least in which a batch can leak into another."""
+FEW_QUESTIONS = MappingProxyType({"chain_uniform: 64": "chain_uniform: 16"})
+"""Of a chain: enough to tell which rule broke where a cheat does little else."""
 SHARED = ("roots", "wheels", "data", "downloads", "venvs", "harness", "secrecy")
 IGNORED = shutil.ignore_patterns("__pycache__")
 
@@ -78,6 +81,7 @@ def cheats_policy(changes: dict[str, str] | None = None) -> PolicyFile:
         manifest: "  manifest: null",
         # Tests have neighbours, and a cheat is refuted whoever else is at work here.
         "pressure_at_most: 0.1": "pressure_at_most: 0.95",
+        "drift_at_most: 0.2": "drift_at_most: 0.95",
         **(changes or {}),
     }
     for old, new in exchanged.items():
@@ -103,13 +107,17 @@ def run(
     scorers: int = 1,
     backend: str = "auto",
     documents: int = DOCUMENTS,
+    changes: Mapping[str, str] = MappingProxyType({}),
 ) -> Row:
-    """Verify one row under `place`, which must be new, with at most so many boxes at a time."""
+    """Verify one row under `place`, which must be new, with at most so many boxes at a time.
+
+    `changes` are lines of the policy to be exchanged beside the row's own.
+    """
     began = time.monotonic()
     with own_store(place / "store"), canary():
         request = pipeline.Request(
             reference=str(composed(cheat, place / cheat.name, documents)),
-            policy=cheats_policy(dict(cheat.policy)),
+            policy=cheats_policy({**cheat.policy, **changes}),
             out=place / "out",
             key=place / "key.pem",
             scorers=min(scorers, cheat.scorers),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cheats.catalog import CHEATS, HERE, Cheat
-from tests.cheats.running import DOCUMENTS, FEW, cheats_policy, run
+from tests.cheats.running import DOCUMENTS, FEW, FEW_QUESTIONS, cheats_policy, run
 
 NO_CHEAT = {"coverage", "isolation"}
 """What a submission cannot break: the host charges each target, and chooses the box."""
@@ -26,9 +26,11 @@ def marked(cheat: Cheat) -> Any:
 def test_each_cheat_gets_the_verdict_of_its_row(cheat: Cheat, tmp_path: Path) -> None:
     """Expected answer, expected audit, and no other rule broken by accident.
 
-    On a few documents where it is played often; `make cheats` plays every row on more.
+    On a few documents and questions where it is played often; `make cheats` plays every row on
+    more.
     """
-    row = run(cheat, tmp_path, documents=DOCUMENTS if cheat.rarely else FEW)
+    often = {} if cheat.rarely else FEW_QUESTIONS
+    row = run(cheat, tmp_path, documents=DOCUMENTS if cheat.rarely else FEW, changes=often)
     reasons = [f"{f.audit}: {f.outcome.value}: {f.reason}" for f in row.verdict.findings]
     assert row.wrong == "", f"{row.wrong}\n" + "\n".join(reasons)
 

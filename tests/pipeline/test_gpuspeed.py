@@ -66,7 +66,7 @@ def ground(sandbox: object, root: Root = HOST) -> Ground:
 
 @pytest.mark.docker
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", ["docker", "bubblewrap"])
+@pytest.mark.parametrize("name", ["docker", pytest.param("bubblewrap", marks=pytest.mark.slow)])
 def test_every_piece_is_timed_in_a_box_and_the_sum_where_there_are_several(
     name: str, tmp_path: Path
 ) -> None:

@@ -23,6 +23,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 TESTS = sorted(
     path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / "tests").glob("*/boxed_*.py")
 )
+WHOLE_RUNS = "tests/shadow/boxed_run.py"
+"""Scripts from start to end, over a minute: `test_zoo.py` has whole runs in every test run."""
 PURE = ("_pytest", "pytest", "py", "pluggy", "iniconfig", "packaging", "pygments")
 LIMITS = Limits(
     wall_seconds=300.0,
@@ -51,7 +53,9 @@ def pure(folder: Path) -> Path:
 
 
 @pytest.mark.docker
-@pytest.mark.parametrize("name", TESTS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(each, marks=[pytest.mark.slow] * (each == WHOLE_RUNS)) for each in TESTS]
+)
 def test_the_guest_in_its_image(name: str, tmp_path: Path) -> None:
     stage = open_stage(ShadowRequest(reference="the guest's tests"), Unwatched())
     given = {"PYTHONPATH": "/site:/repository", "PYTHONDONTWRITEBYTECODE": "1"}

@@ -10,7 +10,7 @@ from tests.fuzz.targets import asked
 from tests.source.hostile import HOSTILE, RECURSION, files
 from verifier.source import Barrier, Tree, read_closure, read_program
 
-SECONDS = 2.0
+SECONDS = 4.0
 SAID = (
     "elifs",
     "conditionals",

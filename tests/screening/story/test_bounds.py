@@ -12,7 +12,7 @@ from verifier.screening.dataflow import follow
 from verifier.screening.story import read_story
 from verifier.source import Barrier, Program, Tree, read_program
 
-SECONDS = 2.0
+SECONDS = 4.0
 NAMES = (
     "formats",
     "unions",
