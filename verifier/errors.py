@@ -38,15 +38,19 @@ from typing import ClassVar
 
 
 class VerifierError(Exception):
-    """Something of ours failed. `exit_code` is what the command ends with."""
+    """Something of ours failed. `exit_code` is what the command ends with.
+
+    `usual_remedy` is said where whoever raises it knows no better.
+    """
 
     exit_code: ClassVar[int] = 70
+    usual_remedy: ClassVar[str] = ""
 
     def __init__(self, message: str, *, remedy: str = "") -> None:
         """`message` is one sentence; `remedy` says what the reader can do about it."""
         super().__init__(message)
         self.message = message
-        self.remedy = remedy
+        self.remedy = remedy or self.usual_remedy
 
     def __str__(self) -> str:
         return f"{self.message} ({self.remedy})" if self.remedy else self.message
@@ -114,6 +118,8 @@ class MachineFault(VerifierError):
 class EngineUnavailable(MachineFault):
     """No container engine answers."""
 
+    usual_remedy = "see that Docker runs and has room, then run the same command again"
+
 
 class MissingTool(MachineFault):
     """A program is absent. `remedy` names the package that has it."""
@@ -126,6 +132,11 @@ class BoxNotAsAsked(MachineFault):
 class BoxLost(MachineFault):
     """A box vanished, or its engine died under it: nothing is known about how it ended."""
 
+    usual_remedy = (
+        "see what became of the container engine; the same command goes on after the last"
+        " finished phase"
+    )
+
 
 class Unanswered(MachineFault):
     """git ends again and again over the same objects, or says nothing."""
@@ -133,6 +144,8 @@ class Unanswered(MachineFault):
 
 class StorageFault(MachineFault):
     """The disk is full, or a folder that must be written cannot be."""
+
+    usual_remedy = "see that there is room and that it may be written, then run the command again"
 
 
 class ImageFault(VerifierError):

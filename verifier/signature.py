@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from verifier.errors import BadInput, LedgerDamaged, StorageFault
+from verifier.scratch import beside_of
 
 SIGNATURE_FILE = "signature.json"
 
@@ -114,7 +115,8 @@ def _create(path: Path) -> None:
 @contextmanager
 def _beside(path: Path, text: bytes, mode: int) -> Iterator[Path]:
     """A new file with `text` in the folder of `path`, on disk; gone afterwards."""
-    made = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    hidden = beside_of(path)
+    made = hidden.with_name(f"{hidden.name}-{secrets.token_hex(8)}")
     handle = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with open(handle, "wb") as file:

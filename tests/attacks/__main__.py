@@ -22,7 +22,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.attacks import forgeries, weak
+from tests.attacks import faults, forgeries, weak
 from tests.attacks.rows import Kept, Line, Part
 from tests.tested import commit, inputs, verdict_inputs
 from verifier.cli.main import FAILED, USAGE
@@ -30,7 +30,11 @@ from verifier.cli.watching import watcher
 from verifier.errors import VerifierError
 from verifier.watch import Watch
 
-PARTS: Mapping[str, Part] = {"weak": weak.rows, "forgeries": forgeries.planned}
+PARTS: Mapping[str, Part] = {
+    "weak": weak.rows,
+    "forgeries": forgeries.planned,
+    "faults": faults.planned,
+}
 ONLY_VERDICTS = ("weak",)
 
 

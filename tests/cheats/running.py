@@ -44,12 +44,7 @@ class Row:
 @contextlib.contextmanager
 def own_store(place: Path) -> Iterator[Path]:
     """A store at `place` that shares what is costly with the one at hand, while the block runs."""
-    common = store.root()
-    place.mkdir(parents=True, exist_ok=True)
-    for name in SHARED:
-        (common / name).mkdir(exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            (place / name).symlink_to(common / name)
+    furnish(place)
     before = os.environ.get(store.STORE_VARIABLE)
     os.environ[store.STORE_VARIABLE] = str(place)
     try:
@@ -59,6 +54,16 @@ def own_store(place: Path) -> Iterator[Path]:
             del os.environ[store.STORE_VARIABLE]
         else:
             os.environ[store.STORE_VARIABLE] = before
+
+
+def furnish(place: Path) -> None:
+    """Make `place` a store that shares what is costly with the one at hand."""
+    common = store.root()
+    place.mkdir(parents=True, exist_ok=True)
+    for name in SHARED:
+        (common / name).mkdir(exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            (place / name).symlink_to(common / name)
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import inspect
 import json
+import os
 import time
 from pathlib import Path
 
@@ -129,18 +130,27 @@ def test_a_bug_is_called_one_and_never_a_verdict(
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_a_full_disk_is_no_bug_of_ours(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [(errno.ENOSPC, "make room"), (errno.EROFS, "may be written"), (errno.EIO, "may be written")],
+)
+def test_a_disk_that_takes_nothing_is_no_bug_of_ours(
+    number: int,
+    remedy: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """70 as for the machine's other faults, and what to do."""
+    """70 as for the machine's other faults, what to do, and the same for machines."""
 
     def fail(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise OSError(number, os.strerror(number), "/some/file")
 
     monkeypatch.setattr(pipeline, "verify", fail)
-    assert run(["verify", "somewhere", "--quiet"]) == FAILED
-    said = capsys.readouterr().err
-    assert "bug" not in said and "No space left on device" in said and "make room" in said
+    assert run(["verify", "somewhere", "--quiet", "--json"]) == FAILED
+    said = capsys.readouterr()
+    assert "bug" not in said.err and "/some/file: the disk " in said.err
+    assert os.strerror(number) in said.err and remedy in said.err
+    assert json.loads(said.out)["error"]["kind"] == "StorageFault"
 
 
 def test_a_reader_that_went_away_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -234,11 +234,31 @@ def test_another_verifier_at_work_is_said_and_not_waited_for(
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdin is not None and other.stdout is not None
         assert other.stdout.readline() == b"held\n"
-        with pytest.raises(RequestError, match="another verifier is at work"):
+        with pytest.raises(RequestError, match="another verifier is at work") as refused:
             open_one(folder)
+        assert refused.value.message.endswith(f", as process {other.pid}")
         assert len(Ledger.open(folder).records) == 2
         other.stdin.close()
     Ledger.resume(folder).close()
+
+
+@pytest.mark.parametrize("text", [b"", b"me", b"1" * 5000])
+def test_a_lock_without_a_number_names_nobody(tmp_path: Path, text: bytes) -> None:
+    """A full disk took none, or somebody wrote there: the lock holds all the same."""
+    folder = finished(tmp_path / "ledger", 0, 1)
+    with Ledger.resume(folder):
+        (folder / "ledger.lock").write_bytes(text)
+        with pytest.raises(RequestError, match="another verifier is at work") as refused:
+            Ledger.resume(folder)
+    assert len(refused.value.message) < len(str(folder)) + 80
+
+
+def test_a_lock_of_a_dead_process_is_no_obstacle(tmp_path: Path) -> None:
+    """Its number still stands in the file."""
+    folder = finished(tmp_path / "ledger", 0, 1)
+    (folder / "ledger.lock").write_text("1")
+    with Ledger.resume(folder):
+        assert (folder / "ledger.lock").read_text() == str(os.getpid())
 
 
 def test_a_damaged_ledger_is_let_go_of(tmp_path: Path) -> None:
@@ -457,6 +477,18 @@ def test_a_torn_last_line_is_refused_by_open_and_cut_by_resume(tmp_path: Path, k
         assert path.read_bytes() == b"".join(lines)
         ledger.append(every_kind()[-1])
     assert contents(folder) == whole
+
+
+def test_arrays_of_an_event_that_was_never_recorded_are_removed_by_resume(tmp_path: Path) -> None:
+    """A verifier that was killed between the arrays and the line; what is recorded stays."""
+    folder = written(tmp_path / "ledger", *FIRST_TWO, samples.scored())
+    before = contents(folder)
+    (folder / "arrays" / "0003-blind.f32").write_bytes(b"torn")
+    (folder / "charges" / "seed-9.f32.new").write_bytes(b"torn")
+    (folder / "elsewhere").write_bytes(b"not ours to judge")
+    Ledger.resume(folder).close()
+    (folder / "elsewhere").unlink()
+    assert set(contents(folder)) == set(before)
 
 
 def test_a_torn_line_that_cannot_be_cut_is_a_fault_of_storage(

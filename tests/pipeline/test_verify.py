@@ -17,6 +17,7 @@ from tests.cheats.catalog import HERE
 from tests.cheats.running import cheats_policy
 from tests.pipeline.conftest import Finished, verified
 from verifier import pipeline, training
+from verifier import submission as submissions
 from verifier.errors import RequestError
 from verifier.ledger import Ledger
 from verifier.pipeline import seed as seeds
@@ -29,6 +30,7 @@ from verifier.records import (
     Pass,
     Training,
     Verdict,
+    Weighing,
 )
 from verifier.watch import Unwatched
 
@@ -98,17 +100,26 @@ def test_a_run_that_died_resumes_after_its_last_finished_phase(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(seeds, "run_pass", die)
+        patched.setattr(submissions, "weigh", die)
         with pytest.raises(KeyboardInterrupt):
             pipeline.verify(request_of, Unwatched())
     (folder,) = request_of.out.iterdir()
+    trained = Ledger.open(folder / "ledger")
+    assert trained.find(Training)
+    assert not trained.find(Weighing)
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "train", die)
+        patched.setattr(seeds, "run_pass", die)
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.verify(request_of, Unwatched())
     for errand in (pipeline.checked_verdict, lambda run: pipeline.sign(run, request_of.key)):
         with pytest.raises(RequestError, match="no finished verdict"):
             errand(folder)
     with pytest.raises(RequestError, match="none of these runs"):
         pipeline.report([folder], request_of.out / "index.html", Unwatched())
     before = Ledger.open(folder / "ledger")
-    assert before.find(Training)
+    assert before.find(Training) == trained.find(Training)
+    assert before.find(Weighing)
     assert not before.find(Pass)
     with monkeypatch.context() as patched:
         patched.setattr(training, "train", die)

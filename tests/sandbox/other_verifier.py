@@ -16,8 +16,9 @@ from verifier.sandbox.docker import Docker
 VERIFIER = """
 import json, sys
 from pathlib import Path
+from verifier import owner
 from verifier.records import BoxSpec, Limits, Mount, Root
-from verifier.sandbox import BACKENDS, owner
+from verifier.sandbox import BACKENDS
 said = json.loads(sys.argv[1])
 root = {name: Path(path) if name in ("tar", "folder") and path else path
         for name, path in said["root"].items()}

@@ -31,9 +31,10 @@ from rich.table import Table
 from tests.sandbox import traces
 from tests.sandbox.conftest import SYSTEM_PYTHON, Boxes, open_to_all
 from tests.sandbox.other_verifier import next_one, other_verifier
+from verifier import owner
 from verifier.errors import MachineFault
 from verifier.records import EndedBy, Root
-from verifier.sandbox import BACKENDS, owner
+from verifier.sandbox import BACKENDS
 from verifier.sandbox.selfcheck.tiny_root import tiny_root
 
 LIVES_SECONDS = 0.3

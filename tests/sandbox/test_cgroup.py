@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.sandbox.conftest import LIMITS
+from verifier import owner
 from verifier.errors import BoxLost, BoxNotAsAsked
-from verifier.sandbox import cgroup, owner
+from verifier.sandbox import cgroup
 from verifier.sandbox.cgroup import Cgroup, Usage
 
 needs_groups = pytest.mark.skipif(not cgroup.possible(), reason="no control groups here: not run")

@@ -10,8 +10,9 @@ import pytest
 from tests.sandbox import traces
 from tests.sandbox.conftest import Boxes, gvisor_rarely
 from tests.sandbox.other_verifier import next_one, other_verifier
+from verifier import owner
 from verifier.records import EndedBy
-from verifier.sandbox import output, owner
+from verifier.sandbox import output
 from verifier.sandbox.docker import Docker
 
 # The host sees no command of these boxes: the control group that holds their kernel stands for it.

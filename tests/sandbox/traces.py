@@ -8,8 +8,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from verifier import owner
 from verifier.errors import EngineUnavailable
-from verifier.sandbox import container, owner
+from verifier.sandbox import container
 from verifier.sandbox.docker import Docker
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import socket
 import struct
+import tempfile
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ import pytest
 
 from tests.scoring.fake import FakeBox, FakeSandbox, FakeScorer, documents, serve, setting, stall
 from verifier import wire
+from verifier.errors import BoxLost
 from verifier.records import BoxSpec, FaultKind
 from verifier.scoring.box import Broke, ScorerBox
 from verifier.scoring.patience import Patience
@@ -368,6 +371,22 @@ def test_wall_hits_of_a_box_are_handed_on() -> None:
     with ScorerBox(setting(FakeScorer, **changes), "pass"):
         pass
     assert told == [("pass", ("connect 192.0.2.1:80",))]
+
+
+def test_a_box_that_the_machine_lost_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its engine died under it: that is told, and the channel goes all the same."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def lost() -> None:
+        raise BoxLost("the engine died")
+
+    with pytest.raises(BoxLost), ScorerBox(setting(FakeScorer), "pass") as box:
+        assert [path.is_dir() for path in tmp_path.iterdir()] == [True]
+        assert box._box is not None
+        box._box.kill = lost  # type: ignore[assignment, method-assign]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_box_that_lives_on_without_its_wire_is_said_to() -> None:

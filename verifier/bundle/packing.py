@@ -12,6 +12,7 @@ from typing import IO
 from verifier.bundle.sealing import Sealing, unpacks_to_at_most
 from verifier.bundle.tarball import COPIED_BYTES, Member, ending, header, padding
 from verifier.errors import StorageFault
+from verifier.scratch import beside_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,7 @@ def pack(folder: Path, paths: tuple[str, ...], out: Path) -> Packed:
     The tar is the same on every machine; the gzip around it is where the zlib is the same.
     Raises StorageFault when it cannot be written.
     """
-    beside = out.with_name(f".{out.name}.{os.getpid()}")
+    beside = beside_of(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         try:

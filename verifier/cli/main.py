@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from verifier.cli.commands import app
-from verifier.errors import Interrupted, VerifierError
+from verifier.errors import Interrupted, StorageFault, VerifierError
 from verifier.report.harmless import legible
 from verifier.report.lettering import uncommanded
 
@@ -35,6 +35,7 @@ USAGE, FAILED = 64, 70
 DEBUG_VARIABLE = "VERIFIER_DEBUG"
 KEEPING_NOTHING = ("doctor", "selfcheck")
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_DISK = (*_NO_ROOM, errno.EROFS, errno.EIO)
 
 
 def main() -> NoReturn:
@@ -59,8 +60,8 @@ def run(arguments: Sequence[str]) -> int:
         # The command line library's answer to a reader that went away; its code would say REFUTED.
         return FAILED
     except Exception as bug:  # noqa: BLE001 - the last line of defence names it a bug of ours
-        if isinstance(bug, OSError) and bug.errno in _NO_ROOM:
-            _say("error", f"the disk takes no more: {bug.strerror}", "make room, then try again")
+        if isinstance(bug, OSError) and bug.errno in _DISK:
+            _fail(_of_the_disk(bug), as_json="--json" in arguments)
             return FAILED
         _say("bug", f"{type(bug).__name__}: {bug}", f"{DEBUG_VARIABLE}=1 shows where")
         if os.environ.get(DEBUG_VARIABLE):
@@ -70,6 +71,15 @@ def run(arguments: Sequence[str]) -> int:
     if code == Interrupted.exit_code:
         return _interrupted(arguments)
     return code if isinstance(code, int) else 0
+
+
+def _of_the_disk(fault: OSError) -> StorageFault:
+    """What no room caught: of the machine, whatever it was that could not be written."""
+    where = f"{fault.filename}: " if fault.filename else ""
+    if fault.errno in _NO_ROOM:
+        remedy = "make room, then try again"
+        return StorageFault(f"{where}the disk takes no more: {fault.strerror}", remedy=remedy)
+    return StorageFault(f"{where}the disk fails: {fault.strerror}")
 
 
 def _interrupted(arguments: Sequence[str]) -> int:

@@ -10,10 +10,10 @@ import hashlib
 import subprocess
 import sys
 import tarfile
-import tempfile
 from pathlib import Path
 
 from verifier.errors import BadData, MachineFault, MissingTool, StorageFault
+from verifier.scratch import temporary
 
 ARCHIVE = "Django-5.2.tar.gz"
 ARCHIVE_SHA256 = "1a47f7a7a3d43ce64570d350e008d2949abe8c7e21737b351b6a1611277c6d89"
@@ -36,9 +36,9 @@ def fetch(downloads: Path) -> Path:
         return archive
     try:
         downloads.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=downloads) as scratch:
-            _download(Path(scratch), archive)
-            fetched = Path(scratch) / ARCHIVE
+        with temporary("fetch", downloads) as scratch:
+            _download(scratch, archive)
+            fetched = scratch / ARCHIVE
             if not fetched.is_file() or _digest(fetched) != ARCHIVE_SHA256:
                 raise MachineFault(f"what pip fetched is not the pinned {ARCHIVE}")
             fetched.replace(archive)

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,6 +29,7 @@ from verifier.heldout.data import HeldOut
 from verifier.heldout.fingerprints import Bytes, distinct_counts, window_hashes
 from verifier.policy import SecrecyRule
 from verifier.records import Secrecy
+from verifier.scratch import beside_of
 
 FORMAT = "scan/1"
 _SPACE_MARK = "▁".encode()
@@ -254,9 +254,9 @@ def scan_cached(
     found = scan([folder], held_out, rule)
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        scratch = kept.with_suffix(f".{os.getpid()}")
-        scratch.write_text(json.dumps(asdict(found)))
-        scratch.replace(kept)
+        beside = beside_of(kept)
+        beside.write_text(json.dumps(asdict(found)))
+        beside.replace(kept)
     except OSError as fault:
         raise StorageFault(f"{kept.parent} cannot be written: {fault.strerror}") from fault
     return found

@@ -12,11 +12,11 @@ import hashlib
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from verifier.errors import StorageFault
+from verifier.scratch import beside_of
 
 READING = (
     *("screening", "source", "submission", "policy", "records.py"),
@@ -52,9 +52,9 @@ class Kept:
         path = self._path(key)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-                file.write(content)
-            Path(file.name).replace(path)
+            beside = beside_of(path)
+            beside.write_bytes(content)
+            beside.replace(path)
         except OSError as fault:
             raise StorageFault(f"{path}: {fault.strerror}") from fault
 

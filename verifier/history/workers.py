@@ -18,7 +18,6 @@ import os
 import resource
 import signal
 import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -28,6 +27,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkContext, ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+
+from verifier.scratch import temporary
 
 LIMIT_SECONDS = 20.0
 RETIRE_BYTES = 260_000_000
@@ -87,10 +88,9 @@ def read_all(
     Closing the iterator, or an exception in the loop around it, ends every reader.
     """
     waiting = enumerate(jobs)
-    with tempfile.TemporaryDirectory(prefix="reading-") as scratch:
+    with temporary("reading") as scratch:
         desks = [
-            _Desk(open_reader, shared, Path(scratch) / f"{number}", begins)
-            for number in range(readers)
+            _Desk(open_reader, shared, scratch / f"{number}", begins) for number in range(readers)
         ]
         try:
             busy = [desk for desk in desks if desk.give(waiting)]

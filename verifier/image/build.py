@@ -9,10 +9,8 @@ never fall back to a tag or an unlocked wheel.
 from __future__ import annotations
 
 import fcntl
-import os
 import re
 import tarfile
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -30,6 +28,7 @@ from verifier.image.requirements import extended
 from verifier.image.wheel_entries import of_wheel
 from verifier.image.wheels import collect
 from verifier.records import ImageFacts, Root
+from verifier.scratch import beside_of, temporary
 from verifier.watch import Unwatched, Watch
 
 # Counted up whenever the same recipe and locks would make other bytes.
@@ -174,12 +173,12 @@ def facts_of(built: Built) -> ImageFacts:
 
 def _make(wanted: Recipe, store: Path, mode: str, *, locked: bool, watch: Watch) -> Built:
     wheels = collect(wanted, store, watch)
-    with tempfile.TemporaryDirectory(prefix=".making-", dir=store / "roots") as scratch:
+    with temporary("making", store / "roots") as scratch:
         with watch.phase(f"install Debian {wanted.text.suite}", None):
-            made = base.bootstrap(wanted.text, mode, Path(scratch))
+            made = base.bootstrap(wanted.text, mode, scratch)
         if locked:
             _compare(wanted, made.debs, locked=locked, watch=watch)
-        tar = Path(scratch) / "root.tar"
+        tar = scratch / "root.tar"
         digest = _compose(wanted, made, wheels, tar, watch)
         built = Built(
             digest=digest,
@@ -288,7 +287,7 @@ def _read(pointer: Path) -> Built | None:
 
 def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(exist_ok=True)
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    beside = beside_of(path)
     beside.write_bytes(content)
     beside.replace(path)
 

@@ -8,12 +8,12 @@ slower and nothing else.
 from __future__ import annotations
 
 import shutil
-import tempfile
 from pathlib import Path
 
 from verifier.errors import ImageFault, StorageFault
 from verifier.records import BoxSpec, EndedBy, Limits, Mount, Root
 from verifier.sandbox.interface import Sandbox
+from verifier.scratch import temporary
 
 OUT = "/out"
 LIMITS = Limits(
@@ -51,8 +51,8 @@ def bytecode(root: Root, sandbox: Sandbox, store: Path) -> Path | None:
         return place
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".compiling-", dir=place.parent) as scratch:
-            made = Path(scratch) / "out"
+        with temporary("compiling", place.parent) as scratch:
+            made = scratch / "out"
             made.mkdir()
             _compile(root, sandbox, made)
             made.chmod(0o755)

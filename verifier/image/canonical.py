@@ -21,6 +21,7 @@ from typing import IO, TYPE_CHECKING, assert_never
 from verifier.errors import ImageFault, StorageFault
 from verifier.image.entries import Entry, File, Folder, Link
 from verifier.records import Root
+from verifier.scratch import beside_of
 from verifier.watch import Progress, Watch
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def unpack(root: Root, place: Path, watch: Watch) -> None:
     """
     if root.tar is None:
         raise ImageFault(f"image {root.digest[:12]} has no tar to unpack")
-    making = place.with_name(f"{place.name}.{os.getpid()}")
+    making = beside_of(place)
     try:
         # Opened once: what was hashed is what is unpacked.
         with root.tar.open("rb") as file:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from verifier.image import recipe
 from verifier.image.locks import LockedWheel, read_wheels, write_debs, write_wheels
 from verifier.image.recipe import Recipe
 from verifier.image.wheels import EXTRA_INDEX_VARIABLE, pip, platform_options, stored
+from verifier.scratch import beside_of, temporary
 from verifier.watch import Watch
 
 FILE = "requirements.txt"
@@ -139,7 +139,7 @@ def _locked(
             except ImageFault as fault:
                 raise _not_to_be_had(base, lacking, fault) from fault
         lock.parent.mkdir(parents=True, exist_ok=True)
-        beside = lock.with_name(f"{lock.name}.{os.getpid()}")
+        beside = beside_of(lock)
         beside.write_text(write_wheels(wheels), encoding="utf-8")
         beside.replace(lock)
     return read_wheels(lock)
@@ -149,9 +149,9 @@ def _resolved(base: Recipe, asked: str, store: Path) -> tuple[LockedWheel, ...]:
     """Names, versions and hashes that pip would install beside the image's own wheels."""
     options = [each for each in platform_options(base.text) if each != "--no-deps"]
     found = [str(path.parent) for wheel in base.wheels if (path := stored(store, wheel))]
-    with tempfile.TemporaryDirectory(prefix="gv-requirements-") as scratch:
-        wanted, pins = Path(scratch) / FILE, Path(scratch) / "pins.txt"
-        report = Path(scratch) / "report.json"
+    with temporary("requirements") as scratch:
+        wanted, pins = scratch / FILE, scratch / "pins.txt"
+        report = scratch / "report.json"
         wanted.write_text(asked, encoding="utf-8")
         pins.write_text(
             "".join(f"{wheel.name}=={wheel.version}\n" for wheel in base.wheels), encoding="utf-8"

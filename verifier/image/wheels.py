@@ -11,13 +11,13 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 from verifier.errors import ImageFault, MissingTool
 from verifier.image.locks import LockedWheel, write_wheels
 from verifier.image.recipe import Recipe, RecipeText
+from verifier.scratch import beside_of, temporary
 from verifier.watch import Watch
 
 TAIL_LINES = 4
@@ -48,7 +48,7 @@ def keep(file: Path, store: Path) -> Path:
     sha256 = file_digest(file)
     place = store / "wheels" / sha256 / file.name
     place.parent.mkdir(parents=True, exist_ok=True)
-    beside = place.with_name(f"{place.name}.{os.getpid()}")
+    beside = beside_of(place)
     shutil.move(file, beside)
     beside.replace(place)
     return place
@@ -94,11 +94,11 @@ def pip(arguments: Iterable[str], python: str = sys.executable) -> None:
 
 def _fetch(lacking: list[LockedWheel], recipe: Recipe, store: Path) -> None:
     (store / "wheels").mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=store / "wheels") as scratch:
-        lock = Path(scratch) / "lacking.lock"
+    with temporary("fetch", store / "wheels") as scratch:
+        lock = scratch / "lacking.lock"
         lock.write_text(write_wheels(lacking), encoding="utf-8")
         options = [*platform_options(recipe.text), "--require-hashes", "--quiet"]
-        command = ["download", *options, "--dest", scratch, "--requirement", str(lock)]
+        command = ["download", *options, "--dest", str(scratch), "--requirement", str(lock)]
         try:
             pip(command)
         except ImageFault:
@@ -106,7 +106,7 @@ def _fetch(lacking: list[LockedWheel], recipe: Recipe, store: Path) -> None:
             if not extra:
                 raise
             pip([*command, f"--extra-index-url={extra}"])
-        for file in Path(scratch).glob("*.whl"):
+        for file in scratch.glob("*.whl"):
             keep(file, store)
 
 

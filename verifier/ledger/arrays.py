@@ -22,6 +22,7 @@ from verifier.errors import BrokenInvariant, LedgerDamaged
 from verifier.records import Array
 
 BLOCK_BYTES = 1 << 16
+CHARGES, ARRAYS = "charges", "arrays"
 SUFFIXES = {"<f4": "f32", "<f8": "f64", "<i4": "i32", "<i8": "i64", "|u1": "u8"}
 
 _INDEX_BYTES = 16

@@ -97,6 +97,8 @@ class Ledger:
     def resume(cls, folder: Path) -> Self:
         """An existing ledger to append to; a last line that a crash tore is cut off.
 
+        So are arrays whose event it kept from being recorded.
+
         Raises LedgerDamaged as `open` does, RequestError when there is no ledger or another
         verifier is at work on it, StorageFault when it cannot be written.
         """
@@ -106,6 +108,7 @@ class Ledger:
         try:
             if ledger._read():
                 os.truncate(folder / EVENTS_FILE, ledger._bytes)
+            ledger._forget_unrecorded()
         except OSError as fault:
             ledger.close()
             raise StorageFault(f"{folder} cannot be written: {fault.strerror}") from fault
@@ -210,6 +213,15 @@ class Ledger:
             for made in (path, arrays.index_path(path)):
                 with suppress(OSError):  # what stays is written over when the event comes again
                     made.unlink()
+
+    def _forget_unrecorded(self) -> None:
+        """Remove what lies where arrays lie and belongs to no event. Raises OSError."""
+        known = set(self.files)
+        for place in (arrays.CHARGES, arrays.ARRAYS):
+            folder = self.folder / place
+            for path in folder.iterdir() if folder.is_dir() and not folder.is_symlink() else ():
+                if path.is_file() and f"{place}/{path.name}" not in known:
+                    path.unlink()
 
     # ------------------------------------------------------------ read
 
@@ -324,5 +336,5 @@ def _file(seq: int, record: Any, name: str) -> str:
     """Where an event's array lies. Only this place is ever read: no ledger can name another."""
     suffix = arrays.SUFFIXES[events.DTYPES[type(record), name]]
     if isinstance(record, Pass) and name == "charges":
-        return f"charges/seed-{record.seed}.{suffix}"
-    return f"arrays/{seq:04d}-{name}.{suffix}"
+        return f"{arrays.CHARGES}/seed-{record.seed}.{suffix}"
+    return f"{arrays.ARRAYS}/{seq:04d}-{name}.{suffix}"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 
 from verifier import submission as submissions
 from verifier.errors import StorageFault
+from verifier.scratch import beside_of
 from verifier.submission import Submission
 from verifier.submission.manifest import MANIFEST_NAME
 
@@ -42,7 +42,7 @@ def keep(store: Path, reference: str, submission: Submission, shipment: str, by:
     place = _place(store, reference)
     with contextlib.suppress(OSError):
         place.parent.mkdir(parents=True, exist_ok=True)
-        making = place.with_name(f"{place.name}.{os.getpid()}")
+        making = beside_of(place)
         making.write_text(json.dumps(said), encoding="utf-8")
         making.replace(place)
 

@@ -7,7 +7,6 @@ left beside the artifact.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +30,7 @@ from verifier.pipeline.rechecking.handed import (
     submission_folder,
 )
 from verifier.records import Opening, Weighing
+from verifier.scratch import temporary
 from verifier.watch import Watch
 
 SUFFIX = ".bundle.tar.gz"
@@ -54,10 +54,10 @@ def bundle_run(run: Path, out: Path | None, watch: Watch) -> Bundled:
     place = ledger_folder(run)
     ledger = finished_or_refused(place)
     target = out or run.with_name(f"{run.resolve().name}{SUFFIX}")
-    with tempfile.TemporaryDirectory(prefix="gv-bundle-") as scratch, watch.phase("pack", None):
-        staged = Path(scratch) / "bundle"
+    with temporary("bundle") as scratch, watch.phase("pack", None):
+        staged = scratch / "bundle"
         try:
-            _stage(ledger, place, staged, Path(scratch))
+            _stage(ledger, place, staged, scratch)
             paths = _listed(ledger, staged)
             (staged / MANIFEST).write_bytes(bundle.manifest(named(ledger), staged, paths))
             sizes = _sizes(staged, (*paths, MANIFEST))

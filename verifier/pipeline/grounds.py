@@ -7,7 +7,6 @@ one. Must never weaken a choice in silence.
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from verifier.records import Assurance, BoxFacts, ImageFacts, Root
 from verifier.sandbox import choose
 from verifier.sandbox.interface import Sandbox
 from verifier.scoring.tokenizing import tokenize
+from verifier.scratch import temporary
 from verifier.submission import Submission
 from verifier.watch import Watch
 
@@ -117,8 +117,7 @@ def open_tokens(
     if own is None:
         # The manifest's tokenizer is a path or one of the two words.
         return held_out.tokens(cast(Kind, submission.manifest.tokenizer))
-    with tempfile.TemporaryDirectory(prefix="gv-tokenizer-") as name:
-        folder = Path(name)
+    with temporary("tokenizer") as folder:
         folder.chmod(0o755)
         model = folder / "tokenizer.model"
         model.write_bytes(own)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from verifier import installed
 from verifier.errors import StorageFault
+from verifier.scratch import beside_of
 
 SCORING_FILES = ("harness.py", "settle.py", "tokenize_documents.py")
 SPEED_FILE = "gpu_speed.py"
@@ -76,7 +76,7 @@ def _kept(store: Path, files: Mapping[str, bytes]) -> Harness:
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:
     """Whole or not at all; another verifier may be first."""
-    making = folder.with_name(f"{folder.name}.{os.getpid()}")
+    making = beside_of(folder)
     for name, content in files.items():
         place = making / name
         place.parent.mkdir(parents=True, exist_ok=True)

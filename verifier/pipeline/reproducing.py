@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import secrets
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +31,7 @@ from verifier.pipeline.evidence import conclude
 from verifier.pipeline.request import Report, Request
 from verifier.pipeline.script_preparation import ScriptPreparation, prepare
 from verifier.pipeline.shadowing import RECIPE, ShadowRequest, shadowed_tree, stage_of
-from verifier.pipeline.witnessing import AFTER, BEFORE, note_spoilt, probe_speed
+from verifier.pipeline.witnessing import AFTER, BEFORE, note_spoilt, note_told, probe_speed
 from verifier.records import (
     Adaptation,
     Behaviour,
@@ -43,9 +42,9 @@ from verifier.records import (
     Screened,
     ScriptRun,
     Verdict,
-    WallHits,
     Weighing,
 )
+from verifier.scratch import temporary
 from verifier.screening import Confidence, Remark
 from verifier.shadow.claimed import claimed_label
 from verifier.shadow.toy import find_toy
@@ -175,21 +174,20 @@ def _run_seed(preparation: ScriptPreparation, seed: int, data: tuple[HeldOut, To
 
 
 def _run_and_weigh(preparation: ScriptPreparation, seed: int, data: tuple[HeldOut, Tokens]) -> None:
-    ledger, policy = preparation.ledger, preparation.policy
-    ran = _run(preparation, seed, data[0], _stream(data[1]), f"seed-{seed}", f"seed {seed}")
-    ledger.append(ran.box)
+    ledger, policy, name = preparation.ledger, preparation.policy, f"seed-{seed}"
     if not ledger.find(ScriptRun, seed=seed):
+        ran = _run(preparation, seed, data[0], _stream(data[1]), name, f"seed {seed}")
+        ledger.append(ran.box)
         gpus.keep(ledger, ran.watched.gpus(), policy, seed=seed, phase="script")
         ledger.append(ran.facts)
         ran.watched.note(ledger)
-    if ran.facts.unfair:
-        ledger.append(EnvironmentFault(seed=seed, phase="script", reason=ran.facts.unfair))
-    if ran.facts.attempts:
-        ledger.append(WallHits(seed=seed, phase="script", attempts=ran.facts.attempts))
+    (facts,) = ledger.find(ScriptRun, seed=seed)
+    note_told(ledger, facts, "script")
+    artifact = scripted.left_alone(preparation.folder / name)
     with preparation.watch.phase("freeze and weigh the artifact", None):
         shipment = submissions.freeze(
-            ran.artifact,
-            Shipping(preparation.script.folder, _ship_data(preparation, ran.artifact)),
+            artifact,
+            Shipping(preparation.script.folder, _ship_data(preparation, artifact)),
             preparation.store / "shipments",
             policy,
         )
@@ -276,11 +274,11 @@ def _run(
     (behaviour,) = preparation.ledger.find(Behaviour)
     most = scripted.seconds_at_most(policy)
     with (
-        tempfile.TemporaryDirectory(prefix="data-", dir=preparation.folder) as given,
+        temporary("data", preparation.folder) as given,
         preparation.watch.phase(f"run the script in full, {called}", most) as progress,
     ):
-        Path(given).chmod(0o755)
-        folder = Path(given) / "data"
+        given.chmod(0o755)
+        folder = given / "data"
         full = scripted.Full(
             folder=preparation.script.folder,
             program=program,

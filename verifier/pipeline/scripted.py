@@ -170,12 +170,17 @@ def run_in_full(
             attempts=end.attempts,
         ),
         box=facts,
-        artifact=_alone(artifact, at / "artifact"),
+        artifact=_alone(artifact, left_alone(at)),
         score=score if is_claimed and well else None,
         world=full.world,
         notes=None if noting is None else read_notes(out / NOTES, len(noting.held_out)),
         watched=watched,
     )
+
+
+def left_alone(at: Path) -> Path:
+    """The folder below `at` that holds nothing but the artifact of what was run there."""
+    return at / "artifact"
 
 
 def _digest(artifact: Iterable[tuple[str, Path]]) -> str:

@@ -18,7 +18,7 @@ from verifier.pipeline import artifacts, gpus
 from verifier.pipeline.boxes import scoring_spec
 from verifier.pipeline.preparation import Preparation
 from verifier.pipeline.secrecy import scan
-from verifier.pipeline.witnessing import Watching, watching
+from verifier.pipeline.witnessing import Watching, note_told, watching
 from verifier.records import (
     EnvironmentFault,
     HeldOutFacts,
@@ -56,11 +56,30 @@ Draws = npt.NDArray[np.int64]
 
 
 def train_seed(preparation: Preparation, seed: int) -> None:
-    """Train one seed, freeze what it left and weigh it."""
-    ledger, policy = preparation.ledger, preparation.policy
+    """Train one seed, freeze what it left and weigh it, each where the ledger does not have it."""
+    ledger = preparation.ledger
     if ledger.find(Weighing, seed=seed):
         return
-    ground = preparation.ground
+    if not ledger.find(Training, seed=seed):
+        run_training(preparation, seed)
+    (facts,) = ledger.find(Training, seed=seed)
+    note_told(ledger, facts, "train")
+    with preparation.watch.phase("freeze and weigh the artifact", None):
+        shipment = submissions.freeze(
+            training.left(preparation.folder / f"seed-{seed}", facts),
+            preparation.submission,
+            preparation.shelf,
+            preparation.policy,
+        )
+        ledger.append(submissions.weigh(shipment, preparation.policy.size, seed=seed))
+    if ended_well(facts) and not shipment.objections:
+        reference, submission = preparation.request.reference, preparation.submission
+        artifacts.keep(preparation.store, reference, submission, shipment.digest, "verify")
+
+
+def run_training(preparation: Preparation, seed: int) -> None:
+    """Train one seed and record how that went. What it left stays in the run's folder."""
+    ledger, policy, ground = preparation.ledger, preparation.policy, preparation.ground
     with (
         preparation.watch.phase(f"train seed {seed}", policy.train.limit_seconds) as progress,
         watching(ground.sandbox, policy, seed) as watched,
@@ -79,24 +98,10 @@ def train_seed(preparation: Preparation, seed: int) -> None:
             progress.stopped(f"exit code {trained.facts.exit_code}, {trained.facts.ended_by.value}")
     for facts in trained.boxes:
         preparation.note(facts)
-    if not ledger.find(Training, seed=seed):
-        init = trained.facts.init_seconds
-        gpus.keep(ledger, watched.gpus(), policy, seed=seed, phase="train", init_seconds=init)
-        ledger.append(trained.facts)
-        watched.note(ledger)
-    if trained.facts.unfair:
-        fault = EnvironmentFault(seed=seed, phase="train", reason=trained.facts.unfair)
-        ledger.append(fault)
-    if trained.facts.attempts:
-        ledger.append(WallHits(seed=seed, phase="train", attempts=trained.facts.attempts))
-    with preparation.watch.phase("freeze and weigh the artifact", None):
-        shipment = submissions.freeze(
-            trained.artifact, preparation.submission, preparation.shelf, policy
-        )
-        ledger.append(submissions.weigh(shipment, policy.size, seed=seed))
-    if ended_well(trained.facts) and not shipment.objections:
-        reference, submission = preparation.request.reference, preparation.submission
-        artifacts.keep(preparation.store, reference, submission, shipment.digest, "verify")
+    init = trained.facts.init_seconds
+    gpus.keep(ledger, watched.gpus(), policy, seed=seed, phase="train", init_seconds=init)
+    ledger.append(trained.facts)
+    watched.note(ledger)
 
 
 def trained_well(preparation: Preparation, seed: int) -> Weighing | None:
@@ -225,7 +230,9 @@ def replay_seed(preparation: Preparation, seed: int) -> None:
     try:
         replay_and_chain(preparation, seed, weighing, passes[-1])
     except BoxLost as lost:
-        fault = EnvironmentFault(seed=seed, phase="replay", reason=f"two boxes lost: {lost}")
+        fault = EnvironmentFault(
+            seed=seed, phase="replay", reason=f"two boxes lost: {lost.message}"
+        )
         ledger.append(fault)
 
 

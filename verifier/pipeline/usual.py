@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from verifier.pipeline.machine import gpu_models, processor
+from verifier.scratch import beside_of
 
 KEPT = 100
 READ_BYTES = 1 << 20
@@ -37,7 +38,7 @@ def add(store: Path, threads: int, probed: Mapping[str, float], gpus: int = 0) -
         return
     place = _place(store, threads, gpus)
     kept = [*_read(place), dict(probed)][-KEPT:]
-    beside = place.with_name(f"{place.name}.{os.getpid()}")
+    beside = beside_of(place)
     with contextlib.suppress(OSError):
         place.parent.mkdir(parents=True, exist_ok=True)
         beside.write_text("".join(f"{json.dumps(each)}\n" for each in kept), encoding="utf-8")

@@ -16,7 +16,16 @@ from verifier.ledger import Ledger
 from verifier.pipeline import gpus, gpuspeed, usual
 from verifier.pipeline.grounds import Ground
 from verifier.policy import Policy
-from verifier.records import Array, CpuWitness, EnvironmentFault, NonceOpened, SpeedProbe
+from verifier.records import (
+    Array,
+    CpuWitness,
+    EnvironmentFault,
+    NonceOpened,
+    ScriptRun,
+    SpeedProbe,
+    Training,
+    WallHits,
+)
 from verifier.sandbox import speed
 from verifier.sandbox.cpuwitness import CpuWatch
 from verifier.sandbox.gpuwitness import Witness
@@ -95,6 +104,16 @@ def probe_speed(run: Run, seed: int, moment: str) -> None:
         )
     )
     usual.add(store, threads, seconds, count)
+
+
+def note_told(ledger: Ledger, facts: Training | ScriptRun, phase: str) -> None:
+    """Record by itself, once, what a finished run tells of the machine and of its walls."""
+    seed = facts.seed
+    faults, hits = ledger.find(EnvironmentFault, seed=seed), ledger.find(WallHits, seed=seed)
+    if facts.unfair and all(each.phase != phase for each in faults):
+        ledger.append(EnvironmentFault(seed=seed, phase=phase, reason=facts.unfair))
+    if facts.attempts and all(each.phase != phase for each in hits):
+        ledger.append(WallHits(seed=seed, phase=phase, attempts=facts.attempts))
 
 
 def note_spoilt(ledger: Ledger, policy: Policy) -> None:

@@ -14,6 +14,7 @@ from verifier import policy as policies
 from verifier.errors import StorageFault
 from verifier.policy import Policy
 from verifier.records import Opening
+from verifier.scratch import beside_of
 
 POLICY_PLACES = ("ledger/policy.yaml", "policy.yaml")
 
@@ -28,7 +29,7 @@ def put(path: Path, text: str) -> None:
 
 def put_parts(path: Path, parts: Iterable[str]) -> None:
     """The same of a text that comes in parts."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside = beside_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -15,9 +15,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from verifier import owner
 from verifier.errors import BoxLost, BoxNotAsAsked
 from verifier.records import Limits
-from verifier.sandbox import owner
 
 MOUNT = Path("/sys/fs/cgroup")
 PREFIX = "golf-verifier-"

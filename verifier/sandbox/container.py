@@ -20,8 +20,9 @@ import docker
 import requests
 from docker.errors import APIError, DockerException, NotFound
 
+from verifier import owner
 from verifier.errors import BoxLost, BoxNotAsAsked, RequestError
-from verifier.sandbox import cgroup, local, owner
+from verifier.sandbox import cgroup, local
 from verifier.sandbox.boxlog import read_frames
 from verifier.sandbox.cgroup import Cgroup, Usage
 from verifier.sandbox.counts import NOT_COUNTED, Counts, of_group

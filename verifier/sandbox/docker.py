@@ -25,9 +25,10 @@ import requests
 from docker.constants import DEFAULT_UNIX_SOCKET
 from docker.utils import kwargs_from_env
 
+from verifier import owner
 from verifier.errors import BoxLost, EngineUnavailable
 from verifier.records import Assurance, BoxFacts, BoxSpec, Limits, Root
-from verifier.sandbox import cgroup, gpus, local, names, output, owner, seccomp
+from verifier.sandbox import cgroup, gpus, local, names, output, seccomp
 from verifier.sandbox.boxlog import BoxLog
 from verifier.sandbox.cgroup import Cgroup
 from verifier.sandbox.container import (
@@ -231,10 +232,14 @@ class Docker:
 
     def _sweep(self) -> None:
         """Remove what verifiers left that are gone: first what holds on to the rest."""
+        found: list[dict[str, Any]] = []
         with contextlib.suppress(*Faults):
-            for found in self._api.containers(all=True, filters={"label": OWNER_LABEL}):
-                if owner.is_gone(found["Labels"][OWNER_LABEL]):
-                    self._api.remove_container(found["Id"], force=True, v=True)
+            found = self._api.containers(all=True, filters={"label": OWNER_LABEL})
+        for container in found:
+            # Another verifier that starts now may be at the same one.
+            with contextlib.suppress(*Faults):
+                if owner.is_gone(container["Labels"][OWNER_LABEL]):
+                    self._api.remove_container(container["Id"], force=True, v=True)
         local.sweep()
 
 

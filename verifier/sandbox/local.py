@@ -15,9 +15,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from verifier import scratch
 from verifier.errors import BoxLost, BoxNotAsAsked, StorageFault
 from verifier.records import BoxFacts, BoxSpec, Mount
-from verifier.sandbox import cgroup, gpus, hostile, names, output, owner
+from verifier.sandbox import cgroup, gpus, hostile, names, output
 from verifier.sandbox.boxlog import BoxLog, read_blocks
 from verifier.sandbox.cgroup import Cgroup
 from verifier.sandbox.gpus import GpuView
@@ -30,7 +31,6 @@ OPEN_FILES = 4096
 READABLE_BY_ALL = 0o005
 HOSTNAME = "localhost"
 CHANNEL = "/channel"
-FOLDER_NAME = "golf-verifier-box-"
 LOCKS = "file locks on an input that two boxes share can be seen by both"
 
 
@@ -121,7 +121,7 @@ class Place:
 def new_place() -> Place:
     """A private folder. Raises StorageFault."""
     try:
-        folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER_NAME}{owner.mark()}-"))
+        folder = scratch.make("box")
         folder.chmod(0o755)
     except OSError as fault:
         raise StorageFault(f"no temporary folder: {fault.strerror}") from fault
@@ -132,11 +132,8 @@ def sweep() -> None:
     """Take away groups, mounts and folders of verifiers that are gone, in that order."""
     cgroup.sweep()
     output.sweep()
-    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_NAME}*"):
-        with contextlib.suppress(OSError):
-            ours = folder.lstat().st_uid == os.geteuid() and not folder.is_symlink()
-            if ours and owner.is_gone(folder.name.removeprefix(FOLDER_NAME)):
-                hostile.empty(folder)
+    for folder in scratch.of_the_dead(Path(tempfile.gettempdir())):
+        hostile.empty(folder)
 
 
 def resource_limits(spec: BoxSpec, group: Cgroup | None) -> dict[str, int]:

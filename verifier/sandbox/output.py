@@ -14,9 +14,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from verifier import owner
 from verifier.errors import StorageFault
 from verifier.records import Limits, Mount
-from verifier.sandbox import hostile, owner
+from verifier.sandbox import hostile
 from verifier.sandbox.readback import mount_points
 
 TMPFS_NAME = "golf-verifier-"

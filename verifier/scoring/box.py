@@ -13,18 +13,16 @@ import os
 import select
 import shutil
 import socket
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from verifier import wire
+from verifier import scratch, wire
 from verifier.records import BoxFacts, BoxSpec, FaultKind, ProtocolFault
 from verifier.sandbox.interface import Box, Sandbox
 from verifier.scoring.patience import Patience
@@ -76,7 +74,7 @@ class ScorerBox:
         self.document: int | None = None
         self._documents: tuple[int, ...] = ()
         self._request = "HELLO"
-        self._folder = Path(tempfile.mkdtemp(prefix="gv-wire-"))
+        self._folder = scratch.make("wire")
         self._stream: socket.socket | None = None
         self._box: Box | None = None
         try:
@@ -101,13 +99,15 @@ class ScorerBox:
         if self._stream is not None:
             self._stream.close()
             self._stream = None
-        if self._box is not None:
-            with self._box:
-                end = self._box.kill()
-            if end.attempts:
-                self.setting.ended(self.phase, end.attempts)
+        try:
+            if self._box is not None:
+                with self._box:
+                    end = self._box.kill()
+                if end.attempts:
+                    self.setting.ended(self.phase, end.attempts)
+        finally:
             self._box = None
-        shutil.rmtree(self._folder, ignore_errors=True)
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _open(self) -> None:
         os.chmod(self._folder, 0o755)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from verifier.errors import BadSubmission, BrokenInvariant
 from verifier.heldout import HeldOut, Tokens
 from verifier.records import BoxFacts, BoxSpec, EndedBy, Mount
 from verifier.sandbox.interface import Sandbox
+from verifier.scratch import temporary
 
 OUTPUT_BYTES_PER_BYTE = 8
 PIECES_AT_MOST = 1 << 20
@@ -42,8 +42,7 @@ def tokenize(
     `spec` lacks its argv, inputs for model and documents, and output. `digest` is the sha256 of
     the model file. Raises BadSubmission when the box leaves no usable answer.
     """
-    with tempfile.TemporaryDirectory(prefix="gv-tokens-") as name:
-        folder = Path(name)
+    with temporary("tokens") as folder:
         folder.chmod(0o755)
         documents, output = folder / "documents", folder / "out"
         documents.mkdir()

@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from verifier.scratch import beside_of
+
 API = "https://api.github.com"
 TOKEN_VARIABLE = "GITHUB_TOKEN"
 ANSWER_BYTES = 16_000_000
@@ -167,7 +169,7 @@ class _Kept:
         return self._value().get("answer")
 
     def keep(self, tag: str, content: bytes) -> None:
-        beside = self.path.with_suffix(f".{os.getpid()}")
+        beside = beside_of(self.path)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             beside.write_bytes(

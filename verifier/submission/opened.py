@@ -6,7 +6,6 @@ read where it is. Must never leave a process or a scratch folder behind, whateve
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import assert_never
 
 from verifier.errors import RequestError
+from verifier.scratch import temporary
 from verifier.submission import remote
 from verifier.submission.candidates import Folder, named
 from verifier.submission.contents import leaves_of
@@ -67,8 +67,8 @@ def opened(reference: InGit) -> Iterator[Opened]:
 
 @contextmanager
 def _scratch() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="verifier-clone-") as folder:
-        yield Path(folder) / "clone.git"
+    with temporary("clone") as folder:
+        yield folder / "clone.git"
 
 
 def _fetch_candidates(repository: Repository, url: str, request: PullRequest) -> None:

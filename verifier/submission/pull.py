@@ -7,12 +7,12 @@ reads the frozen copy, so what was weighed is what was trained.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
 from verifier.errors import BadSubmission, RequestError, StorageFault
+from verifier.scratch import temporary
 from verifier.submission.archive import unpack
 from verifier.submission.export import export
 from verifier.submission.gathering import IGNORED, SUBMISSION_BOUNDS
@@ -49,17 +49,17 @@ def pull(reference: str, store: Path) -> Submission | Script:
     shelf = store / "submissions"
     try:
         shelf.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="pulling-", dir=shelf) as scratch:
+        with temporary("pulling", shelf) as scratch:
             match named:
                 case GivenFolder(path):
-                    return _freeze_folder(path, shelf, Path(scratch))
+                    return _freeze_folder(path, shelf, scratch)
                 case GivenTarball(path):
-                    folder = unpack(path, Path(scratch) / "unpacked", SUBMISSION_BOUNDS)
-                    return _freeze_folder(folder, shelf, Path(scratch))
+                    folder = unpack(path, scratch / "unpacked", SUBMISSION_BOUNDS)
+                    return _freeze_folder(folder, shelf, scratch)
                 case in_git:
-                    folder = Path(scratch) / "exported"
+                    folder = scratch / "exported"
                     ignored = _exported(reference, in_git, folder)
-                    return _freeze_folder(folder, shelf, Path(scratch), ignored)
+                    return _freeze_folder(folder, shelf, scratch, ignored)
     except OSError as fault:
         raise StorageFault(f"{shelf}: {fault.strerror or fault}") from fault
 

@@ -12,13 +12,13 @@ import hashlib
 import io
 import os
 import tarfile
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO, Protocol
 
 from verifier.errors import BrokenInvariant, StorageFault
 from verifier.policy import Policy
+from verifier.scratch import temporary
 from verifier.submission.shelf import make_read_only, place
 from verifier.submission.tokenizer import reserialised
 from verifier.submission.walk import (
@@ -89,14 +89,14 @@ def freeze(output_folder: Path, submission: Shipped, shelf: Path, policy: Policy
     bounds = Bounds(policy.train.artifact_files, policy.train.artifact_bytes, _PATH_BYTES, _DEPTH)
     try:
         shelf.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="freezing-", dir=shelf) as scratch:
-            writing = _Writing(Path(scratch) / "shipment.tar")
+        with temporary("freezing", shelf) as scratch:
+            writing = _Writing(scratch / "shipment.tar")
             objections = _add_artifact(writing, output_folder, bounds)
             tokenizer = _add_code(writing, submission, policy)
             digest = writing.finished()
             home = shelf / digest
             if not (home / "tree").is_dir():
-                _publish(Path(scratch), writing.path, home)
+                _publish(scratch, writing.path, home)
     except OSError as fault:
         raise StorageFault(f"{shelf}: {fault.strerror or fault}") from fault
     return Shipment(

@@ -6,7 +6,6 @@ submission first. A submission need not be one that can be verified: every real 
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from verifier.errors import BadSubmission, NothingSubmitted
+from verifier.scratch import temporary
 from verifier.submission.archive import unpack
 from verifier.submission.contents import contents_of
 from verifier.submission.gathering import IGNORED, SUBMISSION_BOUNDS, Contents, Gathering
@@ -64,8 +64,8 @@ def candidates(reference: str) -> Iterator[Candidates]:
         case GivenFolder(path):
             yield Candidates((Candidate(str(path), partial(on_disk, path)),))
         case GivenTarball(path):
-            with tempfile.TemporaryDirectory(prefix="verifier-unpacked-") as scratch:
-                folder = unpack(path, Path(scratch) / "unpacked", SUBMISSION_BOUNDS)
+            with temporary("unpacked") as scratch:
+                folder = unpack(path, scratch / "unpacked", SUBMISSION_BOUNDS)
                 yield Candidates((Candidate(str(path), partial(on_disk, folder)),))
         case in_git:
             with opened(in_git) as found:

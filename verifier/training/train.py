@@ -24,6 +24,7 @@ from verifier.watch import Progress
 LOOK_SECONDS = 0.02
 PROGRESS_SECONDS = 0.5
 LOG_CHARACTERS = 64 * 1024
+TRAINED, PACKED = "trained", "packed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +46,19 @@ class _Ran:
     init_seconds: float | None = None
 
 
+def left(out_folder: Path, facts: Training) -> Path:
+    """The folder below `out_folder` to freeze after that run: what PACK left, else what TRAIN left.
+
+    It is named by what is recorded, so that a run which was killed since then is not run again.
+    """
+    return out_folder / (TRAINED if facts.pack_seconds is None else PACKED)
+
+
 class _Folders:
     """The folders of one seed. `sealed` is filled out of `waiting` when INIT is over."""
 
     def __init__(self, above: Path) -> None:
-        self.trained, self.packed, self.sealed = above / "trained", above / "packed", above / "data"
+        self.trained, self.packed, self.sealed = above / TRAINED, above / PACKED, above / "data"
         self.waiting = above / "waiting"
         try:
             for folder in (self.trained, self.packed, self.sealed, self.waiting):
@@ -117,10 +126,11 @@ def train(
     command = submission.manifest.pack
     packed = _pack(run, command) if command is not None and _well(trained.end) else None
     # 4. The record.
+    facts = _facts(run, trained, packed, fairness.unfair())
     return Trained(
-        facts=_facts(run, trained, packed, fairness.unfair()),
+        facts=facts,
         boxes=(trained.facts,) if packed is None else (trained.facts, packed.facts),
-        artifact=run.folders.trained if packed is None else run.folders.packed,
+        artifact=left(out_folder, facts),
     )
 
 

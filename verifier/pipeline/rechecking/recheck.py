@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,6 +30,7 @@ from verifier.pipeline.rechecking.handed import Handed, ledger_folder, open_hand
 from verifier.pipeline.rechecking.rescoring import require_scored, rescore
 from verifier.pipeline.rechecking.trust import NOBODY, Signer, signer
 from verifier.records import Verdict
+from verifier.scratch import temporary
 from verifier.watch import Unwatched, Watch
 
 
@@ -193,8 +193,7 @@ def _arithmetic(handed: Handed, found: Finished) -> Looked:
 @contextmanager
 def _scratch() -> Iterator[Path]:
     """A folder that an unprivileged box can reach into, gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="gv-recheck-") as name:
-        folder = Path(name)
+    with temporary("recheck") as folder:
         folder.chmod(0o755)
         yield folder
 

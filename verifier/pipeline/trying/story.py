@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -29,6 +28,7 @@ from verifier.pipeline.trying.spelling import spelled, words
 from verifier.pipeline.trying.training import Untrained, artifact
 from verifier.records import BoxFacts, Evidence, Finding, Opening, SeedEvidence
 from verifier.scoring.plan import plan
+from verifier.scratch import temporary
 from verifier.submission import Submission
 from verifier.submission.manifest import Manifest
 from verifier.watch import Watch
@@ -111,10 +111,10 @@ def _standing(
     tokens = grounds.open_tokens(submission, own, policy, ground, guest, lambda _: None)
     with (
         artifact(request, submission, ground, held_out, place, watch) as left,
-        tempfile.TemporaryDirectory(prefix="gv-try-") as name,
+        temporary("try") as own_shelf,
     ):
-        Path(name).chmod(0o755)
-        shelf = place / "shipments" if left.new else Path(name)
+        own_shelf.chmod(0o755)
+        shelf = place / "shipments" if left.new else own_shelf
         with watch.phase("freeze and weigh the artifact", None):
             shipment = submissions.freeze(left.folder, submission, shelf, policy)
             weighing = submissions.weigh(shipment, policy.size, seed=running.SEED)

@@ -7,7 +7,6 @@ never make a weaker box than a submission's, nor believe one that says that it h
 from __future__ import annotations
 
 import contextlib
-import tempfile
 import time
 from collections.abc import Collection
 from difflib import get_close_matches
@@ -31,6 +30,7 @@ from verifier.sandbox.selfcheck.sockets import SOCKETS
 from verifier.sandbox.selfcheck.tiny_root import tiny_root
 from verifier.sandbox.selfcheck.traces import AFTER, BESIDE
 from verifier.sandbox.selfcheck.witness import Host
+from verifier.scratch import temporary
 from verifier.watch import Watch
 
 FAMILIES: tuple[Family, ...] = (
@@ -85,10 +85,10 @@ def check(sandbox: Sandbox, watch: Watch, wanted: Collection[str] = ()) -> Check
     began = time.monotonic()
     answers: list[Answer] = []
     with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="golf-verifier-root-"))
-        Path(folder).chmod(0o755)
+        folder = stack.enter_context(temporary("root"))
+        folder.chmod(0o755)
         host = stack.enter_context(Host(host_root().python))
-        tried = Check(sandbox, _root(sandbox, Path(folder)), host)
+        tried = Check(sandbox, _root(sandbox, folder), host)
         total = sum(map(len, probes.values()))
         progress = stack.enter_context(watch.phase(f"{total} probes in {sandbox.name}", total))
         for family in FAMILIES:

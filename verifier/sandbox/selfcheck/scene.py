@@ -11,13 +11,13 @@ import hashlib
 import os
 import socket
 import stat
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from verifier import scratch
 from verifier.errors import StorageFault
-from verifier.sandbox import hostile, owner
+from verifier.sandbox import hostile
 from verifier.sandbox.selfcheck.probe import Left
 
 LOOK_SECONDS = 0.02
@@ -32,7 +32,7 @@ STARTED = 19
 def place() -> Iterator[Path]:
     """A folder for one box, with its input."""
     try:
-        place = Path(tempfile.mkdtemp(prefix=f"golf-verifier-probe-{owner.mark()}-"))
+        place = scratch.make("probe")
         place.chmod(0o755)
         (place / "in").mkdir(mode=0o755)
         (place / "in" / "given").write_text("given" * 2000, encoding="ascii")

@@ -15,7 +15,6 @@ import shutil
 import socket
 import struct
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -23,8 +22,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from verifier import scratch
 from verifier.errors import MachineFault
-from verifier.sandbox import local, owner
+from verifier.sandbox import local
 
 SIOCGIFADDR = 0x8915
 HEARD_SECONDS = 2.0
@@ -54,7 +54,7 @@ class Host:
         self._done = threading.Event()
         self.note = f"golf-verifier-{secrets.token_hex(6)}"
         self.secrets = {name: secrets.token_hex(12) for name in ("a file", "another's memory")}
-        self.folder = Path(tempfile.mkdtemp(prefix=f"golf-verifier-check-{owner.mark()}-"))
+        self.folder = scratch.make("check")
         self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
         try:
             self._lay_files()

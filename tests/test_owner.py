@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from verifier.sandbox import owner
+from verifier import owner
 
 
 def test_we_are_not_gone() -> None:
@@ -19,7 +19,7 @@ def test_we_are_not_gone() -> None:
 
 def test_a_process_that_ended_is_gone_and_so_is_a_zombie() -> None:
     """Nobody can have a box any more."""
-    source = "from verifier.sandbox import owner; print(owner.mark()); input()"
+    source = "from verifier import owner; print(owner.mark()); input()"
     command = [sys.executable, "-c", source]
     with subprocess.Popen(command, stdin=-1, stdout=-1, text=True) as child:
         assert child.stdout is not None and child.stdin is not None

@@ -11,10 +11,10 @@ import os
 from pathlib import Path
 
 
-def mark() -> str:
-    """This process: its pid namespace, its number, and when it started in the kernel's ticks."""
-    pid = str(os.getpid())
-    return f"{_namespace()}-{pid}-{_started(pid)}"
+def mark(pid: int | None = None) -> str:
+    """A process, this one for None: its pid namespace, its number, and when it started (ticks)."""
+    number = str(os.getpid() if pid is None else pid)
+    return f"{_namespace()}-{number}-{_started(number)}"
 
 
 def is_gone(marked: str) -> bool:

@@ -1,0 +1,131 @@
+"""Boxes that run out of memory, answer no more, or are taken away by somebody else."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from tests.attacks.faults import seeing
+from tests.attacks.faults.breaking import Broken, Stage, fault_row, finding_row, mended
+from tests.attacks.faults.scene import SAMPLED, Scene, composed, policy_at
+from tests.attacks.rows import Row
+from tests.cheats.catalog import HERE as CHEATS
+from tests.cheats.catalog import SHORT_ANSWERS, SHORT_TRAINING
+from tests.cheats.running import cheats_policy
+
+LITTLE_MEMORY = {"memory_bytes: 4294967296": "memory_bytes: 536870912"}
+TAKES_ALL = """
+def take_all():
+    held = []
+    while True:
+        held.append(bytearray(b"x" * (16 << 20)))
+"""
+TRAINS = {"train.py": f"{TAKES_ALL}\ntake_all()\n"}
+SCORES = {
+    "scorer.py": f"""from honest import Honest
+{TAKES_ALL}
+
+class Scorer(Honest):
+    def score(self, chunk):
+        take_all()
+"""
+}
+STOPS = {
+    "scorer.py": """import os
+import signal
+
+from honest import Honest
+
+
+class Scorer(Honest):
+    def score(self, chunk):
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return super().score(chunk)
+"""
+}
+
+
+def plays(stage: Stage) -> Iterator[tuple[str, functools.partial[Row]]]:
+    """Name and row of each."""
+    found = functools.partial(finding_row, stage)
+    for name, play, code, audit, says in (
+        (
+            "training that takes more memory than it may",
+            functools.partial(changed, TRAINS, LITTLE_MEMORY),
+            2,
+            "train-budget",
+            "memory",
+        ),
+        (
+            "a scorer that takes more memory than it may",
+            functools.partial(changed, SCORES, LITTLE_MEMORY),
+            2,
+            "protocol",
+            "memory",
+        ),
+        (
+            "a scorer that falls silent",
+            functools.partial(changed, CHEATS / "falls_silent", SHORT_ANSWERS),
+            1,
+            "protocol",
+            "late in answer to SCORE",
+        ),
+        (
+            "a scorer that stops itself",
+            functools.partial(changed, STOPS, SHORT_ANSWERS),
+            1,
+            "protocol",
+            "late in answer to SCORE",
+        ),
+        (
+            "training that never ends",
+            functools.partial(changed, CHEATS / "trains_too_long", SHORT_TRAINING),
+            1,
+            "train-budget",
+            "stopped at its limit",
+        ),
+    ):
+        yield name, functools.partial(found, play, code=code, audit=audit, says=says)
+    for phase in ("train", "score"):
+        yield (
+            f"a box that somebody removes in {phase}",
+            functools.partial(
+                fault_row,
+                stage,
+                functools.partial(removed, phase),
+                code=70,
+                whose="the machine's",
+                says="BoxLost",
+            ),
+        )
+
+
+def changed(files: Mapping[str, str] | Path, rules: Mapping[str, str], made: Scene) -> Broken:
+    """The honest submission with other files, texts or a folder's, under other rules."""
+    if isinstance(files, Path):
+        submission = composed(made.folder / "submission", files)
+    else:
+        submission = composed(made.folder / "submission")
+        for name, text in files.items():
+            (submission / name).write_text(text, encoding="utf-8")
+    policy = policy_at(made.folder / "policy.yaml", cheats_policy({**SAMPLED, **rules}))
+    made.cast = dataclasses.replace(made.cast, submission=submission, policy=policy)
+    process = made.start()
+    held = seeing.mark_of(process)
+    return Broken(ended=made.ended(process), held=(held,))
+
+
+def removed(phase: str, made: Scene) -> Broken:
+    """`docker rm --force` by another hand, of what runs then."""
+    process = made.start()
+    first = seeing.mark_of(process)
+    seeing.until(made, phase, process)
+    with contextlib.closing(seeing.engine(None)) as client:
+        while not (running := seeing.held(first.mark).containers):
+            assert process.poll() is None, "it ended before it had a box"
+        for container in running:
+            client.remove_container(container, force=True)
+    return mended(made, made.ended(process), first, lambda: None)
