@@ -12,6 +12,7 @@ from tests.audits import evidence as make
 from tests.audits.evidence import EVERYWHERE, HONEST, N
 from tests.audits.test_chain import CHEAT, GAINED
 from verifier.audits import determinism, lookahead, normalization, purity, reset
+from verifier.audits.calibration import device_of
 from verifier.audits.replayed import ASKED, read_replay
 from verifier.policy import CalibrationRule, Policy
 from verifier.records import Adaptation, Array, Evidence, NonceOpened, Outcome, Step
@@ -158,10 +159,14 @@ def test_a_stream_scorer_is_said_to_be_beyond_the_replay() -> None:
 
 
 def test_a_pass_over_other_targets_cannot_be_held_against_a_replay() -> None:
-    """Arrays of another length are refused before they are compared."""
+    """Arrays of another length, or of none, are refused before they are compared."""
     short = make.with_part(make.evidence(), "scoring", charges=HONEST[:-1])
-    assert outcomes(short) == {Outcome.UNPROVEN}
-    assert "every target" in lookahead.AUDIT.judge(short, make.local()).reason
+    nothing = {"targets": EVERYWHERE[:0], "blind": HONEST[:0], "log_sums": np.zeros(0)}
+    none = make.with_part(make.evidence(HONEST[:0]), "replay", **nothing)
+    none = make.with_held_out(none, targets=0, target_counts=np.zeros(0, dtype=np.int32))
+    for found in (short, none):
+        assert outcomes(found) == {Outcome.UNPROVEN}
+        assert "every target" in lookahead.AUDIT.judge(found, make.local()).reason
 
 
 def test_a_predict_that_is_no_distribution_is_unproven_as_normalization() -> None:
@@ -226,6 +231,8 @@ def test_a_nonce_that_was_not_committed_and_signed_proves_nothing(
     finding = lookahead.AUDIT.judge(replace(found, nonce=opened), make.sampled())
     assert finding.outcome is Outcome.UNPROVEN
     assert said in finding.reason
+    assert found.seeds[0].replay is not None
+    assert finding.evidence["replayed"] == len(found.seeds[0].replay.targets)
 
 
 # ---------------------------------------------------------------- where τ was measured
@@ -285,6 +292,12 @@ def test_on_an_uncalibrated_device_no_deviation_refutes() -> None:
 def test_any_cpu_is_the_calibrated_one_even_beside_a_gpu() -> None:
     """§4.4: boxes of a policy without GPUs have none; the machine's own change nothing."""
     assert outcomes(run_on(H200), make.local()) == {Outcome.KEPT}
+
+
+def test_a_gpu_without_a_name_is_no_device_of_any_calibration() -> None:
+    """§4.4: nor is it called by another's name."""
+    assert device_of(run_on("").opening, on_a_gpu(H200)) == ""
+    assert device_of(run_on(H200).opening, on_a_gpu(H200)) == H200
 
 
 def test_without_a_calibration_a_cpus_replay_proves_nothing_either() -> None:
