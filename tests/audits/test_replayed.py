@@ -47,6 +47,18 @@ def test_one_deviating_token_is_enough() -> None:
     assert outcomes(make.evidence(charges)) == {Outcome.UNPROVEN}
 
 
+def test_blind_costs_that_differ_are_counted_beyond_tau() -> None:
+    """§4.5: what is within it does not; infinite in both, it does not either."""
+    charges, blind = np.ones(N, dtype=np.float32), np.ones(N, dtype=np.float32)
+    blind[:4] = 1.25, 1.5, np.nan, np.inf
+    charges[3] = np.inf
+    found = make.with_part(make.evidence(charges), "replay", blind=blind)
+    quarter = make.changed(make.local(), replay={"tau_nats": 0.25})
+    finding = purity.AUDIT.judge(found, quarter)
+    assert finding.evidence["deviating"] == 2
+    assert finding.reason.startswith("2 blind costs differ from the pass")
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -128,6 +140,15 @@ def test_a_slow_replay_does_not_hide_a_broken_rule() -> None:
     assert {answers[audit].outcome for audit in ASKED[:-1]} == {Outcome.UNPROVEN}
 
 
+def test_a_slow_replay_still_says_what_to_do() -> None:
+    """Law 9: the advice stands, whatever is proven."""
+    found = make.with_seed(make.evidence(CHEAT), chain=make.chain(CHEAT, GAINED))
+    slow = make.with_part(found, "replay", busy_seconds=1e6)
+    in_time, late = (lookahead.AUDIT.judge(each, make.local()) for each in (found, slow))
+    assert late.outcome is Outcome.UNPROVEN and late.reason.startswith("the replay took")
+    assert late.advice == in_time.advice != ""
+
+
 def test_a_chain_that_contradicts_itself_is_unproven() -> None:
     """A step with targets outside the data, or fewer answers than targets, is no evidence."""
     steps = make.chain(CHEAT, GAINED, {Step.EVERY_SYMBOL: HONEST})
@@ -175,6 +196,20 @@ def test_a_predict_that_is_no_distribution_is_unproven_as_normalization() -> Non
     found = make.with_part(make.evidence(), "replay", log_sums=sums)
     assert normalization.AUDIT.judge(found, make.local()).outcome is Outcome.UNPROVEN
     assert lookahead.AUDIT.judge(found, make.local()).outcome is Outcome.KEPT
+
+
+@pytest.mark.parametrize(("log_sum", "positions"), [(0.0, 0), (0.25, 0), (0.3, 1), (np.nan, 1)])
+def test_a_predict_may_sum_to_one_within_two_tau(log_sum: float, positions: int) -> None:
+    """§4.5d; the place that is named is the worst, which is one that is no number."""
+    sums = np.zeros(N, dtype=np.float32)
+    sums[4], sums[9] = 0.25, log_sum
+    exact = make.changed(make.local(), replay={"tau_nats": float(np.expm1(0.25)) / 2})
+    found = make.with_part(make.evidence(), "replay", log_sums=sums)
+    finding = normalization.AUDIT.judge(found, exact)
+    assert finding.outcome is (Outcome.UNPROVEN if positions else Outcome.KEPT)
+    if positions:
+        assert finding.evidence["positions"] == positions
+        assert "at token 9 of document 0" in finding.reason
 
 
 def test_a_sampled_replay_of_the_drawn_positions_is_kept() -> None:

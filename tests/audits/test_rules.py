@@ -295,12 +295,27 @@ def test_what_ran_on_other_clocks_is_shown_beside_training() -> None:
     )
 
 
+def test_packing_beside_gpus_is_shown_and_does_not_count() -> None:
+    """R2: it has none, so it is no training."""
+    made = make.with_opening(make.evidence(), hardware={"gpus": "1", "gpu": "NVIDIA H100 80GB"})
+    seen = make.with_seed(made, gpus=(witnessed(packed(made_up())),))
+    found = judge(
+        "train-budget",
+        make.with_part(
+            seen, "training", wall_seconds=(9.9, 10.0), limit_seconds=20.0, pack_seconds=33.71
+        ),
+        one_gpu(1, limit_seconds=20.0),
+    )
+    assert found.reason == "at most 10.0 of 20 s, packing 33.7 of 60 s"
+
+
 @pytest.mark.parametrize(
     ("wall_seconds", "pack_seconds", "outcome"),
     [
         ((260.0, 261.0), 39.0, KEPT),
         ((260.0, 261.0), 39.5, UNPROVEN),
         ((260.0, 261.0), 40.5, BROKEN),
+        ((299.6, 301.0), 0.5, BROKEN),
     ],
 )
 def test_packing_counts_as_training_where_nobody_needs_a_gpu_to_train(

@@ -274,6 +274,7 @@ ENDED = {"ended_by": EndedBy.WALL_CLOCK, "exit_code": None}
         (scripted.evidence(artifact_seconds=None, **ENDED), "script", "script", 600),
         (scripted.evidence(**ENDED), "script", "script", 501),
         (claims_more(295.0), "train", "train", 600),
+        (make.with_part(claims_more(295.0), "training", init_seconds=60.0), "train", "train", 540),
     ],
 )
 def test_a_fault_tells_of_the_part_that_was_late(
