@@ -23,6 +23,7 @@ from verifier.records import (
     FaultKind,
     Finding,
     Outcome,
+    SeedScore,
     Step,
     WallHits,
 )
@@ -166,6 +167,19 @@ def test_the_number_is_the_mean_with_each_seed_beside_it() -> None:
     assert decide(lost, make.local()).bpb is None
 
 
+def test_two_numbers_have_a_deviation_and_one_has_none() -> None:
+    """§8: of a sample."""
+    for bpb, std in (((1.0,), None), ((1.0, 2.0), 0.5**0.5), ((1.0, 2.0, 3.0), 1.0)):
+        made = make.evidence(count=len(bpb))
+        scores = tuple(
+            SeedScore(seed=seed, bpb=number, delta_bpb=None, score_root="")
+            for seed, number in zip(made.opening.seeds, bpb, strict=True)
+        )
+        mean = mean_of(made, scores)
+        assert mean is not None
+        assert mean.std == (None if std is None else pytest.approx(std))
+
+
 def test_fewer_seeds_than_the_policys_are_called_a_spot_check() -> None:
     """R7: not a record verdict."""
     verdict = decide(make.evidence(), make.changed(make.local(), seeds={"count": 3}))
@@ -294,10 +308,12 @@ def test_charges_that_are_no_costs_give_no_number(value: float) -> None:
 
 @pytest.mark.parametrize("changes", [{"document_bytes": 0}, {"targets": 5}])
 def test_data_that_does_not_add_up_gives_no_number(changes: dict[str, int]) -> None:
-    """No division by nothing."""
+    """No division by nothing; by a single byte, if that is all."""
     verdict = decide(make.with_held_out(make.evidence(), **changes), make.local())
     assert verdict.bpb is None
     assert verdict.answer is Answer.INCONCLUSIVE
+    single = decide(make.with_held_out(make.evidence(), document_bytes=1), make.local())
+    assert single.bpb == pytest.approx(make.bpb(HONEST) * int(make.BYTES.sum()))
 
 
 def test_what_a_reader_must_know_stands_in_the_notes() -> None:

@@ -12,8 +12,8 @@ from tests.audits import evidence as make
 from tests.audits.evidence import CHUNK, EVERYWHERE, HONEST, N
 from verifier.audits import chain
 from verifier.audits.audit import Reading
-from verifier.audits.chain import ahead, off_one
-from verifier.audits.compared import Compared, differ, lookup
+from verifier.audits.chain import ahead, off_one, sum_in_words
+from verifier.audits.compared import Compared, example, lookup
 from verifier.audits.replayed import ASKED, read_replay
 from verifier.audits.trial import Trial, bought, figures, gains
 from verifier.records import Array, ChainStep, Evidence, Outcome, Step
@@ -322,9 +322,20 @@ def test_a_gain_over_the_replay_needs_no_second_one_in_the_chain() -> None:
 def test_a_difference_of_exactly_tau_is_none() -> None:
     """§4.4: τ is what two honest answers may differ by."""
     one, quarter = np.ones(3), np.array([1.25, 0.75, 1.0])
-    assert not differ(one, quarter, 0.25)
-    assert differ(one, quarter, 0.2499)
-    assert differ(one, np.array([1, np.nan, 1]), 0.25)
+    near = Compared(EVERYWHERE[:3], one, quarter)
+    assert not near.differs(0.25)
+    assert near.differs(0.2499)
+
+
+def test_what_is_no_number_or_infinite_in_one_box_alone_is_infinitely_far_apart() -> None:
+    """§2: the first such place is named; one that is infinite in both is no difference."""
+    later = np.array([np.inf, 1.25, np.nan, np.inf], dtype=np.float32)
+    earlier = np.array([np.inf, 1.0, 1.0, 1.0], dtype=np.float32)
+    compared = Compared(EVERYWHERE[:4], later, earlier)
+    assert compared.apart().tolist() == [0.0, 0.25, np.inf, np.inf]
+    assert example(np.cumsum(make.COUNTS), compared)["token"] == 2
+    assert Compared(EVERYWHERE[:3], later[:3], earlier[:3]).differs(1e9)
+    assert not Compared(EVERYWHERE[:1], later[:1], earlier[:1]).differs(0.25)
 
 
 def test_a_gain_is_at_least_tau_on_average() -> None:
@@ -642,3 +653,39 @@ def test_costs_are_looked_up_by_target() -> None:
     costs, there = lookup(np.array([7, 1, 3]), np.array([70, 10, 30]), np.array([7, 3, 0, 2, 9]))
     assert costs[:2].tolist() == [70.0, 30.0]
     assert there.tolist() == [True, True, False, False, False]
+
+
+def test_a_target_that_was_asked_twice_cost_what_it_cost_first() -> None:
+    """A ledger may be anybody's, and must read the same on every machine."""
+    known = np.tile([3, 1, 2], 100)
+    costs, _ = lookup(known, np.arange(300.0), np.array([1, 2, 3]))
+    assert costs.tolist() == [1.0, 2.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("log_sum", "said"),
+    [
+        (0.0, "1"),
+        (-1.0, "0.3679"),
+        (29.0, "3.931e+12"),
+        (30.0, "e^30"),
+        (-30.0, "e^-30"),
+        (1000.0, "e^1000"),
+        (np.inf, "e^inf"),
+    ],
+)
+def test_a_sum_is_said_in_words_however_large_it_is(log_sum: float, said: str) -> None:
+    """No float holds e^1000."""
+    assert sum_in_words(log_sum) == said
+
+
+def test_the_place_that_is_named_shows_what_it_is_named_for() -> None:
+    """Another token may have moved further, and back from the blind cost or not half of the way."""
+    was = np.ones(N, dtype=np.float32)
+    cut = np.array([1.5, 1.75, -2.0], dtype=np.float32)
+    targets = EVERYWHERE[:3]
+    asked = replace(make.step(Step.EVERY_SYMBOL, was, targets, largest=3), costs=cut)
+    blind = was + np.where(EVERYWHERE == 1, np.float32(2), np.float32(0.75))
+    found = ahead(trial(was, blind), asked, (True, {}))
+    assert found.outcome is Outcome.BROKEN
+    assert found.evidence["example"]["token"] == 0

@@ -12,6 +12,7 @@ from tests.audits import evidence as make
 from tests.audits.evidence import EVERYWHERE, HONEST, N
 from tests.audits.test_chain import CHEAT, GAINED
 from verifier.audits import determinism, lookahead, normalization, purity, reset
+from verifier.audits.calibration import device_of
 from verifier.audits.replayed import ASKED, read_replay
 from verifier.policy import CalibrationRule, Policy
 from verifier.records import Adaptation, Array, Evidence, NonceOpened, Outcome, Step
@@ -44,6 +45,18 @@ def test_one_deviating_token_is_enough() -> None:
     charges = HONEST.copy()
     charges[100] -= np.float32(0.01)
     assert outcomes(make.evidence(charges)) == {Outcome.UNPROVEN}
+
+
+def test_blind_costs_that_differ_are_counted_beyond_tau() -> None:
+    """§4.5: what is within it does not; infinite in both, it does not either."""
+    charges, blind = np.ones(N, dtype=np.float32), np.ones(N, dtype=np.float32)
+    blind[:4] = 1.25, 1.5, np.nan, np.inf
+    charges[3] = np.inf
+    found = make.with_part(make.evidence(charges), "replay", blind=blind)
+    quarter = make.changed(make.local(), replay={"tau_nats": 0.25})
+    finding = purity.AUDIT.judge(found, quarter)
+    assert finding.evidence["deviating"] == 2
+    assert finding.reason.startswith("2 blind costs differ from the pass")
 
 
 @pytest.mark.parametrize(
@@ -127,6 +140,15 @@ def test_a_slow_replay_does_not_hide_a_broken_rule() -> None:
     assert {answers[audit].outcome for audit in ASKED[:-1]} == {Outcome.UNPROVEN}
 
 
+def test_a_slow_replay_still_says_what_to_do() -> None:
+    """Law 9: the advice stands, whatever is proven."""
+    found = make.with_seed(make.evidence(CHEAT), chain=make.chain(CHEAT, GAINED))
+    slow = make.with_part(found, "replay", busy_seconds=1e6)
+    in_time, late = (lookahead.AUDIT.judge(each, make.local()) for each in (found, slow))
+    assert late.outcome is Outcome.UNPROVEN and late.reason.startswith("the replay took")
+    assert late.advice == in_time.advice != ""
+
+
 def test_a_chain_that_contradicts_itself_is_unproven() -> None:
     """A step with targets outside the data, or fewer answers than targets, is no evidence."""
     steps = make.chain(CHEAT, GAINED, {Step.EVERY_SYMBOL: HONEST})
@@ -158,10 +180,14 @@ def test_a_stream_scorer_is_said_to_be_beyond_the_replay() -> None:
 
 
 def test_a_pass_over_other_targets_cannot_be_held_against_a_replay() -> None:
-    """Arrays of another length are refused before they are compared."""
+    """Arrays of another length, or of none, are refused before they are compared."""
     short = make.with_part(make.evidence(), "scoring", charges=HONEST[:-1])
-    assert outcomes(short) == {Outcome.UNPROVEN}
-    assert "every target" in lookahead.AUDIT.judge(short, make.local()).reason
+    nothing = {"targets": EVERYWHERE[:0], "blind": HONEST[:0], "log_sums": np.zeros(0)}
+    none = make.with_part(make.evidence(HONEST[:0]), "replay", **nothing)
+    none = make.with_held_out(none, targets=0, target_counts=np.zeros(0, dtype=np.int32))
+    for found in (short, none):
+        assert outcomes(found) == {Outcome.UNPROVEN}
+        assert "every target" in lookahead.AUDIT.judge(found, make.local()).reason
 
 
 def test_a_predict_that_is_no_distribution_is_unproven_as_normalization() -> None:
@@ -170,6 +196,20 @@ def test_a_predict_that_is_no_distribution_is_unproven_as_normalization() -> Non
     found = make.with_part(make.evidence(), "replay", log_sums=sums)
     assert normalization.AUDIT.judge(found, make.local()).outcome is Outcome.UNPROVEN
     assert lookahead.AUDIT.judge(found, make.local()).outcome is Outcome.KEPT
+
+
+@pytest.mark.parametrize(("log_sum", "positions"), [(0.0, 0), (0.25, 0), (0.3, 1), (np.nan, 1)])
+def test_a_predict_may_sum_to_one_within_two_tau(log_sum: float, positions: int) -> None:
+    """§4.5d; the place that is named is the worst, which is one that is no number."""
+    sums = np.zeros(N, dtype=np.float32)
+    sums[4], sums[9] = 0.25, log_sum
+    exact = make.changed(make.local(), replay={"tau_nats": float(np.expm1(0.25)) / 2})
+    found = make.with_part(make.evidence(), "replay", log_sums=sums)
+    finding = normalization.AUDIT.judge(found, exact)
+    assert finding.outcome is (Outcome.UNPROVEN if positions else Outcome.KEPT)
+    if positions:
+        assert finding.evidence["positions"] == positions
+        assert "at token 9 of document 0" in finding.reason
 
 
 def test_a_sampled_replay_of_the_drawn_positions_is_kept() -> None:
@@ -226,6 +266,8 @@ def test_a_nonce_that_was_not_committed_and_signed_proves_nothing(
     finding = lookahead.AUDIT.judge(replace(found, nonce=opened), make.sampled())
     assert finding.outcome is Outcome.UNPROVEN
     assert said in finding.reason
+    assert found.seeds[0].replay is not None
+    assert finding.evidence["replayed"] == len(found.seeds[0].replay.targets)
 
 
 # ---------------------------------------------------------------- where τ was measured
@@ -285,6 +327,12 @@ def test_on_an_uncalibrated_device_no_deviation_refutes() -> None:
 def test_any_cpu_is_the_calibrated_one_even_beside_a_gpu() -> None:
     """§4.4: boxes of a policy without GPUs have none; the machine's own change nothing."""
     assert outcomes(run_on(H200), make.local()) == {Outcome.KEPT}
+
+
+def test_a_gpu_without_a_name_is_no_device_of_any_calibration() -> None:
+    """§4.4: nor is it called by another's name."""
+    assert device_of(run_on("").opening, on_a_gpu(H200)) == ""
+    assert device_of(run_on(H200).opening, on_a_gpu(H200)) == H200
 
 
 def test_without_a_calibration_a_cpus_replay_proves_nothing_either() -> None:

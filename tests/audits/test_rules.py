@@ -15,7 +15,7 @@ from tests.gpus.judging import made_up, packed, witnessed
 from tests.gpus.judging import policy as one_gpu
 from verifier import policy as policies
 from verifier.audits import SCORER
-from verifier.audits.fairness import other_gpus
+from verifier.audits.fairness import lacking_hardware, other_gpus
 from verifier.audits.train_budget import counted_seconds
 from verifier.policy import Policy, Weigh
 from verifier.records import (
@@ -80,7 +80,8 @@ def test_a_seed_that_was_not_run_is_not_run() -> None:
     """A lucky seed alone is no verdict on three."""
     found = make.evidence(count=2)
     assert answer("artifact-size", replace(found, seeds=found.seeds[:1])) is NOT_RUN
-    assert answer("artifact-size", make.with_opening(found, seeds=())) is NOT_RUN
+    none = judge("artifact-size", make.with_opening(found, seeds=()))
+    assert (none.outcome, none.reason) == (NOT_RUN, "no seed was run")
 
 
 # ---------------------------------------------------------------- coverage
@@ -123,6 +124,19 @@ def test_other_data_than_the_policys_is_not_covered() -> None:
         assert "add up" in judge("coverage", wrong).reason
     unopened = make.with_held_out(make.evidence(), target_counts=np.zeros(0, dtype=np.int32))
     assert "not opened" in judge("coverage", unopened).reason
+
+
+@pytest.mark.parametrize(
+    ("targets", "said"),
+    [(0, "the documents' targets do not add up to the total"), (1, "240 of 1 targets were")],
+)
+def test_documents_without_any_target_are_not_covered(targets: int, said: str) -> None:
+    """Nothing is none too few, and one target is data."""
+    counts = np.array([targets, 0, 0, 0, 0, 0], dtype=np.int32)
+    found = judge(
+        "coverage", make.with_held_out(make.evidence(), targets=targets, target_counts=counts)
+    )
+    assert found.outcome is UNPROVEN and found.reason.startswith(said)
 
 
 def test_seeds_that_nobody_drew_are_not_covered() -> None:
@@ -281,12 +295,27 @@ def test_what_ran_on_other_clocks_is_shown_beside_training() -> None:
     )
 
 
+def test_packing_beside_gpus_is_shown_and_does_not_count() -> None:
+    """R2: it has none, so it is no training."""
+    made = make.with_opening(make.evidence(), hardware={"gpus": "1", "gpu": "NVIDIA H100 80GB"})
+    seen = make.with_seed(made, gpus=(witnessed(packed(made_up())),))
+    found = judge(
+        "train-budget",
+        make.with_part(
+            seen, "training", wall_seconds=(9.9, 10.0), limit_seconds=20.0, pack_seconds=33.71
+        ),
+        one_gpu(1, limit_seconds=20.0),
+    )
+    assert found.reason == "at most 10.0 of 20 s, packing 33.7 of 60 s"
+
+
 @pytest.mark.parametrize(
     ("wall_seconds", "pack_seconds", "outcome"),
     [
         ((260.0, 261.0), 39.0, KEPT),
         ((260.0, 261.0), 39.5, UNPROVEN),
         ((260.0, 261.0), 40.5, BROKEN),
+        ((299.6, 301.0), 0.5, BROKEN),
     ],
 )
 def test_packing_counts_as_training_where_nobody_needs_a_gpu_to_train(
@@ -325,6 +354,17 @@ def test_the_gpus_that_were_seen_must_be_the_policys() -> None:
     assert other_gpus([h100] * 3, two) == f"{meant}3 {h100}"
     assert other_gpus([l4, h100], two) == f"{meant}1 {h100}, 1 {l4}"
     assert other_gpus([], two) == f"{meant}none"
+
+
+def test_a_machine_lacks_what_it_has_too_few_of_or_of_another_model() -> None:
+    """R2: one that tells of no GPU has none."""
+    two = make.changed(make.local(), hardware={"gpus": 2, "model": "H100"})
+    meant = "the limits are meant for 2 H100, this has "
+    assert lacking_hardware({"gpus": "2", "gpu": "nvidia h100"}, two) == ""
+    assert lacking_hardware({"gpus": "1", "gpu": "H100"}, two) == f"{meant}1 (H100)"
+    assert lacking_hardware({"gpus": "2", "gpu": "L4"}, two) == f"{meant}2 (L4)"
+    assert lacking_hardware({}, two) == f"{meant}0 (none)"
+    assert lacking_hardware({}, make.local()) == ""
 
 
 # ---------------------------------------------------------------- score-budget
@@ -529,6 +569,7 @@ def test_a_record_needs_a_row_seeds_and_a_bound() -> None:
         ({"document_bytes": 586}, UNPROVEN),
         ({"document_bytes": 0, "byte_counts": np.zeros(6, dtype=np.int32)}, UNPROVEN),
         ({"byte_counts": np.array([585], dtype=np.int32)}, UNPROVEN),
+        ({"document_bytes": 1, "byte_counts": np.array([1, 0, 0, 0, 0, 0])}, KEPT),
     ],
 )
 def test_the_denominator_is_the_documents_own_bytes(
@@ -588,8 +629,9 @@ def test_what_nobody_scanned_is_not_kept() -> None:
         finding = judge("secrecy", scanned(make.scan(scan)))
         assert (finding.outcome, finding.reason) == (NOT_RUN, f"not scanned: {missing}")
     both = make.scan("image"), make.scan("submission and artifact")
-    for empty in (replace(both[1], windows=0), replace(both[1], files=0)):
-        assert answer("secrecy", scanned(both[0], empty)) is UNPROVEN
+    for files, windows, outcome in ((0, 1, UNPROVEN), (1, 0, UNPROVEN), (1, 1, KEPT)):
+        scan = replace(both[1], files=files, windows=windows)
+        assert answer("secrecy", scanned(both[0], scan)) is outcome
 
 
 def test_what_could_not_be_read_is_unproven_where_it_was_brought() -> None:

@@ -131,6 +131,16 @@ def test_a_number_that_no_costs_make_up_in_full_is_open() -> None:
     assert judged("coverage", replace(scripted.evidence(), counterfactual=None)).outcome is KEPT
 
 
+def test_what_a_stream_may_drop_at_its_end_is_a_share_of_it() -> None:
+    """R6: up to the last token of it."""
+    counts = np.array([1000], dtype=np.int32)
+    thousand = replace(make.held_out(), targets=1000, target_counts=counts)
+    policy = make.changed(make.local(), data={"documents": None})
+    for counted, outcome in ((930, KEPT), (929, UNPROVEN)):
+        found = replace(elsewhere(counted=counted), held_out=thousand)
+        assert judged("coverage", found, policy).outcome is outcome
+
+
 def test_what_learns_first_in_full_alone_is_open() -> None:
     """C3: seen, and not proven; what toy scale proved stays."""
     assert judged("future").outcome is KEPT

@@ -166,6 +166,7 @@ def _replays() -> dict[str, Any]:
     found: dict[str, Any] = {
         "no pass": _lost("scoring"),
         "no replay": _lost("replay"),
+        "no scorer": _facts(make.evidence(), scorer=None),
         "a stream": make.with_seed(_facts(make.evidence(), scorer=stream), replay=None),
         "not whole": part("replay", **cut),
         "two faults": part("replay", faults=2),
@@ -276,6 +277,7 @@ def _sizes() -> dict[str, Any]:
         "artifact-size: hidden": part("weighing", objections=odd),
         "artifact-size: a link": part("weighing", objections=(odd[1],) * 7),
         "artifact-size: not weighed": _lost("weighing"),
+        "artifact-size: of a training that failed": part("training", exit_code=1),
         "secrecy: a prefix": scanned(image, make.scan(brought, 0.5)),
         "secrecy: in the image": scanned(make.scan("image", 0.5), make.scan(brought)),
         "secrecy: a little": scanned(image, make.scan(brought, 0.05)),

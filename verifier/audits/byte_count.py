@@ -26,7 +26,7 @@ def read(evidence: Evidence, _: Policy) -> Reading:
     }
     if held_out.document_bytes <= 0:
         return unproven("the documents have no bytes", **shown)
-    if int(np.sum(held_out.byte_counts, dtype=np.int64)) != held_out.document_bytes:
+    if int(np.sum(held_out.byte_counts)) != held_out.document_bytes:
         return unproven("the documents' bytes do not add up to the total", **shown)
     if len(held_out.byte_counts) != len(held_out.target_counts):
         return unproven("not every document has both a byte and a target count", **shown)

@@ -26,20 +26,18 @@ class Compared:
 
     def differs(self, tau: float) -> bool:
         """Any pair apart by more than `tau`."""
-        return differ(self.later, self.earlier, tau)
+        return bool(np.any(self.apart() > tau))
 
     def apart(self) -> Array:
-        """|later − earlier| in nats, float64 [n]; NaN and a lone infinity count as infinite."""
+        """|later − earlier| in nats, float64 [n]; infinite for NaN and for a lone infinity.
+
+        Two equal infinities are not apart.
+        """
         with np.errstate(invalid="ignore"):
             apart = np.abs(self.later.astype(np.float64) - self.earlier)
-        return np.where(self.later == self.earlier, 0.0, np.nan_to_num(apart, nan=np.inf))
-
-
-def differ(one: Array, other: Array, tau: float) -> bool:
-    """Any pair apart by more than τ; two equal infinities agree, NaN agrees with nothing."""
-    with np.errstate(invalid="ignore"):
-        near = np.abs(one.astype(np.float64) - other) <= tau
-    return not bool(np.all(near | (one == other)))
+        return np.where(
+            self.later == self.earlier, 0.0, np.nan_to_num(apart, nan=np.inf, posinf=np.inf)
+        )
 
 
 def pair(one: ChainStep | None, other: ChainStep | None) -> Compared | None:
@@ -59,7 +57,7 @@ def lookup(known: Array, costs: Array, targets: Array) -> tuple[Array, Array]:
 
 def finite(costs: Array) -> Array:
     """Costs for a mean: an infinite one counts as `INFINITE_NATS`, more would drown the rest."""
-    return np.minimum(np.asarray(costs, dtype=np.float64), INFINITE_NATS)
+    return np.minimum(costs, INFINITE_NATS)
 
 
 # ---------------------------------------------------------------- one place, in words

@@ -105,7 +105,7 @@ def _delta_nats(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> float
     else:
         if not np.all(np.isin(replay.draws, replay.targets)):
             return None
-        blind = np.full(total, np.nan, dtype=np.float32)
+        blind = np.full(total, np.nan)
         blind[replay.targets] = replay.blind
         delta = sampling.bound(
             replay.draws,

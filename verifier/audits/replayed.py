@@ -17,7 +17,7 @@ import numpy as np
 from verifier.audits.audit import Judge, Reading, each_seed, kept, not_run, unproven
 from verifier.audits.calibration import CALIBRATE, uncalibrated
 from verifier.audits.chain import SUM_TO_ONE, sum_in_words, try_rules
-from verifier.audits.compared import Compared, differ, example, named, number, place, sentence
+from verifier.audits.compared import Compared, example, named, number, place, sentence
 from verifier.policy import Policy
 from verifier.records import (
     Adaptation,
@@ -58,7 +58,7 @@ def read_replay(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> dict[
     if unknown := uncalibrated(evidence.opening, policy):
         seen = _apart(scoring, replay)
         return dict.fromkeys(ASKED, unproven(unknown, CALIBRATE, **seen))
-    if differ(replay.blind, scoring.charges[replay.targets], policy.replay.tau_nats):
+    if _compared(scoring, replay).differs(policy.replay.tau_nats):
         found = _deviating(evidence, seed, scorer, scoring, replay, policy)
     else:
         found = _agreeing(evidence, replay, policy)
@@ -101,10 +101,14 @@ def _contradiction(evidence: Evidence, seed: SeedEvidence, scoring: Pass, replay
 
 def _apart(scoring: Pass, replay: Replay) -> dict[str, Any]:
     """How far blind costs and charges are apart, where nobody knows how far they may be."""
-    with np.errstate(invalid="ignore"):
-        apart = np.abs(replay.blind.astype(np.float64) - scoring.charges[replay.targets])
+    apart = _compared(scoring, replay).apart()
     worst = float(apart.max()) if len(apart) else None
     return {"replayed": len(replay.targets), "largest_nats": worst}
+
+
+def _compared(scoring: Pass, replay: Replay) -> Compared:
+    """What the replayed targets cost in the pass, and blind."""
+    return Compared(replay.targets, replay.blind, scoring.charges[replay.targets])
 
 
 def _doubt(scoring: Pass, replay: Replay, policy: Policy) -> str:
@@ -132,13 +136,14 @@ def _agreeing(evidence: Evidence, replay: Replay, policy: Policy) -> dict[str, R
     reason = f"{whole} cost the same blind, within {policy.replay.tau_nats:g} nats"
     found = dict.fromkeys(ASKED, kept(reason, replayed=len(replay.targets)))
     off = np.abs(np.expm1(replay.log_sums.astype(np.float64)))
-    if not np.all(off <= 2 * policy.replay.tau_nats):
-        at = int(np.nan_to_num(off, nan=np.inf).argmax())
+    wrong = ~(off <= 2 * policy.replay.tau_nats)
+    if np.any(wrong):
+        at = int(off.argmax())
         ends = np.cumsum(evidence.held_out.target_counts)
         where, total = place(ends, int(replay.targets[at])), float(replay.log_sums[at])
         reason = "predict's probabilities do not sum to 1, though normalised they fit the charges"
         reason += f": at {named(where)} to {sum_in_words(total)}"
-        count = int(np.sum(~(off <= 2 * policy.replay.tau_nats)))
+        count = int(np.sum(wrong))
         shown = where | {"log_sum": number(total)}
         found["normalization"] = unproven(reason, SUM_TO_ONE, positions=count, example=shown)
     return found
@@ -154,20 +159,17 @@ def _deviating(
 ) -> dict[str, Reading]:
     """The chain's word, and for what it did not reach that it did not."""
     tau = policy.replay.tau_nats
-    with np.errstate(invalid="ignore"):
-        apart = np.abs(replay.blind.astype(np.float64) - scoring.charges[replay.targets])
-    count = int(np.sum(~(apart <= tau)))
+    compared = _compared(scoring, replay)
+    count = int(np.sum(compared.apart() > tau))
     seen: dict[str, Any] = {"deviating": count, "replayed": len(replay.targets)}
     if not seed.chain:
-        charges = scoring.charges[replay.targets]
-        ends = np.cumsum(evidence.held_out.target_counts)
-        where = example(ends, Compared(replay.targets, replay.blind, charges))
+        where = example(np.cumsum(evidence.held_out.target_counts), compared)
         reason = f"{count:,} blind costs differ from the pass and no chain tells why: "
         reason += sentence(where, "in the pass", "blind")
         return dict.fromkeys(ASKED, unproven(reason, **seen, example=where))
     found = try_rules(evidence, seed, scorer, scoring, replay, tau)
-    accused = [audit for audit in ASKED if audit in found and found[audit].outcome != "kept"]
-    beyond = not_run(f"not reached: {accused[-1]} was named first")
+    reached = [audit for audit in ASKED if audit in found]
+    beyond = not_run(f"not reached: {reached[-1]} was named first")
     return {
         audit: replace(reading, evidence={**seen, **reading.evidence})
         for audit, reading in ((audit, found.get(audit, beyond)) for audit in ASKED)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from verifier.audits import claim
 from verifier.audits.train_budget import counted_seconds
@@ -33,25 +34,37 @@ CLOCK_BOUND_SHARE = 0.8
 """Of its limit: a training that took less was not ended by watching the time."""
 
 
+class Part(NamedTuple):
+    """What was late, and so of which `phase` a fault would be: `since` to `until` of `traced`."""
+
+    phase: str
+    traced: str
+    since: float = 0.0
+    until: float = math.inf
+
+
 def spoilt(evidence: Evidence, policy: Policy) -> tuple[EnvironmentFault, ...]:
     """The machine's faults that could have changed the outcome, seed by seed."""
-    found = [fault for seed in evidence.seeds for fault in _missed(seed, policy)]
+    late = [(seed, part) for seed in evidence.seeds for part in _missed(seed, policy)]
     if claim.AUDIT.judge(evidence, policy).outcome is Outcome.BROKEN:
-        found += [fault for seed in evidence.seeds for fault in _cut_short(seed, policy)]
-    known = {(fault.seed, fault.phase): fault for fault in reversed(found)}
-    return tuple(reversed(known.values()))
+        late += [(seed, part) for seed in evidence.seeds for part in _cut_short(seed, policy)]
+    found: dict[tuple[int, str], EnvironmentFault] = {}
+    for seed, part in late:
+        if reason := unfair(seed, policy, part):
+            said = f"{part.traced}: {reason}"
+            fault = EnvironmentFault(seed=seed.seed, phase=part.phase, reason=said)
+            found.setdefault((seed.seed, part.phase), fault)
+    return tuple(found.values())
 
 
-def unfair(
-    seed: SeedEvidence, policy: Policy, phase: str, since: float = 0.0, until: float = math.inf
-) -> str:
-    """Why the machine was unfair during that part of a phase, in seconds of it; "" if it was not.
+def unfair(seed: SeedEvidence, policy: Policy, part: Part) -> str:
+    """Why the machine was unfair during that part of a phase; "" if it was not.
 
     "" too where nothing was counted: that excuses nothing.
     """
-    witness, rule = seed.cpu.get(phase), policy.witness
+    witness, rule = seed.cpu.get(part.traced), policy.witness
     trace = None if witness is None else read(witness)
-    found = None if trace is None else held(trace, since, until)
+    found = None if trace is None else held(trace, part.since, part.until)
     if found is not None and found.asleep_seconds > SUSPENDED_SECONDS:
         return f"the machine was suspended for {found.asleep_seconds:.0f} s"
     if found is not None and found.share > rule.pressure_at_most:
@@ -61,10 +74,7 @@ def unfair(
         )
     moved = drift(seed)
     if moved is not None and abs(moved) > rule.drift_at_most:
-        return (
-            f"the same reference work took {100 * abs(moved):.0f} %"
-            f" {'more' if moved > 0 else 'less'} time after the run than before"
-        )
+        return f"the same reference work took {1 + moved:.2f} times as long after the run as before"
     return ""
 
 
@@ -90,60 +100,54 @@ def _median(shares: list[float]) -> float:
     return min(ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2], key=abs)
 
 
-def _missed(seed: SeedEvidence, policy: Policy) -> Iterator[EnvironmentFault]:
-    """Faults of phases whose limit was missed, or may have been."""
-    for phase, part, since, until in (*_late_training(seed, policy), *_late_script(seed, policy)):
-        if reason := unfair(seed, policy, part, since, until):
-            yield EnvironmentFault(seed=seed.seed, phase=phase, reason=f"{part}: {reason}")
+def _missed(seed: SeedEvidence, policy: Policy) -> Iterator[Part]:
+    """What missed its limit, or may have."""
+    yield from _late_training(seed, policy)
+    yield from _late_script(seed, policy)
     over = any(f.kind is FaultKind.BUDGET and f.phase == "pass" for f in seed.faults)
     if seed.scoring is not None:
         over = not seed.scoring.busy_seconds <= policy.score.limit_seconds
-    if over and (reason := unfair(seed, policy, "pass")):
-        yield EnvironmentFault(seed=seed.seed, phase="score", reason=f"pass: {reason}")
+    if over:
+        yield Part("score", "pass")
 
 
-def _late_training(seed: SeedEvidence, policy: Policy) -> Iterator[tuple[str, str, float, float]]:
-    """(phase of the fault, phase of the trace, from, to) of what was late."""
+def _late_training(seed: SeedEvidence, policy: Policy) -> Iterator[Part]:
     run, rule = seed.training, policy.train
     if run is None:
         return
     packed = run.pack_seconds is not None
     stopped = run.ended_by is EndedBy.WALL_CLOCK
     if (stopped and not packed) or not counted_seconds(run, policy)[1] <= rule.limit_seconds:
-        yield "train", "train", run.init_seconds or 0.0, math.inf
+        yield Part("train", "train", run.init_seconds or 0.0)
     if run.pack_seconds is not None and (stopped or not run.pack_seconds <= rule.pack_seconds):
-        yield "train", "pack", 0.0, math.inf
+        yield Part("train", "pack")
 
 
-def _late_script(seed: SeedEvidence, policy: Policy) -> Iterator[tuple[str, str, float, float]]:
+def _late_script(seed: SeedEvidence, policy: Policy) -> Iterator[Part]:
     run = seed.script
     if run is None:
         return
     if run.artifact_seconds is None:
         if run.ended_by is EndedBy.WALL_CLOCK:
-            yield "script", "script", 0.0, math.inf
+            yield Part("script", "script")
         return
     low, high = run.artifact_seconds
     if not high <= policy.train.limit_seconds + policy.train.pack_seconds:
-        yield "script", "script", 0.0, high
+        yield Part("script", "script", until=high)
     if run.ended_by is EndedBy.WALL_CLOCK or _scored_late(run, low, policy):
-        yield "script", "script", low, math.inf
+        yield Part("script", "script", since=low)
 
 
 def _scored_late(run: ScriptRun, artifact_seconds: float, policy: Policy) -> bool:
     return not run.wall_seconds[1] - artifact_seconds <= policy.score.limit_seconds
 
 
-def _cut_short(seed: SeedEvidence, policy: Policy) -> Iterator[EnvironmentFault]:
-    """Faults of a training that went on until its time was over, and may have got less done."""
-    nearly, reason = CLOCK_BOUND_SHARE * policy.train.limit_seconds, ""
-    if seed.training is not None and seed.training.wall_seconds[1] >= nearly:
-        reason = unfair(seed, policy, "train", seed.training.init_seconds or 0.0)
-        phase = "train"
-    elif seed.script is not None:
-        until = (seed.script.artifact_seconds or seed.script.wall_seconds)[1]
-        phase = "script"
+def _cut_short(seed: SeedEvidence, policy: Policy) -> Iterator[Part]:
+    """What went on until the time for training was over, and may have got less done."""
+    nearly, run, script = CLOCK_BOUND_SHARE * policy.train.limit_seconds, seed.training, seed.script
+    if run is not None and run.wall_seconds[1] >= nearly:
+        yield Part("train", "train", run.init_seconds or 0.0)
+    if script is not None:
+        until = (script.artifact_seconds or script.wall_seconds)[1]
         if until >= nearly:
-            reason = unfair(seed, policy, "script", 0.0, until)
-    if reason:
-        yield EnvironmentFault(seed=seed.seed, phase=phase, reason=f"{phase}: {reason}")
+            yield Part("script", "script", until=until)

@@ -85,13 +85,14 @@ def counted_seconds(training: Training, policy: Policy) -> tuple[float, float]:
 
 def _beside(training: Training, policy: Policy) -> str:
     """What ran on clocks of their own: nobody should have to look for it."""
-    said = ""
+    warm_up = packing = ""
     if training.init_seconds is not None:
-        said += f", warm-up {training.init_seconds:.1f} of {policy.train.init_seconds:g} s"
+        warm_up = f", warm-up {training.init_seconds:.1f} of {policy.train.init_seconds:g} s"
     if training.pack_seconds is not None:
         counted = "" if policy.hardware.gpus else ", counted as training"
-        said += f", packing {training.pack_seconds:.1f} of {policy.train.pack_seconds:g} s{counted}"
-    return said
+        took = f"{training.pack_seconds:.1f} of {policy.train.pack_seconds:g} s"
+        packing = f", packing {took}{counted}"
+    return warm_up + packing
 
 
 def _unusable(

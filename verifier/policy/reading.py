@@ -146,7 +146,8 @@ def _read(text: bytes, file: Path | str) -> tuple[Any, dict[_Place, int]]:
     try:
         node = yaml.compose(words, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as fault:
-        line = fault.problem_mark.line + 1 if fault.problem_mark else 1
+        assert fault.problem_mark is not None, "whatever composes marks its mistakes"
+        line = fault.problem_mark.line + 1
         raise BadPolicy(f"is not YAML: {fault.problem}", file=file, place=line) from fault
     except yaml.reader.ReaderError as fault:
         line = words[: fault.position].count("\n") + 1
