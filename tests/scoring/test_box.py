@@ -239,7 +239,8 @@ def test_a_wrong_frame_is_a_fault(
         if kind is FaultKind.DIED and stream.fileno() >= 0:
             stream.shutdown(socket.SHUT_RDWR)
 
-    fault = fault_of(lambda: rogue(hang_up), answer_seconds=0.3)
+    seconds = 0.3 if kind is FaultKind.LATE else 5.0
+    fault = fault_of(lambda: rogue(hang_up), answer_seconds=seconds)
     assert (fault.kind, fault.request, fault.seed) == (kind, "RESET", 1)
     assert (fault.document, fault.host_starved) == (None, False)
     assert said in fault.message
