@@ -112,7 +112,7 @@ def test_without_a_training_side_random_rows_hold_any_id(training: Any) -> None:
     """From 0 to the last of the vocabulary."""
     rows = random_rows(b"key", 5, [40], training, 4)
     assert {int(i) for row in rows for i in row} == {0, 1, 2, 3}
-    assert {len(row) for row in rows} == {40}
+    assert {(len(row), row.dtype) for row in rows} == {(40, np.dtype(np.int32))}
 
 
 def test_one_id_of_training_is_enough() -> None:

@@ -13,7 +13,7 @@ from verifier.scoring.passing import Targets
 from verifier.scoring.reference import bigram_charges, end_likelihood
 
 END, VOCABULARY = 1, 9
-TRAINING = np.array([1, 2, 3, 2, 4, 1, 2, 2, 1, 7, 2, 3, 3, 1, 6, 1], np.int32)
+TRAINING = np.array([1, 2, 3, 2, 4, 1, 2, 2, 1, 7, 2, 3, 3, 1, 6, 1, 1, 2], np.int32)
 DOCUMENTS = [[2, 3, 8, 1], [7, 2, 6, 1], [0, 1, 2]]
 SMALL = Targets(np.concatenate(DOCUMENTS).astype(np.int32), np.array([0, 4, 8, 11]))
 

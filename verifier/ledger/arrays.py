@@ -49,8 +49,9 @@ def store(folder: Path, file: str, dtype: str, array: Array, ends: Array | None)
     """
     with np.errstate(over="ignore", invalid="ignore"):
         flat = np.ascontiguousarray(array, dtype=dtype)
-        back = flat.astype(array.dtype, copy=False)
-    same = flat.dtype == array.dtype or np.array_equal(back, array, equal_nan=True)
+        same = flat.dtype == array.dtype or np.array_equal(
+            flat.astype(array.dtype), array, equal_nan=True
+        )
     if array.ndim != 1 or not same:
         raise BrokenInvariant(f"{file}: {array.dtype}{list(array.shape)} cannot be kept as {dtype}")
     content = flat.view(np.uint8).data

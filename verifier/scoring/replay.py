@@ -112,7 +112,7 @@ def random_rows(
     rows = []
     for _ in range(count):
         length = int(random.choice(np.asarray(like)))
-        rows.append(training[random.integers(0, len(training), length)].astype(np.int32))
+        rows.append(training[random.integers(0, len(training), length)])
     return rows
 
 
