@@ -48,6 +48,13 @@ def test_costs_that_are_no_numbers_are_a_failure(bad: float) -> None:
     assert deviations(CHARGES[:0], blind[:0]).fault == "nothing was replayed"
 
 
+def test_an_example_that_failed_has_no_figures() -> None:
+    """None of them can be taken for one that was measured."""
+    found = failed("why")
+    figures = (found.positions, found.unequal, found.mean_nats, found.worst_nats)
+    assert (figures, found.quantiles, found.fault) == ((0, 0, 0.0, 0.0), {}, "why")
+
+
 def test_tau_is_seven_times_the_worst_of_all_examples_rounded_up() -> None:
     """§4.4: as on the CPU; the best-behaved example changes nothing."""
     found = tolerance([measured(1.31e-5), measured(5e-7)])
