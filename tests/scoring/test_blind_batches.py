@@ -70,9 +70,9 @@ def test_decoys_are_sought_among_eight_times_as_many_likely_places() -> None:
     """Ends among them are passed over; equal likelihoods go by place."""
     one_each = targets(*[1] * 20, 30)
     likelihood = np.zeros(len(one_each.ids))
-    likelihood[:8] = 1.0
+    likelihood[:8], likelihood[30] = 1.0, 0.5
     assert list(asked_at(one_each, np.array([19]), likelihood, 1)) == [19]
-    likelihood[7], likelihood[30] = 0.0, 1.0
+    likelihood[7] = 0.0
     found = asked_at(one_each, np.array([19]), likelihood, 1)
     assert {d: p.tolist() for d, p in found.items()} == {19: [0], 20: [9, 10]}
     alike = asked_at(one_each, np.array([49]), np.zeros(len(one_each.ids)), 4)

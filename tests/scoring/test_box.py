@@ -295,6 +295,7 @@ def test_a_frame_nobody_asked_for_is_a_fault() -> None:
             while True:
                 box.begin()
     assert caught.value.fault.kind is FaultKind.UNREQUESTED
+    assert caught.value.fault.message == "sent a frame that was not asked for"
 
 
 def test_a_box_that_hung_up_between_requests_has_died() -> None:

@@ -245,12 +245,9 @@ class ScorerBox:
     def _check_silence(self) -> None:
         """Something arrived that nobody asked for: a frame, or the end of the stream."""
         assert self._stream is not None
-        try:
-            waiting = self._stream.recv(1)
-        except OSError:
-            waiting = b""
-        if waiting:
-            raise self._broke(FaultKind.UNREQUESTED, "sent a frame that was not asked for")
+        with contextlib.suppress(OSError):
+            if self._stream.recv(wire.HEADER.size):
+                raise self._broke(FaultKind.UNREQUESTED, "sent a frame that was not asked for")
         raise self._broke(FaultKind.DIED, self._last_words())
 
     def _last_words(self) -> str:
