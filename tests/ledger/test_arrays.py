@@ -296,6 +296,16 @@ def test_a_file_is_written_whole_or_not_at_all(
     assert [found.name for found in path.parent.iterdir()] == ["policy.yaml"]
 
 
+def test_whoever_may_see_the_folder_may_read_the_file(tmp_path: Path) -> None:
+    """A verdict is for others to check; only its owner writes it."""
+    before = os.umask(0)
+    try:
+        arrays.write(tmp_path / "a", b"text")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o644
+
+
 def test_a_file_is_on_disk_before_it_has_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,6 +83,14 @@ def test_the_same_events_give_the_same_files_anywhere(tmp_path: Path) -> None:
     )
 
 
+def test_a_ledger_names_every_file_that_it_rests_on(tmp_path: Path) -> None:
+    """What a bundle must hold; who locked it is no part of it."""
+    folder = finished(tmp_path / "ledger")
+    files = Ledger.open(folder).files
+    assert sorted(files) == sorted(set(contents(folder)) - {"ledger.lock"})
+    assert Ledger.open(finished(tmp_path / "short", 0)).files == (EVENTS, "policy.yaml")
+
+
 def test_the_file_is_what_an_outsider_would_write(tmp_path: Path) -> None:
     """§5: the chain can be checked with JSON and sha256 alone."""
     folder = finished(tmp_path / "ledger")

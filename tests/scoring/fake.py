@@ -112,10 +112,21 @@ def serve(stream: socket.socket, scorer: Any) -> None:
         wire.send(stream, answer, body)
 
 
+class Clock:
+    """The time, moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
 class FakeBox:
     """A thread that pretends to be a box."""
 
     def __init__(self, spec: BoxSpec, talk: Callable[[socket.socket], None]) -> None:
+        self.log = "last words"
         self.facts = BoxFacts(
             label=spec.label,
             backend="fake",
@@ -148,7 +159,7 @@ class FakeBox:
             wall_seconds=(0.0, 0.0),
             cpu_seconds=None,
             memory_peak_bytes=None,
-            log="last words",
+            log=self.log,
             attempts=self.attempts,
         )
 
@@ -188,7 +199,7 @@ class FakeBox:
 
 
 class FakeSandbox:
-    """Starts `talk(stream)` threads; `make()` is called once per box."""
+    """Starts `talk(stream)` threads; `make()` is called once per box. `specs`: how each began."""
 
     name = "fake"
     level = Assurance.NONE
@@ -196,6 +207,7 @@ class FakeSandbox:
     def __init__(self, make: Callable[[], Any]) -> None:
         self.make = make
         self.started = 0
+        self.specs: list[BoxSpec] = []
 
     def prepare(self, root: Root) -> None: ...
 
@@ -204,6 +216,7 @@ class FakeSandbox:
 
     def start(self, spec: BoxSpec) -> FakeBox:
         self.started += 1
+        self.specs.append(spec)
         made = self.make()
         if callable(made):
             return FakeBox(spec, made)
@@ -249,6 +262,17 @@ def documents(count: int = 12, seed: int = 0, longest: int = 40) -> Targets:
     ]
     offsets = np.concatenate(([0], np.cumsum([len(row) for row in rows]))).astype(np.int64)
     return Targets(np.concatenate(rows), offsets)
+
+
+class TakesItsTime(FakeScorer):
+    """Two seconds for each reset; the first comes with the greeting."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+
+    def reset(self) -> None:
+        self.clock.now += 2.0
+        super().reset()
 
 
 def stall(seconds: float) -> Callable[[socket.socket], None]:

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import stat
 import struct
 import tempfile
 import threading
-import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
-from tests.scoring.fake import FakeBox, FakeSandbox, FakeScorer, documents, serve, setting, stall
+from tests.scoring.fake import (
+    Clock,
+    FakeBox,
+    FakeSandbox,
+    FakeScorer,
+    TakesItsTime,
+    documents,
+    setting,
+    stall,
+)
 from verifier import wire
 from verifier.errors import BoxLost
 from verifier.records import BoxSpec, FaultKind
-from verifier.scoring.box import Broke, ScorerBox
+from verifier.scoring.box import LAST_WORDS_SECONDS, Broke, ScorerBox
 from verifier.scoring.patience import Patience
 from verifier.scoring.plan import Frame, frames
 
@@ -71,10 +82,69 @@ def test_an_honest_box_answers_every_call() -> None:
         costs = box.score(FRAME)
         logs = box.predict(FRAME, ASK)
         box.observe(FRAME)
-        assert costs.shape == (4, 8)
+        assert (costs.shape, costs.dtype) == ((4, 8), np.float32)
         assert costs[0, 0] == pytest.approx(np.log(8))
-        assert logs.shape == (2, 8)
+        assert (logs.shape, logs.dtype) == ((2, 8), np.float32)
         assert 0 < box.busy_seconds < 5
+
+
+def test_a_box_is_greeted_with_what_it_will_be_asked() -> None:
+    """§2: HELLO tells versions, B, C, V, and how many threads the policy gives."""
+    told: list[Any] = []
+
+    def listen(stream: socket.socket) -> None:
+        kind, size = wire.receive_header(stream)
+        told.append((kind, json.loads(bytes(wire.receive_exactly(stream, size)))))
+        wire.send(stream, wire.Kind.READY, b"{}")
+
+    with ScorerBox(setting(lambda: listen, rows=3, chunk=5, vocabulary=7, threads=2), "pass"):
+        pass
+    greeting = {"version": 1, "rows": 3, "chunk": 5, "vocabulary": 7, "threads": 2}
+    assert told == [(wire.Kind.HELLO, greeting)]
+
+
+class Door(FakeSandbox):
+    """Keeps how boxes are started, and the modes of the folder and socket that they find."""
+
+    def start(self, spec: BoxSpec) -> FakeBox:
+        assert spec.channel is not None
+        self.spec, self.channel = spec, spec.channel
+        places = (self.channel, self.channel / "wire")
+        self.modes = [stat.S_IMODE(place.stat().st_mode) for place in places]
+        return super().start(spec)
+
+
+def test_a_box_finds_one_door_that_closes_behind_it() -> None:
+    """Whatever user it runs as; once it is in there is no socket, and afterwards no folder."""
+    opened: list[Any] = []
+    door = Door(FakeScorer)
+    made = setting(FakeScorer, sandbox=door, opened=opened.append, seed=7)
+    with ScorerBox(made, "replay") as box:
+        assert box._box is not None
+        assert opened == [box._box.facts]
+        assert door.modes == [0o755, 0o666]
+        assert list(door.channel.iterdir()) == []
+        assert door.spec == replace(made.spec, channel=door.channel, label="replay-seed-7")
+    assert door.channel.name.startswith("golf-verifier-wire-")
+    assert not door.channel.exists()
+
+
+def test_a_box_may_be_closed_twice() -> None:
+    """It is ended once, and what it tried is told once."""
+    told: list[Any] = []
+    made = setting(FakeScorer, sandbox=Watched(FakeScorer), ended=lambda *hit: told.append(hit))
+    with ScorerBox(made, "pass") as box:
+        box.close()
+        assert len(told) == 1
+    assert len(told) == 1
+
+
+def test_a_box_that_cannot_be_greeted_leaves_no_channel() -> None:
+    """Nor does it live on."""
+    door = Door(lambda: stall(0))
+    with pytest.raises(Broke):
+        ScorerBox(setting(FakeScorer, sandbox=door), "pass")
+    assert not door.channel.exists()
 
 
 def test_entries_at_padding_are_dropped_before_any_check() -> None:
@@ -91,7 +161,7 @@ def test_entries_at_padding_are_dropped_before_any_check() -> None:
         assert (box.score(FRAME)[3] == 0).all()
 
 
-@pytest.mark.parametrize("cost", [-0.0, -1e-7])
+@pytest.mark.parametrize("cost", [-0.0, -1e-7, -1e-6])
 def test_a_hair_below_zero_is_hashed_as_zero(cost: float) -> None:
     """Promise: −0.0 and [−1e-6, 0) become +0.0, so that digests agree."""
     with ScorerBox(setting(lambda: Constant(cost)), "pass") as box:
@@ -133,20 +203,38 @@ def test_minus_infinity_beside_finite_logs_is_allowed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind"),
+    ("answer", "kind", "said"),
     [
-        (lambda s: wire.send(s, wire.Kind.COSTS, b"1234"), FaultKind.UNREQUESTED),
-        (lambda s: wire.send(s, wire.Kind.READY, b""), FaultKind.UNREQUESTED),
-        (lambda s: s.sendall(wire.HEADER.pack(99, 0)), FaultKind.UNKNOWN_KIND),
-        (lambda s: wire.send(s, wire.Kind.OK, b"more"), FaultKind.SHAPE),
-        (lambda s: s.sendall(wire.HEADER.pack(wire.Kind.OK, 2**32 - 1)), FaultKind.SHAPE),
-        (lambda s: wire.send(s, wire.Kind.ERROR, b"oh no \xff"), FaultKind.ERROR),
-        (lambda s: s.sendall(wire.HEADER.pack(wire.Kind.ERROR, 2**31) + b"x"), FaultKind.DIED),
-        (lambda s: s.close(), FaultKind.DIED),
-        (lambda s: s.sendall(b"\x41\x00"), FaultKind.LATE),
+        (
+            lambda s: wire.send(s, wire.Kind.COSTS, b"1234"),
+            FaultKind.UNREQUESTED,
+            "answered frame 66 where OK was due",
+        ),
+        (lambda s: wire.send(s, wire.Kind.READY, b""), FaultKind.UNREQUESTED, "answered frame 64"),
+        (lambda s: s.sendall(wire.HEADER.pack(99, 0)), FaultKind.UNKNOWN_KIND, "answered frame 99"),
+        (
+            lambda s: wire.send(s, wire.Kind.OK, b"more"),
+            FaultKind.SHAPE,
+            "answered 4 bytes where 0 were due",
+        ),
+        (
+            lambda s: s.sendall(wire.HEADER.pack(wire.Kind.OK, 2**32 - 1)),
+            FaultKind.SHAPE,
+            "answered 4294967295 bytes where 0 were due",
+        ),
+        (lambda s: wire.send(s, wire.Kind.ERROR, b"oh no \xff"), FaultKind.ERROR, "oh no \ufffd"),
+        (
+            lambda s: s.sendall(wire.HEADER.pack(wire.Kind.ERROR, 2**31) + b"x"),
+            FaultKind.DIED,
+            "ended by itself, exit code 0: last words",
+        ),
+        (lambda s: s.close(), FaultKind.DIED, "ended by itself, exit code 0: last words"),
+        (lambda s: s.sendall(b"\x41\x00"), FaultKind.LATE, "no answer in 0 s"),
     ],
 )
-def test_a_wrong_frame_is_a_fault(answer: Callable[[socket.socket], None], kind: FaultKind) -> None:
+def test_a_wrong_frame_is_a_fault(
+    answer: Callable[[socket.socket], None], kind: FaultKind, said: str
+) -> None:
     """Attack: frames of another kind, length or time; giant and torn ones."""
 
     def hang_up(stream: socket.socket) -> None:
@@ -154,8 +242,36 @@ def test_a_wrong_frame_is_a_fault(answer: Callable[[socket.socket], None], kind:
         if kind is FaultKind.DIED and stream.fileno() >= 0:
             stream.shutdown(socket.SHUT_RDWR)
 
-    fault = fault_of(lambda: rogue(hang_up), answer_seconds=0.3)
-    assert (fault.kind, fault.request) == (kind, "RESET")
+    seconds = 0.3 if kind is FaultKind.LATE else 5.0
+    fault = fault_of(lambda: rogue(hang_up), answer_seconds=seconds)
+    assert (fault.kind, fault.request, fault.seed) == (kind, "RESET", 1)
+    assert (fault.document, fault.host_starved) == (None, False)
+    assert said in fault.message
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_an_error_is_shown_up_to_its_bound(more: int) -> None:
+    """§2: 64 KiB of UTF-8."""
+    text = b"a" + b"b" * (wire.ERROR_BYTES - 1) + b"c" * more
+    fault = fault_of(lambda: rogue(lambda s: wire.send(s, wire.Kind.ERROR, text)))
+    assert fault.message == "a" + "b" * (wire.ERROR_BYTES - 1)
+
+
+@pytest.mark.parametrize(("length", "broken"), [(wire.ERROR_BYTES, False), (65537, True)])
+def test_what_a_box_greets_with_has_a_bound(length: int, broken: bool) -> None:
+    """It is advice and nothing else."""
+
+    def talk(stream: socket.socket) -> None:
+        _, size = wire.receive_header(stream)
+        wire.receive_exactly(stream, size)
+        wire.send(stream, wire.Kind.READY, b" " * length)
+        stream.recv(1)
+
+    if broken:
+        assert fault_of(lambda: talk).message == "answered 65537 bytes where None were due"
+    else:
+        with ScorerBox(setting(lambda: talk), "pass") as box:
+            assert box.busy_seconds == 0
 
 
 def test_a_greeting_longer_than_its_bound_is_refused_unread() -> None:
@@ -182,6 +298,7 @@ def test_a_frame_nobody_asked_for_is_a_fault() -> None:
             while True:
                 box.begin()
     assert caught.value.fault.kind is FaultKind.UNREQUESTED
+    assert caught.value.fault.message == "sent a frame that was not asked for"
 
 
 def test_a_box_that_hung_up_between_requests_has_died() -> None:
@@ -222,21 +339,26 @@ def test_a_box_that_hung_up_on_what_it_had_not_read_has_died() -> None:
     assert caught.value.fault.kind is FaultKind.DIED
 
 
-def test_a_box_is_stopped_when_it_has_been_busy_for_too_long() -> None:
-    """§2: each answer in time, all of them together not. Greeting and loading are not counted."""
-
-    class Slow(FakeScorer):
-        def reset(self) -> None:
-            time.sleep(0.2)
-            super().reset()
-
-    with ScorerBox(setting(Slow, budget_seconds=0.3), "pass") as box:
+def test_a_box_is_stopped_when_it_has_been_busy_for_too_long(clock: Clock) -> None:
+    """§2: each answer in time, all of them together not; from request sent to answer read."""
+    with ScorerBox(setting(lambda: TakesItsTime(clock), budget_seconds=4.0), "pass") as box:
         assert box.busy_seconds == 0
-        box.reset()
-        with pytest.raises(Broke) as caught:
+        for busy in (2.0, 4.0):
+            clock.now += 99.0
+            box.reset()
+            assert box.busy_seconds == busy
+        with pytest.raises(Broke, match=r"was busy for more than 4\.0 s") as caught:
             box.reset()
     assert caught.value.fault.kind is FaultKind.BUDGET
-    assert "0.3 s" in caught.value.fault.message
+
+
+def test_greeting_and_loading_have_a_time_of_their_own(clock: Clock) -> None:
+    """Neither the time for an answer nor the budget: a checkpoint takes as long as it takes."""
+    made = setting(
+        lambda: TakesItsTime(clock), start_seconds=4.0, answer_seconds=1.0, budget_seconds=1.0
+    )
+    with ScorerBox(made, "pass") as box:
+        assert box.busy_seconds == 0
 
 
 class Neighbours(FakeSandbox):
@@ -258,6 +380,7 @@ def test_silence_is_late_and_says_whether_the_box_was_starved(waits: float, star
     silent = Neighbours(lambda: rogue(lambda s: s.recv(1)), waits)
     fault = fault_of(FakeScorer, sandbox=silent, answer_seconds=0.4)
     assert (fault.kind, fault.host_starved) == (FaultKind.LATE, starved)
+    assert fault.message == "no answer in 0 s"
 
 
 def test_a_prompt_box_is_never_looked_at() -> None:
@@ -326,7 +449,7 @@ def test_a_box_that_never_connects_is_late() -> None:
 
 
 def test_a_box_that_ends_before_it_connects_has_died() -> None:
-    """Promise: an import error of the scorer is shown, not waited for."""
+    """Promise: an import error of the scorer is shown, the end of it, and not waited for."""
 
     class Stillborn(FakeSandbox):
         def start(self, spec: BoxSpec) -> FakeBox:
@@ -334,14 +457,16 @@ def test_a_box_that_ends_before_it_connects_has_died() -> None:
             (spec.channel / "wire").unlink()
             box = FakeBox(spec, stall(0))
             box.thread.join()
+            box.log = "a" + "b" * 2000
             return box
 
     fault = fault_of(FakeScorer, sandbox=Stillborn(FakeScorer))
-    assert fault.kind is FaultKind.DIED
-    assert "last words" in fault.message
+    assert (fault.kind, fault.request) == (FaultKind.DIED, "HELLO")
+    assert fault.message == "ended before it connected: " + "b" * 2000
 
 
-def test_a_box_that_never_connects_and_never_ends_is_late() -> None:
+@pytest.mark.parametrize(("waits", "starved"), [(0.9, True), (0.0, False)])
+def test_a_box_that_never_connects_and_never_ends_is_late(waits: float, starved: bool) -> None:
     """Attack: hold the host at the door."""
 
     class Doorstep(FakeSandbox):
@@ -351,26 +476,34 @@ def test_a_box_that_never_connects_and_never_ends_is_late() -> None:
             box = FakeBox(spec, stall(0))
             box.thread.join()
             box.poll = lambda: None  # type: ignore[method-assign]
+            box.waits = waits
             return box
 
     fault = fault_of(FakeScorer, sandbox=Doorstep(FakeScorer), start_seconds=0.2)
-    assert fault.kind is FaultKind.LATE
+    assert (fault.kind, fault.host_starved) == (FaultKind.LATE, starved)
+    assert fault.message == "did not connect in 0 s"
 
 
-def test_wall_hits_of_a_box_are_handed_on() -> None:
-    """Promise: attempts that a wall stopped are listed."""
+class Watched(FakeSandbox):
+    """A wall stopped what its boxes tried."""
+
+    def start(self, spec: BoxSpec) -> FakeBox:
+        box = super().start(spec)
+        box.attempts = ("connect 192.0.2.1:80",)
+        return box
+
+
+@pytest.mark.parametrize(
+    ("sandbox", "hits"),
+    [(Watched, [("pass", ("connect 192.0.2.1:80",))]), (FakeSandbox, [])],
+)
+def test_wall_hits_of_a_box_are_handed_on(sandbox: type[FakeSandbox], hits: list[Any]) -> None:
+    """Promise: attempts that a wall stopped are listed; where there are none nothing is."""
     told: list[tuple[str, tuple[str, ...]]] = []
-
-    class Watched(FakeSandbox):
-        def start(self, spec: BoxSpec) -> FakeBox:
-            box = FakeBox(spec, lambda stream: serve(stream, FakeScorer()))
-            box.attempts = ("connect 192.0.2.1:80",)
-            return box
-
-    changes = {"sandbox": Watched(FakeScorer), "ended": lambda *hit: told.append(hit)}
+    changes = {"sandbox": sandbox(FakeScorer), "ended": lambda *hit: told.append(hit)}
     with ScorerBox(setting(FakeScorer, **changes), "pass"):
         pass
-    assert told == [("pass", ("connect 192.0.2.1:80",))]
+    assert told == hits
 
 
 def test_a_box_that_the_machine_lost_leaves_no_folder(
@@ -393,45 +526,114 @@ def test_a_box_that_lives_on_without_its_wire_is_said_to() -> None:
     """Attack: close the wire and keep working in the background."""
     with ScorerBox(setting(lambda: rogue(lambda s: s.close())), "pass") as box:
         assert box._box is not None
-        box._box.wait = lambda timeout_seconds=None: None  # type: ignore[method-assign]
+        waited: list[float | None] = []
+        box._box.wait = waited.append  # type: ignore[assignment,method-assign]
         with pytest.raises(Broke) as caught:
             box.reset()
-    assert caught.value.fault.message == "closed the wire and runs on"
+    assert caught.value.fault.message == str(caught.value) == "closed the wire and runs on"
+    assert waited == [LAST_WORDS_SECONDS]
 
 
-def test_a_wrong_charge_is_named_with_its_document_and_token() -> None:
+class Wrong(FakeScorer):
+    """Honest but for `charged` costs, at (row, column), and the `predicted` vectors of rows."""
+
+    charged: ClassVar[dict[tuple[int, int], float]] = {}
+    predicted: ClassVar[dict[int, float]] = {}
+
+    def score(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        costs = super().score(ids, lengths)
+        for place, nats in self.charged.items():
+            costs[place] = nats
+        return costs
+
+    def predict(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        logs = super().predict(ids, lengths)
+        for row, log in self.predicted.items():
+            logs[row, 5] = log
+        return logs
+
+
+THIRD = Frame(3, FRAME.ids, np.array([8, 8, 5, 4], dtype=np.int32))
+
+
+@pytest.mark.parametrize(
+    ("charged", "kind", "said"),
+    [
+        ({(1, 2): np.nan, (2, 1): np.nan}, FaultKind.NAN, "NaN for token 26 of document 9"),
+        ({(0, 7): np.inf}, FaultKind.INFINITE, "an infinite cost for token 31 of document 0"),
+        ({(0, 7): -np.inf}, FaultKind.INFINITE, "an infinite cost for token 31 of document 0"),
+        ({(2, 4): -0.25, (2, 1): -0.5}, FaultKind.NEGATIVE, "-0.5 nats for token 25 of row 2"),
+        ({(3, 0): -1.5}, FaultKind.NEGATIVE, "-1.5 nats for token 24 of row 3"),
+    ],
+)
+def test_a_wrong_charge_is_named_with_its_document_and_token(
+    charged: dict[tuple[int, int], float], kind: FaultKind, said: str
+) -> None:
     """A person can go and look; where nobody said which document it is, the row is named."""
 
-    class Wrong(FakeScorer):
-        def score(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-            costs = super().score(ids, lengths)
-            costs[1, 2] = np.nan
-            return costs
+    class Charges(Wrong):
+        pass
 
-        def predict(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-            return np.full((len(ids), self.vocabulary), np.nan)
+    Charges.charged = charged
+    with ScorerBox(setting(Charges), "pass") as box:
+        box.begin((0, 9, -1))
+        with pytest.raises(Broke) as caught:
+            box.score(THIRD)
+    fault = caught.value.fault
+    assert (fault.kind, fault.message) == (kind, f"charged {said}")
+    document = said.partition("document ")[2]
+    assert fault.document == (int(document) if document else None)
 
-    third = Frame(3, FRAME.ids, FRAME.lengths)
-    with ScorerBox(setting(Wrong), "pass") as box:
-        for given, said, named in (
-            ((7, 9, -1, -1), "for token 26 of document 9", 9),
-            ((), "for token 26 of row 1", None),
-        ):
-            box.begin(given)
-            with pytest.raises(Broke, match=said) as caught:
-                box.score(third)
-            assert caught.value.fault.document == named
-        row = int(np.flatnonzero(ASK)[0])
-        place = f"predicted NaN for token {24 + FRAME.lengths[row]} of row {row}"
-        with pytest.raises(Broke, match=place):
-            box.predict(third, ASK)
+
+@pytest.mark.parametrize(
+    ("predicted", "kind", "said"),
+    [
+        ({0: np.nan, 2: np.nan}, FaultKind.NAN, "NaN for token 32 of document 7"),
+        ({2: np.nan}, FaultKind.NAN, "NaN for token 29 of document 0"),
+        ({2: np.inf, 0: -np.inf}, FaultKind.INFINITE, "no finite distribution for token 29 of"),
+    ],
+)
+def test_a_wrong_distribution_is_named_with_its_document_and_token(
+    predicted: dict[int, float], kind: FaultKind, said: str
+) -> None:
+    """The token asked for, that of the first row whose answer is wrong; others are as they were."""
+
+    class Predicts(Wrong):
+        pass
+
+    Predicts.predicted = predicted
+    with ScorerBox(setting(Predicts), "replay") as box:
+        box.begin((7, 9, 0, -1))
+        with pytest.raises(Broke) as caught:
+            box.predict(THIRD, ASK)
+    fault = caught.value.fault
+    assert (fault.kind, fault.phase) == (kind, "replay")
+    assert fault.message.startswith(f"predicted {said}")
+
+
+def test_a_later_fault_is_not_blamed_on_an_earlier_document() -> None:
+    """Each batch has its own documents, none of which is named before it is at fault."""
+
+    class Charges(Wrong):
+        charged: ClassVar[dict[tuple[int, int], float]] = {(1, 0): np.nan}
+
+    with ScorerBox(setting(Charges), "pass") as box:
+        for said, named in (((7, 9, 5, 6), 9), ((), None)):
+            box.begin(said)
+            assert box.document is None
+            with pytest.raises(Broke):
+                box.score(FRAME)
+            assert box.document == named
 
 
 @pytest.mark.parametrize(
     ("call", "said"),
     [
         (lambda box: box.score(FRAME), "answered 28 numbers where 4 rows × 8 tokens were due"),
-        (lambda box: box.predict(FRAME, ASK), "answered 14 numbers where 2 rows asked × 8 symbols"),
+        (
+            lambda box: box.predict(FRAME, ASK),
+            "answered 14 numbers where 2 rows asked × 8 symbols were due",
+        ),
     ],
 )
 def test_a_wrong_shape_is_told_in_numbers(call: Callable[[ScorerBox], object], said: str) -> None:

@@ -10,10 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.scoring.fake import FakeSandbox, FakeScorer, documents, setting
+from tests.scoring.fake import (
+    Clock,
+    FakeSandbox,
+    FakeScorer,
+    TakesItsTime,
+    documents,
+    setting,
+)
 from verifier.errors import BoxLost
 from verifier.records import Adaptation, FaultKind
-from verifier.scoring.passing import PassResult, Scoring, run_pass, work
+from verifier.scoring.passing import Advance, PassResult, Scoring, run_pass, work
 from verifier.scoring.plan import plan
 
 TARGETS = documents(13)
@@ -24,12 +31,13 @@ def scoring(
     scorers: int = 1,
     adaptation: Adaptation = Adaptation.DOCUMENT,
     rows: int = 4,
+    advance: Advance = lambda amount: None,
     **changes: Any,
 ) -> Scoring:
     """The scoring of TARGETS by fake boxes."""
     batches = plan(np.diff(TARGETS.offsets).tolist(), rows, adaptation)
     made = setting(make, rows=rows, **changes)
-    return Scoring(made, TARGETS, batches, adaptation, scorers, lambda count: None)
+    return Scoring(made, TARGETS, batches, adaptation, scorers, advance)
 
 
 def passed(make: Callable[[], Any], **changes: Any) -> PassResult:
@@ -50,8 +58,10 @@ def by_hand() -> np.ndarray:
 
 def test_every_target_is_charged_what_the_scorer_committed() -> None:
     """Promise: charges stand in canonical order, one per target."""
-    result = passed(FakeScorer)
-    assert result.charged == len(TARGETS.ids)
+    told: list[float] = []
+    result = passed(FakeScorer, advance=told.append)
+    assert result.charged == sum(told) == len(TARGETS.ids)
+    assert result.charges.dtype == np.float32
     np.testing.assert_allclose(result.charges, by_hand(), rtol=1e-6)
     assert not result.faults
 
@@ -62,6 +72,12 @@ def test_any_number_of_scorers_gives_the_same_bytes(scorers: int) -> None:
     assert passed(FakeScorer, scorers=scorers).charges.tobytes() == (
         passed(FakeScorer).charges.tobytes()
     )
+
+
+def test_a_pass_takes_the_time_of_its_answers_and_that_on_the_wall(clock: Clock) -> None:
+    """Greeting and loading are in the one and not in the other."""
+    result = passed(lambda: TakesItsTime(clock))
+    assert (result.busy_seconds, result.wall_seconds) == (4 * 2.0, 5 * 2.0)
 
 
 def test_a_token_is_charged_before_it_may_be_learned_from() -> None:
@@ -173,6 +189,33 @@ def test_a_box_takes_no_more_jobs_than_it_may() -> None:
     sandbox = FakeSandbox(FakeScorer)
     work(setting(FakeScorer, sandbox=sandbox), "chain", 2, range(5), lambda b, i: None, 1)
     assert sandbox.started >= 5
+
+
+def test_the_busiest_of_several_is_how_long_it_took() -> None:
+    """Over all the boxes that one of them opened."""
+    both = threading.Barrier(2, timeout=20)
+
+    def job(box: Any, item: int) -> None:
+        box.busy_seconds = float(item)
+        if item in {3, 5}:
+            both.wait()
+
+    assert work(setting(FakeScorer), "pass", 2, [3, 5], job) == (5.0, ())
+    assert work(setting(FakeScorer), "pass", 1, [1, 2, 4], job, 1) == (7.0, ())
+
+
+@pytest.mark.parametrize(
+    ("jobs", "per_box", "started"), [(0, None, 0), (1, None, 1), (4, 2, 2), (5, 2, 3), (4, 1, 4)]
+)
+def test_no_box_is_opened_that_has_nothing_to_do(
+    jobs: int, per_box: int | None, started: int
+) -> None:
+    """Each costs the time that its checkpoint takes to load."""
+    sandbox, done = FakeSandbox(FakeScorer), []
+    made = setting(FakeScorer, sandbox=sandbox)
+    scorers = 3 if jobs < 2 else 1
+    _, faults = work(made, "pass", scorers, range(jobs), lambda b, i: done.append(i), per_box)
+    assert (sandbox.started, done, faults) == (started, [*range(jobs)], ())
 
 
 def test_ctrl_c_stops_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:

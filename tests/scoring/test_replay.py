@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,21 +11,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.scoring.fake import FakeSandbox, FakeScorer, documents
-from tests.scoring.test_passing import TARGETS, passed, scoring
+from tests.scoring.fake import Clock, FakeSandbox, FakeScorer, TakesItsTime, setting
+from tests.scoring.test_passing import TARGETS, by_hand, passed, scoring
 from verifier.errors import BoxLost
-from verifier.records import FaultKind
+from verifier.records import FaultKind, Root
 from verifier.scoring.plan import EMPTY
-from verifier.scoring.reference import bigram_charges, end_likelihood
 from verifier.scoring.replay import (
     ReplayResult,
-    asked_at,
     asked_everywhere,
     blind_batches,
     blind_costs,
     random_rows,
     run_replay,
 )
+from verifier.scoring.settling import COMMAND
 
 LENGTHS = np.diff(TARGETS.offsets).tolist()
 FILLER = random_rows(b"some key", 24, LENGTHS, None, 8)
@@ -38,7 +39,12 @@ def replayed(make: Any, asked: Any = None, scorers: int = 1, **changes: Any) -> 
 
 def test_an_honest_scorer_costs_the_same_blind() -> None:
     """Promise: replay leaves honest submissions alone, to the last bit here."""
-    result = replayed(FakeScorer, scorers=2)
+    told: list[float] = []
+    sandbox = FakeSandbox(FakeScorer)
+    result = replayed(FakeScorer, scorers=2, advance=told.append, sandbox=sandbox)
+    assert sum(told) == len(TARGETS.ids)
+    assert (result.blind.dtype, result.log_sums.dtype) == (np.float32, np.float32)
+    assert {spec.label for spec in sandbox.specs} == {"replay-seed-1"}
     np.testing.assert_allclose(result.blind, passed(FakeScorer).charges, atol=2e-6)
     assert np.abs(result.log_sums).max() < 1e-6
     assert result.documents == 13
@@ -115,39 +121,29 @@ def test_a_document_keeps_its_row_and_is_replayed_once(seed: int) -> None:
     assert all(sum(row.document != EMPTY for row in batch) == 1 for batch in alone)
 
 
-def test_only_what_was_drawn_is_asked() -> None:
-    """Promise: a sampled replay asks its positions, and no other is answered."""
-    targets = documents(4, seed=3, longest=200)
-    drawn = np.array([2, 2, int(targets.offsets[1]) + 1])
-    asked = asked_at(targets, drawn, np.zeros(len(targets.ids)), 20)
-    assert {d: p.tolist() for d, p in asked.items()} == {0: [2], 1: [1]}
-
-
-def test_a_drawn_end_hides_among_decoys_and_predecessors() -> None:
-    """Attack: tell an end from being asked there. Decoys are the likeliest other ends."""
-    targets = documents(6, seed=3, longest=400)
-    end = int(targets.offsets[1]) - 1
-    likely = np.zeros(len(targets.ids))
-    decoys = np.array([int(targets.offsets[d]) + 7 for d in range(1, 6)])
-    likely[decoys] = 1.0
-    asked = asked_at(targets, np.array([end]), likely, 5)
-    flat = {int(targets.offsets[d] + p) for d, ps in asked.items() for p in ps}
-    assert {end, end - 1, *decoys.tolist(), *(decoys - 1).tolist()} <= flat
-
-
-def test_a_document_with_many_draws_is_asked_everywhere() -> None:
-    """Promise: over a tenth of a document's positions drawn, and its pattern says nothing."""
-    targets = documents(3, seed=1)
-    length = int(targets.offsets[1])
-    asked = asked_at(targets, np.arange(length // 5 + 1), np.zeros(len(targets.ids)), 20)
-    assert asked[0].tolist() == list(range(length))
-
-
 def test_a_sampled_replay_leaves_the_rest_unanswered() -> None:
     """Promise: unanswered is NaN, never a number."""
     result = replayed(FakeScorer, asked={0: np.array([1]), 5: np.array([0, 3])})
-    assert int((~np.isnan(result.blind)).sum()) == 3
-    assert result.documents == 2
+    answered = [int(TARGETS.offsets[d]) + p for d, p in ((0, 1), (5, 0), (5, 3))]
+    for found in (result.blind, result.log_sums):
+        assert np.flatnonzero(~np.isnan(found)).tolist() == answered
+    np.testing.assert_allclose(result.blind[answered], by_hand()[answered], rtol=1e-5)
+    assert (result.documents, result.machine_faults, result.faults) == (2, 0, ())
+
+
+def test_a_replay_takes_the_time_of_its_answers(clock: Clock) -> None:
+    """What the policy's multiple of the pass is taken of."""
+    alone = {0: np.array([1])}
+    assert replayed(lambda: TakesItsTime(clock), asked=alone).busy_seconds == 2.0
+
+
+def test_a_blind_box_reads_its_image_first() -> None:
+    """§7: what an earlier box brought into memory would tell it what that one saw."""
+    root = Root(digest="7" * 64, python="python3", pinned=True, folder=Path("/image"))
+    spec = replace(setting(FakeScorer).spec, root=root, argv=("scorer",))
+    sandbox = FakeSandbox(FakeScorer)
+    replayed(FakeScorer, sandbox=sandbox, spec=spec)
+    assert {spec.argv for spec in sandbox.specs} == {(*COMMAND, "scorer")}
 
 
 def test_a_fault_while_asked_is_the_submissions() -> None:
@@ -186,37 +182,3 @@ def test_the_second_lost_box_is_the_end() -> None:
     sandbox.lost = 2
     with pytest.raises(BoxLost):
         replayed(FakeScorer, sandbox=sandbox)
-
-
-def test_companions_are_made_of_ids_seen_in_training() -> None:
-    """Promise: filler rows are random ids of the training side, as long as documents are."""
-    rows = random_rows(b"k" * 8, 5, [3, 9], np.array([4, 4, 6], np.int32), 8)
-    assert {int(i) for row in rows for i in row} <= {4, 6}
-    assert {len(row) for row in rows} <= {3, 9}
-
-
-def test_a_bigram_reference_is_a_distribution() -> None:
-    """Promise: the reference is honest: its probabilities sum to 1 after any token."""
-    training = np.array([1, 2, 3, 2, 4, 1, 2, 2, 1], np.int32)
-    symbols = np.arange(8, dtype=np.int32)
-    for previous in range(8):
-        pairs = np.stack((np.full(8, previous), symbols), axis=1).reshape(-1).astype(np.int32)
-        targets = type(TARGETS)(pairs, np.array([0, 16]))
-        charges = bigram_charges(targets, training, 8, 1)[1::2]
-        assert np.exp(-charges.astype(float)).sum() == pytest.approx(1, abs=1e-6)
-
-
-def test_without_a_training_side_the_reference_is_uniform() -> None:
-    """Promise: an own tokenizer is charged against ln V, and no end looks likelier."""
-    assert np.allclose(bigram_charges(TARGETS, None, 8, 1), np.log(8))
-    assert not end_likelihood(TARGETS, None, 8, 1).any()
-
-
-def test_ends_look_likely_after_what_ended_training_documents() -> None:
-    """Promise: decoys are drawn from p(END | previous) of the training side."""
-    training = np.array([1, 5, 1, 5, 1, 6, 7, 1], np.int32)
-    likely = end_likelihood(TARGETS, training, 8, 1)
-    after_five = np.flatnonzero(TARGETS.ids[:-1] == 5) + 1
-    after_five = after_five[~np.isin(after_five, TARGETS.offsets)]
-    assert np.allclose(likely[after_five], 1.0)
-    assert not likely[TARGETS.offsets[:-1]].any()

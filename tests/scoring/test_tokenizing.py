@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +15,12 @@ import numpy as np
 import pytest
 
 from tests.scoring.fake import LIMITS
-from tests.training.fake_sandbox import FakeSandbox
+from tests.training.fake_sandbox import FakeBox, FakeSandbox
 from verifier.errors import BadSubmission, BrokenInvariant
 from verifier.heldout import HeldOut, Tokens
-from verifier.records import BoxFacts, BoxSpec, Mount, Root
-from verifier.scoring.tokenizing import PIECES_AT_MOST, tokenize
+from verifier.records import BoxEnd, BoxFacts, BoxSpec, EndedBy, Mount, Root
+from verifier.scoring import tokenizing
+from verifier.scoring.tokenizing import tokenize
 
 DOCUMENTS = (b"abba", b"b", "naïve".encode())
 PIECES = [bytes([byte]) for byte in range(256)]
@@ -63,9 +67,17 @@ def asked(
         return code
 
     sandbox, opened = FakeSandbox(run), []
+    model = tmp_path / "own.model"
+    model.write_bytes(b"a model")
+    spec = template(tmp_path)
+    tokens = tokenize(held_out(tmp_path), model, "d" * 64, sandbox, spec, opened.append)
+    return tokens, sandbox.specs, opened
+
+
+def template(tmp_path: Path) -> BoxSpec:
+    """What a box for a tokenizer is made after."""
     (tmp_path / "harness").mkdir()
-    (tmp_path / "own.model").write_bytes(b"a model")
-    spec = BoxSpec(
+    return BoxSpec(
         label="",
         root=Root(digest="host", python="python3", pinned=False),
         argv=(),
@@ -73,12 +85,9 @@ def asked(
         inputs=(Mount(source=tmp_path / "harness", target="/harness"),),
         output=None,
         channel=None,
-        working_folder="/",
+        working_folder="/elsewhere",
         limits=LIMITS,
     )
-    model = tmp_path / "own.model"
-    tokens = tokenize(held_out(tmp_path), model, "d" * 64, sandbox, spec, opened.append)
-    return tokens, sandbox.specs, opened
 
 
 def test_ids_and_pieces_become_targets_with_an_end_of_their_own(tmp_path: Path) -> None:
@@ -86,27 +95,95 @@ def test_ids_and_pieces_become_targets_with_an_end_of_their_own(tmp_path: Path) 
     tokens, (spec,), opened = asked(tmp_path, honest)
     assert (tokens.vocabulary, tokens.end, tokens.unspelled) == (257, 256, 0)
     assert tokens.ids.tolist() == [*b"abba", 256, *b"b", 256, *"naïve".encode(), 256]
-    assert [facts.label for facts in opened] == ["tokenize"]
-    assert {mount.target for mount in spec.inputs} == {"/harness", "/tokenizer", "/documents"}
-    assert spec.argv[0] == "python3"
+    assert tokens.tokenizer_digest == "d" * 64
+    assert [facts.label for facts in opened] == [spec.label] == ["tokenize"]
 
 
-def test_a_tokenizer_with_a_bos_ends_documents_by_it(tmp_path: Path) -> None:
-    """END is the tokenizer's BOS id."""
-    table = {"pieces": [base64.b64encode(p).decode() for p in [*PIECES, b""]], "bos": 256}
-    tokens, _, _ = asked(
-        tmp_path, lambda out: honest(out, **{"pieces.json": json.dumps(table).encode()})
+def test_its_box_gets_the_model_and_the_documents_and_room_for_an_answer(tmp_path: Path) -> None:
+    """Readable for whoever it runs as; nothing of it stays on the host."""
+    seen: list[Any] = []
+
+    def look(out: Path) -> None:
+        folder = out.parent
+        seen.append((folder, stat.S_IMODE(folder.stat().st_mode), sorted(folder.iterdir())))
+        seen.append((folder / "documents" / "documents.jsonl").read_bytes())
+        honest(out)
+
+    _, (spec,), _ = asked(tmp_path, look)
+    (folder, mode, found), documents = seen
+    assert (folder.name[:21], mode) == ("golf-verifier-tokens-", 0o755)
+    assert found == [folder / "documents", folder / "out"]
+    assert documents == b"".join(
+        json.dumps({"text": text}).encode() + b"\n" for text in ("abba", "b", "naïve")
     )
-    assert (tokens.vocabulary, tokens.end) == (257, 256)
+    assert not folder.exists()
+    (tmp_path / "harness").rmdir()
+    made = template(tmp_path)
+    assert spec == replace(
+        made,
+        label="tokenize",
+        argv=(
+            "python3",
+            "/harness/tokenize_documents.py",
+            "/tokenizer/own.model",
+            "/documents/documents.jsonl",
+            "/out",
+        ),
+        inputs=(
+            *made.inputs,
+            Mount(source=tmp_path, target="/tokenizer"),
+            Mount(source=folder / "documents", target="/documents"),
+        ),
+        output=Mount(source=folder / "out", target="/out"),
+        working_folder="/",
+        limits=replace(LIMITS, output_bytes=8 * 11 + (64 << 20), output_files=16),
+    )
+
+
+def table(pieces: list[bytes], bos: Any) -> bytes:
+    """pieces.json as a box writes it."""
+    written = [base64.b64encode(piece).decode() for piece in pieces]
+    return json.dumps({"pieces": written, "bos": bos}).encode()
+
+
+@pytest.mark.parametrize(
+    ("bos", "end"), [(256, 256), (0, 0), (1, 1), (257, 257), (-1, 257), (10**30, 257)]
+)
+def test_a_tokenizer_with_a_bos_ends_documents_by_it(tmp_path: Path, bos: int, end: int) -> None:
+    """END is the tokenizer's BOS id; what is no id of its is none."""
+    written = table([*PIECES, b""], bos)
+    tokens, _, _ = asked(tmp_path, lambda out: honest(out, **{"pieces.json": written}))
+    assert (tokens.vocabulary, tokens.end) == (257 + (end == 257), end)
 
 
 def test_pieces_that_do_not_spell_a_document_are_counted(tmp_path: Path) -> None:
     """R8: whoever judges can refuse the number."""
-    table = {"pieces": [base64.b64encode(b"x").decode() for _ in PIECES], "bos": -1}
-    tokens, _, _ = asked(
-        tmp_path, lambda out: honest(out, **{"pieces.json": json.dumps(table).encode()})
-    )
+    written = table([b"x"] * 256, -1)
+    tokens, _, _ = asked(tmp_path, lambda out: honest(out, **{"pieces.json": written}))
     assert tokens.unspelled == 3
+
+
+@pytest.mark.parametrize("counts", [[11, 0, 0], [0, 0, 11]])
+def test_a_document_may_have_all_the_tokens_or_none(tmp_path: Path, counts: list[int]) -> None:
+    """Which it has is compared with what it spells, and not refused."""
+    written = np.array(counts, "<i8").tobytes()
+    tokens, _, _ = asked(tmp_path, lambda out: honest(out, **{"counts.bin": written}))
+    assert tokens.target_counts.tolist() == [count + 1 for count in counts]
+    assert tokens.unspelled == 3
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_table_has_a_piece_and_no_more_than_its_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: int
+) -> None:
+    """A million pieces; here four."""
+    monkeypatch.setattr(tokenizing, "PIECES_AT_MOST", 4)
+    changes = {"pieces.json": table([b"a"] * (4 + more), -1), "ids.bin": bytes(4 * 11)}
+    if more:
+        with pytest.raises(BadSubmission, match="do not fit the documents"):
+            asked(tmp_path, lambda out: honest(out, **changes))
+    else:
+        assert asked(tmp_path, lambda out: honest(out, **changes))[0].vocabulary == 5
 
 
 def link(out: Path) -> None:
@@ -115,53 +192,92 @@ def link(out: Path) -> None:
     (out / "ids.bin").symlink_to("/etc/hostname")
 
 
-PIECE = base64.b64encode(b"a").decode()
+def counts(*each: int) -> dict[str, bytes]:
+    return {"counts.bin": np.array(each, "<i8").tobytes()}
 
 
 @pytest.mark.parametrize(
-    "answer",
+    ("changes", "said"),
     [
-        lambda out: None,
-        link,
-        lambda out: honest(out, **{"counts.bin": b"123"}),
-        lambda out: honest(out, **{"counts.bin": np.array([4, 1], "<i8").tobytes()}),
-        lambda out: honest(out, **{"counts.bin": np.array([4, -1, 8], "<i8").tobytes()}),
-        lambda out: honest(out, **{"counts.bin": np.array([4, 1, 2**62], "<i8").tobytes()}),
-        lambda out: honest(out, **{"counts.bin": np.array([4, 1, 5], "<i8").tobytes()}),
-        lambda out: honest(out, **{"ids.bin": b"1"}),
-        lambda out: honest(out, **{"ids.bin": np.array([999] * 11, "<i4").tobytes()}),
-        lambda out: honest(out, **{"pieces.json": b"{"}),
-        lambda out: honest(out, **{"pieces.json": b"[" * 100_000}),
-        lambda out: honest(out, **{"pieces.json": b"[]"}),
-        lambda out: honest(out, **{"pieces.json": b'{"pieces": [], "bos": 1}'}),
-        lambda out: honest(out, **{"pieces.json": b'{"pieces": ["!"], "bos": 1}'}),
-        lambda out: honest(out, **{"pieces.json": b'{"pieces": ["YQ=="], "bos": 1e999}'}),
-        lambda out: honest(
-            out,
-            **{
-                "pieces.json": json.dumps(
-                    {"pieces": [PIECE] * (PIECES_AT_MOST + 1), "bos": 1}
-                ).encode()
-            },
-        ),
+        ({"counts.bin": None}, "own.model: its box left no counts.bin"),
+        ({"ids.bin": None}, "own.model: its box left no ids.bin"),
+        ({"pieces.json": None}, "own.model: its box left no pieces.json"),
+        ({"counts.bin": b"123"}, "own.model: its box left an unreadable table: buffer size"),
+        (counts(4, 1), "own.model: its box's ids do not fit the documents"),
+        (counts(4, 1, 6, 0), "own.model: its box's ids do not fit the documents"),
+        (counts(6, -1, 6), "own.model: its box's ids do not fit the documents"),
+        (counts(4, 1, 2**62), "own.model: its box's ids do not fit the documents"),
+        (counts(2**62, 2**62, 2**63 - 1), "own.model: its box's ids do not fit the documents"),
+        (counts(4, 1, 5), "own.model: its box's ids do not fit the documents"),
+        ({"ids.bin": b"1"}, "own.model: its box left an unreadable table: buffer size"),
+        ({"ids.bin": np.array([999] * 11, "<i4").tobytes()}, "own"),
+        ({"pieces.json": b"{"}, "own.model: its box left an unreadable table: Expecting"),
+        ({"pieces.json": b"[" * 100_000}, "own.model: its box left an unreadable table: "),
+        ({"pieces.json": b"[]"}, "own.model: its box left an unreadable table: list indices"),
+        ({"pieces.json": table([], 1)}, "own.model: its box's ids do not fit the documents"),
+        ({"pieces.json": b'{"pieces": ["YQ==!"], "bos": 1}'}, "an unreadable table: "),
+        ({"pieces.json": b'{"pieces": ["YQ=="], "bos": 1e999}'}, "an unreadable table: cannot"),
     ],
 )
-def test_whatever_else_the_box_leaves_is_refused_by_name(answer: Answer, tmp_path: Path) -> None:
+def test_whatever_else_the_box_leaves_is_refused_by_name(
+    changes: dict[str, Any], said: str, tmp_path: Path
+) -> None:
     """Hostile output ends in one sentence about the submission, never in a crash of ours."""
-    with pytest.raises(BadSubmission, match=r"own\.model|own"):
-        asked(tmp_path, answer)
+    with pytest.raises(BadSubmission, match=re.escape(said)):
+        asked(tmp_path, lambda out: honest(out, **changes))
 
 
-def test_a_tokenizer_that_kills_its_box_kills_nothing_else(tmp_path: Path) -> None:
+def test_an_answer_that_is_a_link_is_none(tmp_path: Path) -> None:
+    """Attack: have the host read a file of its own."""
+    with pytest.raises(BadSubmission, match=r"left no ids\.bin"):
+        asked(tmp_path, link)
+
+
+def test_a_single_piece_is_a_table(tmp_path: Path) -> None:
+    """However little it spells."""
+    changes = {"pieces.json": table([b"a"], -1), "ids.bin": bytes(4 * 11)}
+    assert asked(tmp_path, lambda out: honest(out, **changes))[0].vocabulary == 2
+
+
+@pytest.mark.parametrize("code", [1, 139])
+def test_a_tokenizer_that_kills_its_box_kills_nothing_else(tmp_path: Path, code: int) -> None:
     """A model made to crash its parser: the box's last words are the reason."""
-    with pytest.raises(BadSubmission, match="log of tokenize"):
-        asked(tmp_path, honest, code=139)
+    with pytest.raises(BadSubmission) as caught:
+        asked(tmp_path, honest, code=code)
+    assert str(caught.value) == (
+        "own.model: the tokenizer could not be used: log of tokenize "
+        "(it must be a SentencePiece model that encodes plain text)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [
+        ("a" + "b" * 500 + "\n", "could not be used: " + "b" * 500),
+        (" \n", "could not be used: wall clock limit"),
+    ],
+)
+def test_a_box_that_was_ended_says_how(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: str, said: str
+) -> None:
+    """The end of its log, or who ended it; that it left a whole answer changes nothing."""
+    wait = FakeBox.wait
+
+    def ended(box: FakeBox, timeout_seconds: float | None = None) -> BoxEnd:
+        end = wait(box, timeout_seconds)
+        assert end is not None and end.exit_code == 0
+        return replace(end, ended_by=EndedBy.WALL_CLOCK, log=log)
+
+    monkeypatch.setattr(FakeBox, "wait", ended)
+    with pytest.raises(BadSubmission) as caught:
+        asked(tmp_path, honest)
+    assert f"{said} (" in str(caught.value)
 
 
 def test_a_box_that_returns_without_an_end_is_a_bug_of_ours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A wait without a timeout always has an answer."""
-    monkeypatch.setattr("tests.training.fake_sandbox.FakeBox.wait", lambda *_: None)
-    with pytest.raises(BrokenInvariant):
+    monkeypatch.setattr(FakeBox, "wait", lambda *_: None)
+    with pytest.raises(BrokenInvariant, match="returned before it ended"):
         asked(tmp_path, honest)

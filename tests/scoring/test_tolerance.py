@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from verifier.scoring.tolerance import (
     POSITIONS_AT_LEAST,
     TAU_AT_LEAST,
+    TAU_AT_MOST,
     Deviations,
     deviations,
     failed,
@@ -48,12 +49,20 @@ def test_costs_that_are_no_numbers_are_a_failure(bad: float) -> None:
     assert deviations(CHARGES[:0], blind[:0]).fault == "nothing was replayed"
 
 
+def test_an_example_that_failed_has_no_figures() -> None:
+    """None of them can be taken for one that was measured."""
+    found = failed("why")
+    figures = (found.positions, found.unequal, found.mean_nats, found.worst_nats)
+    assert (figures, found.quantiles, found.fault) == ((0, 0, 0.0, 0.0), {}, "why")
+
+
 def test_tau_is_seven_times_the_worst_of_all_examples_rounded_up() -> None:
     """§4.4: as on the CPU; the best-behaved example changes nothing."""
     found = tolerance([measured(1.31e-5), measured(5e-7)])
     assert (found.tau_nats, found.worst_nats, found.why) == (1e-4, 1.31e-5, "")
     assert found.positions == 2 * POSITIONS_AT_LEAST
     assert tolerance([measured(6e-4)]).tau_nats == 5e-3
+    assert tolerance([measured(0.0142)]).tau_nats == TAU_AT_MOST
 
 
 def test_answers_equal_to_the_last_bit_still_leave_a_tolerance() -> None:
@@ -76,6 +85,19 @@ def test_there_is_no_tau_without_enough_good_answers(examples: list[Deviations],
     found = tolerance(examples)
     assert found.tau_nats is None
     assert said in found.why
+    assert found.positions == sum(each.positions for each in examples)
+
+
+def test_what_was_measured_is_told_where_no_tau_follows() -> None:
+    """Whoever is refused sees how far off they are."""
+    assert tolerance([]).worst_nats == 0.0
+    assert tolerance([measured(1e-5, 7), measured(0.02, 7)]).worst_nats == 0.02
+
+
+@pytest.mark.parametrize("nats", [0.0, math.inf, math.nan, 1.0])
+def test_what_has_no_further_digit_stays(nats: float) -> None:
+    """0 and what is no number too."""
+    assert repr(rounded_up(nats)) == repr(nats)
 
 
 @given(st.floats(min_value=1e-9, max_value=1.0))

@@ -11,8 +11,10 @@ import hashlib
 import mmap
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
+from operator import ne
 from pathlib import Path
 
 import numpy as np
@@ -50,8 +52,9 @@ def store(folder: Path, file: str, dtype: str, array: Array, ends: Array | None)
     """
     with np.errstate(over="ignore", invalid="ignore"):
         flat = np.ascontiguousarray(array, dtype=dtype)
-        back = flat.astype(array.dtype, copy=False)
-    same = flat.dtype == array.dtype or np.array_equal(back, array, equal_nan=True)
+        same = flat.dtype == array.dtype or np.array_equal(
+            flat.astype(array.dtype), array, equal_nan=True
+        )
     if array.ndim != 1 or not same:
         raise BrokenInvariant(f"{file}: {array.dtype}{list(array.shape)} cannot be kept as {dtype}")
     content = flat.view(np.uint8).data
@@ -159,17 +162,19 @@ def _block_digests(content: memoryview) -> Iterator[str]:
 
 
 def _document_digests(content: memoryview, itemsize: int, ends: Array) -> Iterator[bytes]:
-    first = 0
-    for end in (ends * itemsize).tolist():
+    for first, end in pairwise([0, *(ends * itemsize).tolist()]):
         yield xxhash.xxh3_128_digest(content[first:end])
-        first = end
 
 
-def _first_other(digests: Iterator[bytes], index: bytes | mmap.mmap) -> int | None:
-    """The first document whose digest is not the one in `index`; None where all are."""
-    said = (index[start : start + _INDEX_BYTES] for start in range(0, len(index), _INDEX_BYTES))
-    apart = (n for n, (one, other) in enumerate(zip(digests, said, strict=True)) if one != other)
-    return next(apart, None)
+def _index_digests(path: Path, ends: Array) -> Iterator[bytes]:
+    """What the index of the charge file at `path` says of each document."""
+    index = _content(index_path(path), len(ends) * _INDEX_BYTES)
+    return (index[start : start + _INDEX_BYTES] for start in range(0, len(index), _INDEX_BYTES))
+
+
+def _first_other(found: Iterable[object], said: Iterable[object]) -> int | None:
+    """Where two lists of digests first differ, as far as both go; None where nowhere."""
+    return next((n for n, differ in enumerate(map(ne, found, said)) if differ), None)
 
 
 def _changed(
@@ -177,29 +182,23 @@ def _changed(
 ) -> LedgerDamaged:
     """The first block that is not what it was, and the first document."""
     view = memoryview(content)
-    for number, (found, said) in enumerate(zip(_block_digests(view), stored.blocks, strict=False)):
-        if found != said:
-            start = number * BLOCK_BYTES
-            last = min(start + BLOCK_BYTES, len(view)) - 1
-            place = f"bytes {start} to {last}"
-            break
-    else:
-        place = "all bytes"
+    place = "all bytes"
+    if (block := _first_other(_block_digests(view), stored.blocks)) is not None:
+        start = block * BLOCK_BYTES
+        place = f"bytes {start} to {min(start + BLOCK_BYTES, len(view)) - 1}"
     if ends is not None:
-        index = _content(index_path(path), len(ends) * _INDEX_BYTES)
         digests = _document_digests(view, np.dtype(stored.dtype).itemsize, ends)
-        if (document := _first_other(digests, index)) is not None:
+        if (document := _first_other(digests, _index_digests(path, ends))) is not None:
             place = f"document {document}, {place}"
     return LedgerDamaged("was changed after it was recorded", file=path, place=place)
 
 
 def _check_index(path: Path, content: bytes | mmap.mmap, stored: Stored, ends: Array) -> None:
     """The index is whole and as recorded, or the first document that it no longer fits."""
-    beside = index_path(path)
-    index = _content(beside, len(ends) * _INDEX_BYTES)
-    if hashlib.sha256(index).hexdigest() == stored.index:
+    said = list(_index_digests(path, ends))
+    if hashlib.sha256(b"".join(said)).hexdigest() == stored.index:
         return
     digests = _document_digests(memoryview(content), np.dtype(stored.dtype).itemsize, ends)
-    at = _first_other(digests, index)
+    at = _first_other(digests, said)
     place = "" if at is None else f"document {at}"
-    raise LedgerDamaged("was changed after it was recorded", file=beside, place=place)
+    raise LedgerDamaged("was changed after it was recorded", file=index_path(path), place=place)

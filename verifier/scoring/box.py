@@ -23,13 +23,15 @@ import numpy as np
 import numpy.typing as npt
 
 from verifier import scratch, wire
-from verifier.records import BoxFacts, BoxSpec, FaultKind, ProtocolFault
+from verifier.records import BoxEnd, BoxFacts, BoxSpec, FaultKind, ProtocolFault
 from verifier.sandbox.interface import Box, Sandbox
 from verifier.scoring.patience import Patience
 from verifier.scoring.plan import Frame
 
 NEGATIVE_SLACK = -1e-6
 POLL_SECONDS = 0.05
+LAST_WORDS_SECONDS = 2.0
+LOG_SHOWN = 2000
 Floats = npt.NDArray[np.float32]
 
 
@@ -115,7 +117,7 @@ class ScorerBox:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
             listener.bind(str(path))
             os.chmod(path, 0o666)
-            listener.listen(1)
+            listener.listen()
             label = f"{self.phase}-seed-{self.setting.seed}"
             spec = replace(self.setting.spec, channel=self._folder, label=label)
             self._box = self.setting.sandbox.start(spec)
@@ -142,7 +144,7 @@ class ScorerBox:
                 with contextlib.suppress(TimeoutError):
                     return listener.accept()[0]
                 if (end := self._box.poll()) is not None:
-                    message = f"ended before it connected: {end.log[-2000:]}"
+                    message = f"ended before it connected: {_tail(end)}"
                     raise self._broke(FaultKind.DIED, message)
         except TimeoutError:
             message = f"did not connect in {self.setting.start_seconds:.0f} s"
@@ -243,22 +245,18 @@ class ScorerBox:
     def _check_silence(self) -> None:
         """Something arrived that nobody asked for: a frame, or the end of the stream."""
         assert self._stream is not None
-        try:
-            self._stream.settimeout(1)
-            waiting = self._stream.recv(1, socket.MSG_PEEK)
-        except OSError:
-            waiting = b""
-        if waiting:
-            raise self._broke(FaultKind.UNREQUESTED, "sent a frame that was not asked for")
+        with contextlib.suppress(OSError):
+            if self._stream.recv(wire.HEADER.size):
+                raise self._broke(FaultKind.UNREQUESTED, "sent a frame that was not asked for")
         raise self._broke(FaultKind.DIED, self._last_words())
 
     def _last_words(self) -> str:
         """How the box ended, once its stream broke."""
         assert self._box is not None
-        end = self._box.wait(2.0)
+        end = self._box.wait(LAST_WORDS_SECONDS)
         if end is None:
             return "closed the wire and runs on"
-        return f"ended by {end.ended_by.value}, exit code {end.exit_code}: {end.log[-2000:]}"
+        return f"ended by {end.ended_by.value}, exit code {end.exit_code}: {_tail(end)}"
 
     # ---------------------------------------------------------------- the contract's calls
 
@@ -325,6 +323,10 @@ class ScorerBox:
         named = row < len(self._documents) and self._documents[row] >= 0
         self.document = self._documents[row] if named else None
         return f"token {token} of {f'document {self.document}' if named else f'row {row}'}"
+
+
+def _tail(end: BoxEnd) -> str:
+    return end.log[-LOG_SHOWN:]
 
 
 def _arrays(frame: Frame) -> tuple[bytes, bytes]:

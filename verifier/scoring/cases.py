@@ -125,11 +125,11 @@ class Cases:
         """
         random = np.random.default_rng(int(case.batch.documents[case.kept[0]]))
         where = self.pairs(case, case.all_rows)
-        order = where[np.argsort(-self.excess[where], kind="stable")]
+        order = where[np.lexsort((-self.excess[where],))]
         worst = order[: self.rule.chain_largest]
         worst = worst[self.excess[worst] > 0]
         row_of = {d: row for row, d in case.batch.real()}
-        documents = np.searchsorted(self.targets.offsets, worst, side="right") - 1
+        documents = self.targets.documents_of(worst)
         groups: list[Group] = []
         for target, document in zip(worst, documents, strict=True):
             position, row = int(target - self.targets.offsets[document]), row_of[int(document)]

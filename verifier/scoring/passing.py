@@ -41,6 +41,14 @@ class Targets:
         """The targets of each row of a batch."""
         return [self.row(document) for document in batch.documents]
 
+    def documents_of(self, where: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The document that each of these targets, by global index, belongs to."""
+        return np.searchsorted(self.offsets, where, side="right") - 1
+
+    def unanswered(self) -> Floats:
+        """NaN for each target, float32 [N]: where costs are put when they come."""
+        return np.full(len(self.ids), np.nan, dtype=np.float32)
+
 
 @dataclass(frozen=True, slots=True)
 class PassResult:
@@ -140,7 +148,7 @@ def _interruptible(raised: list[BaseException]) -> Iterator[None]:
 def run_pass(scoring: Scoring) -> PassResult:
     """Charge every target once. Faults end the pass and leave NaN where nothing was charged."""
     setting, targets, batches = scoring.setting, scoring.targets, scoring.batches
-    charges = np.full(len(targets.ids), np.nan, dtype=np.float32)
+    charges = targets.unanswered()
     stream = scoring.adaptation is Adaptation.STREAM
     began = time.monotonic()
 

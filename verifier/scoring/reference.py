@@ -26,17 +26,15 @@ def bigram_charges(
     """
     if training is None or len(training) == 0:
         return np.full(len(targets.ids), np.log(vocabulary), dtype=np.float32)
-    previous = np.empty_like(targets.ids)
-    previous[1:] = targets.ids[:-1]
-    previous[targets.offsets[:-1]] = end
+    previous = np.concatenate(([end], targets.ids[:-1]))
     flat = training.astype(np.int64)
     unigram = (np.bincount(flat, minlength=vocabulary) + 1.0) / (len(flat) + vocabulary)
     pairs, counts = np.unique(
-        np.concatenate(([end], flat[:-1])).astype(np.int64) * vocabulary + flat, return_counts=True
+        np.concatenate(([end], flat[:-1])) * vocabulary + flat, return_counts=True
     )
     context = np.zeros(vocabulary)
     np.add.at(context, pairs // vocabulary, counts)
-    wanted = previous.astype(np.int64) * vocabulary + targets.ids
+    wanted = previous * vocabulary + targets.ids
     places = np.minimum(np.searchsorted(pairs, wanted), len(pairs) - 1)
     seen = np.where(pairs[places] == wanted, counts[places], 0)
     share = (seen + PRIOR_STRENGTH * unigram[targets.ids]) / (context[previous] + PRIOR_STRENGTH)
@@ -52,7 +50,7 @@ def end_likelihood(
     Without a training side every position looks alike.
     """
     likelihood = np.zeros(len(targets.ids))
-    if training is None or len(training) == 0:
+    if training is None:
         return likelihood
     follows = np.bincount(training[:-1][training[1:] == end], minlength=vocabulary)
     context = np.bincount(training, minlength=vocabulary)

@@ -29,6 +29,8 @@ EVERYWHERE_SHARE = 0.1
 
 Asked = Mapping[int, npt.NDArray[np.int64]]
 
+NOWHERE = np.zeros(0, dtype=np.int64)
+
 
 @dataclass(frozen=True, slots=True)
 class BlindRow:
@@ -54,10 +56,19 @@ class ReplayResult:
     faults: tuple[ProtocolFault, ...]
 
 
+def companion(ids: Ids) -> BlindRow:
+    """A row that only keeps others company: shown, and asked nowhere."""
+    return BlindRow(EMPTY, ids, NOWHERE)
+
+
+def everywhere(length: int) -> npt.NDArray[np.int64]:
+    """All positions of a document of so many targets."""
+    return np.arange(length, dtype=np.int64)
+
+
 def asked_everywhere(targets: Targets) -> dict[int, npt.NDArray[np.int64]]:
     """Every position of every document."""
-    lengths = np.diff(targets.offsets)
-    return {d: np.arange(n, dtype=np.int64) for d, n in enumerate(lengths)}
+    return {d: everywhere(length) for d, length in enumerate(np.diff(targets.offsets))}
 
 
 def asked_at(
@@ -75,18 +86,18 @@ def asked_at(
     wanted = np.unique(drawn)
     ends = targets.offsets[1:] - 1
     if np.isin(wanted, ends).any():
-        likeliest = np.argsort(-end_likelihood, kind="stable")[: 8 * decoys]
+        likeliest = np.lexsort((-end_likelihood,))[: 8 * decoys]
         false_ends = likeliest[~np.isin(likeliest, ends)][:decoys]
         near = np.concatenate((wanted[np.isin(wanted, ends)], false_ends))
-        first = targets.offsets[np.searchsorted(targets.offsets, near, side="right") - 1]
+        first = targets.offsets[targets.documents_of(near)]
         wanted = np.unique(np.concatenate((wanted, near, np.maximum(near - 1, first))))
-    document = np.searchsorted(targets.offsets, wanted, side="right") - 1
+    document = targets.documents_of(wanted)
     asked: dict[int, npt.NDArray[np.int64]] = {}
     for d in np.unique(document):
         length = int(targets.offsets[d + 1] - targets.offsets[d])
-        positions = (wanted[document == d] - targets.offsets[d]).astype(np.int64)
-        everywhere = len(positions) > EVERYWHERE_SHARE * length
-        asked[int(d)] = np.arange(length, dtype=np.int64) if everywhere else positions
+        positions = wanted[document == d] - targets.offsets[d]
+        dense = len(positions) > EVERYWHERE_SHARE * length
+        asked[int(d)] = everywhere(length) if dense else positions
     return asked
 
 
@@ -96,14 +107,12 @@ def random_rows(
     """`count` rows of random ids seen in training, with lengths drawn from `like`."""
     seed = np.frombuffer(key[:8].ljust(8, b"\0"), "<u8")[0]
     random = np.random.default_rng(int(seed))
+    if training is None or len(training) == 0:
+        training = np.arange(vocabulary, dtype=np.int32)
     rows = []
     for _ in range(count):
         length = int(random.choice(np.asarray(like)))
-        if training is None or len(training) == 0:
-            ids = random.integers(0, vocabulary, length)
-        else:
-            ids = training[random.integers(0, len(training), length)].astype(np.int64)
-        rows.append(ids.astype(np.int32))
+        rows.append(training[random.integers(0, len(training), length)])
     return rows
 
 
@@ -125,15 +134,14 @@ def blind_batches(
     row_of = {d: row for batch in batches for row, d in batch.real()}
     order = shuffled(key + b"/documents", sorted(asked))
     lone = order[: min(LONE_BATCHES, -(-len(batches) // 2))]
-    nothing = np.zeros(0, dtype=np.int64)
-    empty = BlindRow(EMPTY, targets.row(EMPTY), nothing)
+    empty = companion(targets.row(EMPTY))
 
     def row(d: int) -> BlindRow:
         return BlindRow(d, targets.row(d)[: int(asked[d][-1]) + 1], asked[d])
 
     def hidden(d: int) -> int:
         shown = int(asked[d][-1]) + 1
-        return 0 if shown == len(targets.row(d)) else -shown
+        return -shown * (shown < len(targets.row(d)))
 
     queues: list[list[BlindRow]] = [[] for _ in range(width)]
     for d in sorted(order[len(lone) :], key=hidden):
@@ -143,7 +151,7 @@ def blind_batches(
     for i, d in enumerate(lone):
         start, own = i * width, row(d)
         some = filler[start : start + width]
-        extra = [BlindRow(EMPTY, ids[: len(own.ids)], nothing) for ids in some]
+        extra = [companion(ids[: len(own.ids)]) for ids in some]
         extra += [empty] * (width - len(extra))
         extra[row_of[d]] = own
         result.append(extra)
@@ -170,7 +178,7 @@ def ask_rows(
 
 
 def blind_costs(
-    logs: npt.NDArray[np.float32], true_ids: npt.NDArray[np.int64]
+    logs: npt.NDArray[np.float32], true_ids: Ids
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """(costs, log Σ), float32 [n] nats, of unnormalised logs [n, V], normalised in float64."""
     wide = logs.astype(np.float64)
@@ -201,7 +209,7 @@ def replay_batch(
         for prefix, ask, position in ask_rows(rows, frame, width):
             logs = box.predict(prefix, ask)
             where = (starts + position)[ask]
-            costs, sums = blind_costs(logs, targets.ids[where].astype(np.int64))
+            costs, sums = blind_costs(logs, targets.ids[where])
             blind[where], log_sums[where] = costs, sums
             advance(float(ask.sum()))
         if frame.index < last:
@@ -214,8 +222,7 @@ def run_replay(scoring: Scoring, replayed: Sequence[Sequence[BlindRow]]) -> Repl
     Raises BoxLost the second time.
     """
     targets = scoring.targets
-    blind = np.full(len(targets.ids), np.nan, dtype=np.float32)
-    log_sums = np.full(len(targets.ids), np.nan, dtype=np.float32)
+    blind, log_sums = targets.unanswered(), targets.unanswered()
 
     def job(box: ScorerBox, index: int) -> None:
         replay_batch(box, targets, replayed[index], blind, log_sums, scoring.advance)

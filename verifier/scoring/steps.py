@@ -18,7 +18,7 @@ from verifier.scoring.box import Floats, ScorerBox
 from verifier.scoring.cases import Case, Cases, Group
 from verifier.scoring.passing import Scoring, work
 from verifier.scoring.plan import EMPTY, Frame, Ids, frames
-from verifier.scoring.replay import BlindRow, replay_batch
+from verifier.scoring.replay import BlindRow, companion, everywhere, replay_batch
 from verifier.scoring.settling import settled
 
 NOTHING = np.zeros(0, dtype=np.float64)
@@ -47,7 +47,7 @@ class Steps:
 
     def of(self, step: Step, where: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """The costs of `step` at these targets; NaN where it has none."""
-        costs = np.full(len(self.targets.ids), np.nan, dtype=np.float32)
+        costs = self.targets.unanswered()
         answers = self.answers[step]
         costs[np.concatenate(answers.targets)] = np.concatenate(answers.costs)
         return costs[where]
@@ -86,7 +86,7 @@ class Steps:
         measured: Sequence[int],
     ) -> Floats:
         """RESET BEGIN (SCORE OBSERVE)*; with `chunk`, SCORE there alone and stop after it."""
-        costs = np.full(len(self.targets.ids), np.nan, dtype=np.float32)
+        costs = self.targets.unanswered()
         width = self.setting.chunk
         box.reset()
         documents = case.batch.documents
@@ -111,13 +111,12 @@ class Steps:
 
     def blind(self, case: Case, others: list[Ids]) -> bool:
         """PREDICT at every position of the kept rows, among other companions."""
-        blind = np.full(len(self.targets.ids), np.nan, dtype=np.float32)
-        sums = np.full(len(self.targets.ids), np.nan, dtype=np.float32)
-        nothing = np.zeros(0, dtype=np.int64)
+        blind = self.targets.unanswered()
+        sums = self.targets.unanswered()
         rows = [
-            BlindRow(case.batch.documents[row], ids, np.arange(len(ids), dtype=np.int64))
+            BlindRow(case.batch.documents[row], ids, everywhere(len(ids)))
             if row in case.kept
-            else BlindRow(EMPTY, ids, nothing)
+            else companion(ids)
             for row, ids in enumerate(others)
         ]
 
@@ -221,7 +220,7 @@ class Steps:
             log_sums = np.concatenate(answers.log_sums)
             largest = np.concatenate(answers.largest)
             if len(largest):
-                order = np.argsort(~largest, kind="stable")
+                order = np.lexsort((~largest,))
                 targets, costs, log_sums = targets[order], costs[order], log_sums[order]
             steps.append(
                 ChainStep(

@@ -47,9 +47,9 @@ def tokenize(
         documents, output = folder / "documents", folder / "out"
         documents.mkdir()
         output.mkdir()
-        with (documents / "documents.jsonl").open("w", encoding="utf-8") as lines:
+        with (documents / "documents.jsonl").open("wb") as lines:
             for document in held_out.documents:
-                lines.write(json.dumps({"text": document.decode()}) + "\n")
+                lines.write(json.dumps({"text": document.decode()}).encode() + b"\n")
         size = sum(map(len, held_out.documents)) * OUTPUT_BYTES_PER_BYTE + TABLE_BYTES
         box_spec = replace(
             spec,

@@ -94,8 +94,9 @@ def tolerance(measured: Sequence[Deviations]) -> Tolerance:
 
 def rounded_up(nats: float) -> float:
     """The next number of one significant digit, but for a share of 1e-9; 0, NaN and ∞ stay."""
-    if nats == 0 or not math.isfinite(nats):
+    if not math.isfinite(nats):
         return nats
     # What a product of floats leaves in its last digits must not make a 7 an 8.
     number = Decimal(f"{nats:.9e}")
-    return float(number.quantize(Decimal(1).scaleb(number.adjusted()), rounding=ROUND_CEILING))
+    digit = Decimal(f"1e{number.adjusted()}")
+    return float(number.quantize(digit, rounding=ROUND_CEILING))
