@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +36,23 @@ def test_a_number_that_was_given_away_is_not_the_maker() -> None:
     """This number is ours, but not since then."""
     space, pid, started = owner.mark().split("-")
     assert owner.is_gone(f"{space}-{pid}-{int(started) - 1}")
+
+
+@pytest.mark.parametrize("machine", ["another one\n", None])
+def test_a_maker_on_another_machine_is_left_alone(
+    machine: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine, or the disk under a store, may serve several: a number here says nothing of it."""
+    mine = owner.mark()
+    space, pid, started = mine.split("-")
+    dead = f"{space}-{pid}-{int(started) - 1}"
+    assert owner.is_gone(dead)
+    named = tmp_path / "machine-id"
+    if machine is not None:
+        named.write_text(machine)
+    monkeypatch.setattr(owner, "MACHINE_FILE", named)
+    assert owner.mark() != mine
+    assert not owner.is_gone(dead)
 
 
 @pytest.mark.parametrize("mark", ["", "x", "1-2", "a-b-c", "1-1-1-box", "4026531836"])

@@ -8,13 +8,16 @@ process for its maker, nor judge a maker whom it cannot see.
 from __future__ import annotations
 
 import os
+import zlib
 from pathlib import Path
+
+MACHINE_FILE = Path("/etc/machine-id")
 
 
 def mark(pid: int | None = None) -> str:
-    """A process, this one for None: its pid namespace, its number, and when it started (ticks)."""
+    """A process, this one for None: where its number counts, that, and when it started (ticks)."""
     number = str(os.getpid() if pid is None else pid)
-    return f"{_namespace()}-{number}-{_started(number)}"
+    return f"{_where()}-{number}-{_started(number)}"
 
 
 def is_gone(marked: str) -> bool:
@@ -22,13 +25,23 @@ def is_gone(marked: str) -> bool:
     space, _, rest = marked.partition("-")
     pid, _, rest = rest.partition("-")
     started = rest.partition("-")[0]
-    if space != _namespace() or not (pid.isdigit() and started.isdigit()):
+    if space != _where() or not (pid.isdigit() and started.isdigit()):
         return False
     return _started(pid) != started
 
 
-def _namespace() -> str:
-    return os.readlink("/proc/self/ns/pid").strip("pid:[]")
+def _where() -> str:
+    """The machine and its pid namespace, as one number.
+
+    An engine, or the disk that a store lies on, may serve several machines, whose first namespaces
+    are all called the same.
+    """
+    try:
+        machine = MACHINE_FILE.read_text(encoding="utf-8")
+    except OSError:
+        machine = ""
+    named = f"{machine} {os.uname().nodename} {os.readlink('/proc/self/ns/pid')}"
+    return str(zlib.crc32(named.encode()))
 
 
 def _started(pid: str) -> str:
