@@ -96,7 +96,7 @@ def test_a_run_that_died_resumes_after_its_last_finished_phase(
 ) -> None:
     """The same nonce, and nothing that was finished is done again."""
 
-    def die(*_: object) -> None:
+    def die(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:

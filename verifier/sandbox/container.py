@@ -37,6 +37,16 @@ TAKEN_AWAY = frozenset({"removing", "dead"})
 Faults = (DockerException, requests.exceptions.RequestException)
 
 
+def in_words(fault: BaseException) -> str:
+    """What the system said first, rather than what every layer made of it."""
+    first: BaseException | None = fault
+    while first is not None:
+        if isinstance(first, OSError) and first.strerror:
+            return first.strerror
+        first = first.__context__
+    return str(fault)
+
+
 class ContainerRun:
     """A container. A `supervise.Run`."""
 
@@ -163,7 +173,8 @@ class ContainerRun:
                 self._api.wait(self._id, timeout=CALL_SECONDS)
             state = self.inspect()["State"]
         except Faults as fault:
-            raise BoxLost(f"the engine does not say how the box ended: {fault}") from fault
+            said = in_words(fault)
+            raise BoxLost(f"the engine does not say how the box ended: {said}") from fault
         if state["Status"] in TAKEN_AWAY:
             raise BoxLost("somebody else took the box away")
         self._state = state

@@ -37,6 +37,7 @@ from verifier.sandbox.container import (
     OWNER_LABEL,
     ContainerRun,
     Faults,
+    in_words,
 )
 from verifier.sandbox.engine import Asked, gpu_way, made
 from verifier.sandbox.enginestore import EngineStore
@@ -108,7 +109,9 @@ class Docker:
         try:
             return self._store.image(root)
         except Faults as fault:
-            raise EngineUnavailable(f"the engine could not take the image: {fault}") from fault
+            raise EngineUnavailable(
+                f"the engine could not take the image: {in_words(fault)}"
+            ) from fault
 
     def start(self, spec: BoxSpec) -> Box:
         """Create, read back and start one box."""
@@ -131,7 +134,7 @@ class Docker:
             if folder is not None:
                 folder.discard()
             if isinstance(fault, Faults):
-                raise EngineUnavailable(f"the engine made no box: {fault}") from fault
+                raise EngineUnavailable(f"the engine made no box: {in_words(fault)}") from fault
             raise
 
     def _start(self, asked: Asked, run: ContainerRun, folder: Output | None, began: float) -> Box:
@@ -263,15 +266,10 @@ def _connected() -> docker.APIClient:
 
 
 def _in_words(fault: BaseException) -> str:
-    """What the system said first, rather than what every layer made of it."""
+    """The same of a call that may take no longer than `ANSWER_SECONDS`."""
     if isinstance(fault, requests.Timeout):
         return f"no answer within {ANSWER_SECONDS:g} s"
-    first: BaseException | None = fault
-    while first is not None:
-        if isinstance(first, OSError) and first.strerror:
-            return first.strerror
-        first = first.__context__
-    return str(fault)
+    return in_words(fault)
 
 
 def _require_listener(address: str) -> None:

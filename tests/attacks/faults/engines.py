@@ -13,7 +13,6 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +23,7 @@ from tests.attacks.faults import seeing
 from tests.attacks.faults.breaking import Broken, Stage, fault_row, mended, met, read_whole
 from tests.attacks.faults.scene import Scene, scene
 from tests.attacks.rows import Row
+from verifier import owner, scratch
 from verifier.errors import BrokenInvariant
 
 NOWHERE = "unix:///nonexistent/docker.sock"
@@ -90,9 +90,13 @@ class Engine:
     """A `dockerd` with folders, socket and containerd of its own. `data` is kept."""
 
     def __init__(self, data: Path) -> None:
-        """Not started yet."""
-        self._data = data
-        self._folder = Path(tempfile.mkdtemp(prefix="gv-engine-"))
+        """Not started yet; one that a killed run left on this data is ended."""
+        self._data, self._last = data, data.with_suffix(".mark")
+        with contextlib.suppress(OSError):
+            mark = self._last.read_text()
+            if not owner.is_gone(mark):
+                os.kill(int(mark.split("-")[1]), signal.SIGKILL)
+        self._folder = scratch.make("engine")
         self._daemon: subprocess.Popen[bytes] | None = None
         self.address = f"unix://{self._folder}/docker.sock"
 
@@ -101,13 +105,14 @@ class Engine:
         (self._folder / "settings.json").write_text(json.dumps({"bridge": "none"}))
         words = ["dockerd", "--config-file", str(self._folder / "settings.json")]
         words += ["--iptables=false", "--host", self.address, "--data-root", str(self._data)]
-        words += ["--exec-root", str(self._folder / "exec")]
+        words += ["--exec-root", str(self._folder / "run")]
         words += ["--pidfile", str(self._folder / "pid")]
         (self._folder / "pid").unlink(missing_ok=True)
         with (self._folder / "log").open("ab") as log:
             self._daemon = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
+        self._last.write_text(owner.mark(self._daemon.pid))
         deadline = time.monotonic() + STARTS_SECONDS
         while not self._answers():
             if time.monotonic() > deadline or self._daemon.poll() is not None:

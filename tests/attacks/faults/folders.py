@@ -1,18 +1,25 @@
-"""An output folder that cannot be written, and one that another verifier is at work in."""
+"""An output folder that cannot be written, and one that another verifier is at work in.
+
+A disk that fails while it is written is a file with ext4 on it, whose kernel is told to give it up;
+afterwards it is repaired as anybody would.
+"""
 
 from __future__ import annotations
 
 import functools
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 from tests.attacks.faults import seeing
-from tests.attacks.faults.breaking import Broken, Stage, fault_row, mended, met
+from tests.attacks.faults.breaking import Broken, Stage, fault_row, mended, met, shell
 from tests.attacks.faults.kills import recorded
 from tests.attacks.faults.scene import Scene, mount_small, remount
 from tests.attacks.rows import Row
+from verifier.errors import BrokenInvariant
 
 ROOM = "size=256m"
-NOBODY = "65534"
+DISK_BYTES = 128 << 20
 
 
 def plays(stage: Stage) -> Iterator[tuple[str, functools.partial[Row]]]:
@@ -23,12 +30,12 @@ def plays(stage: Stage) -> Iterator[tuple[str, functools.partial[Row]]]:
     for name in ("train", "score", "replay"):
         play = functools.partial(closing, name)
         yield (
-            f"an output folder that becomes read-only in {name}",
-            functools.partial(machine, play, says="Read-only"),
+            f"a disk that the kernel gives up in {name}",
+            functools.partial(machine, play, says="StorageFault"),
         )
     yield (
-        "an output folder of another user's",
-        functools.partial(asker, foreign, says="Permission denied", backend="bubblewrap"),
+        "an output folder that nobody may write",
+        functools.partial(asker, immutable, says="not permitted"),
     )
     yield "two verifiers on one output folder", functools.partial(asker, two, says="as process")
 
@@ -40,21 +47,42 @@ def closed(made: Scene) -> Broken:
 
 
 def closing(phase: str, made: Scene) -> Broken:
-    """Mounted read-only while a phase runs."""
-    mount_small(made, made.out, ROOM)
+    """The output's disk fails while a phase runs: from then on it takes nothing."""
+    disk = made.folder / "disk"
+    with disk.open("wb") as file:
+        file.truncate(DISK_BYTES)
+    shell("mkfs.ext4", "-q", str(disk))
+    mount_disk(made, disk)
+    made.mounted.append(made.out)
     process = made.start()
     first = seeing.mark_of(process)
     seeing.until(made, phase, process)
-    remount(made.out, "ro")
-    return mended(made, made.ended(process), first, lambda: remount(made.out, "rw"))
+    remount(made.out, "abort")
+    return mended(made, made.ended(process), first, lambda: repair(made, disk))
 
 
-def foreign(made: Scene) -> Broken:
-    """Root's, while somebody else verifies in it; then it is his."""
-    for place in (made.folder, made.store, made.temporary):
-        place.chmod(0o777)
-    made.prefix = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
-    return met(made, lambda: made.out.chmod(0o777))
+def mount_disk(made: Scene, disk: Path) -> None:
+    """The file system in `disk` as the scene's output."""
+    shell("mount", "-o", "loop,errors=remount-ro", str(disk), str(made.out))
+    (made.out / "lost+found").rmdir()
+
+
+def repair(made: Scene, disk: Path) -> None:
+    """Take it away, mend it (1: it was mended), and mount it again."""
+    shell("umount", str(made.out))
+    ended = subprocess.run(["e2fsck", "-fy", str(disk)], check=False, capture_output=True)
+    if ended.returncode > 1:
+        raise BrokenInvariant(f"e2fsck: {ended.stdout.decode(errors='replace')[-300:]}")
+    mount_disk(made, disk)
+
+
+def immutable(made: Scene) -> Broken:
+    """Not even root may write there; then he may."""
+    shell("chattr", "+i", str(made.out))
+    try:
+        return met(made, lambda: shell("chattr", "-i", str(made.out)))
+    finally:
+        shell("chattr", "-i", str(made.out))
 
 
 def two(made: Scene) -> Broken:

@@ -12,7 +12,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import Any
 from tests.cheats.catalog import HERE as CHEATS
 from tests.cheats.catalog import HONEST
 from tests.cheats.running import FEW, IGNORED, cheats_policy, furnish
-from verifier import signature
+from verifier import scratch, signature
 from verifier.policy import PolicyFile
 
 SLOW = Path(__file__).parent / "submission"
@@ -167,7 +166,7 @@ class Scene:
 @contextlib.contextmanager
 def scene(cast: Cast, backend: str = "docker", **settings: str) -> Iterator[Scene]:
     """A new scene, gone with all that is mounted in it when the block ends."""
-    folder = Path(tempfile.mkdtemp(prefix="gv-fault-"))
+    folder = scratch.make("fault")
     folder.chmod(0o755)
     try:
         made = Scene(folder=folder, cast=cast, backend=backend, settings=settings)

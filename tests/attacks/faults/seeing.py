@@ -181,7 +181,9 @@ def _left(scene: Scene, *dead: Held) -> list[str]:
         found += [f"control group {path}" for path in groups(each.mark)]
         found += ["mount of its mark"] if f"golf-verifier-{each.mark}" in mounts else []
         taken = Path("/dev").glob("loop[0-9]*")
-        found += [f"loop device {path}" for path in taken if _backed_by(path, scene.folder)]
+        ours_too = scene.folder / "disk"
+        backed = (path for path in taken if _backing(path).startswith(f"{scene.folder}/"))
+        found += [f"loop device {path}" for path in backed if _backing(path) != str(ours_too)]
     return found
 
 
@@ -194,9 +196,9 @@ def _inside(folder: Path) -> list[Path]:
     ]
 
 
-def _backed_by(loop: Path, folder: Path) -> bool:
+def _backing(loop: Path) -> str:
+    """The file behind a loop device; "" where there is none."""
     try:
-        backing = Path("/sys/block", loop.name, "loop", "backing_file").read_text()
+        return Path("/sys/block", loop.name, "loop", "backing_file").read_text().strip()
     except OSError:
-        return False
-    return backing.startswith(f"{folder}/")
+        return ""
