@@ -115,6 +115,13 @@ def link(out: Path) -> None:
     (out / "ids.bin").symlink_to("/etc/hostname")
 
 
+def hole(out: Path, name: str) -> None:
+    """A terabyte that takes no room."""
+    honest(out)
+    with (out / name).open("r+b") as file:
+        file.truncate(1 << 40)
+
+
 PIECE = base64.b64encode(b"a").decode()
 
 
@@ -123,6 +130,10 @@ PIECE = base64.b64encode(b"a").decode()
     [
         lambda out: None,
         link,
+        lambda out: hole(out, "counts.bin"),
+        lambda out: hole(out, "ids.bin"),
+        lambda out: hole(out, "pieces.json"),
+        lambda out: honest(out, **{"pieces.json": b"[" + b"{}," * (PIECES_AT_MOST + 1) + b"{}]"}),
         lambda out: honest(out, **{"counts.bin": b"123"}),
         lambda out: honest(out, **{"counts.bin": np.array([4, 1], "<i8").tobytes()}),
         lambda out: honest(out, **{"counts.bin": np.array([4, -1, 8], "<i8").tobytes()}),

@@ -51,7 +51,7 @@ def tokenize(
         with (documents / "documents.jsonl").open("w", encoding="utf-8") as lines:
             for document in held_out.documents:
                 lines.write(json.dumps({"text": document.decode()}) + "\n")
-        size = sum(map(len, held_out.documents)) * OUTPUT_BYTES_PER_BYTE + TABLE_BYTES
+        size = _encoded_bytes(held_out) + 8 * len(held_out.documents) + TABLE_BYTES
         box_spec = replace(
             spec,
             label="tokenize",
@@ -85,17 +85,37 @@ def tokenize(
         return read_answer(held_out, model.name, digest, output)
 
 
+def _encoded_bytes(held_out: HeldOut) -> int:
+    """What the ids of all documents may take."""
+    return sum(map(len, held_out.documents)) * OUTPUT_BYTES_PER_BYTE
+
+
+def _left(output: Path, file: str, at_most: int, name: str) -> bytes:
+    """One file of the answer. A hole costs a box nothing: its size is looked at before it is read.
+
+    Raises BadSubmission.
+    """
+    path = output / file
+    if path.is_symlink() or not path.is_file():
+        raise BadSubmission(f"its box left no {file}", file=name)
+    size = path.stat().st_size
+    if size > at_most:
+        raise BadSubmission(f"its box left {size:,} bytes in {file}, not {at_most:,}", file=name)
+    return path.read_bytes()
+
+
 def read_answer(held_out: HeldOut, name: str, digest: str, output: Path) -> Tokens:
     """What the box left, checked for shape here and for truth by the held-out room.
 
     Raises BadSubmission naming what is missing or does not fit.
     """
-    answer = {}
-    for file in ("counts.bin", "ids.bin", "pieces.json"):
-        path = output / file
-        if path.is_symlink() or not path.is_file():
-            raise BadSubmission(f"its box left no {file}", file=name)
-        answer[file] = path.read_bytes()
+    answer = {
+        "counts.bin": _left(output, "counts.bin", 8 * len(held_out.documents), name),
+        "ids.bin": _left(output, "ids.bin", _encoded_bytes(held_out), name),
+        "pieces.json": _left(output, "pieces.json", TABLE_BYTES, name),
+    }
+    if answer["pieces.json"].count(b",") > PIECES_AT_MOST:
+        raise BadSubmission(f"its box left a table of over {PIECES_AT_MOST:,} pieces", file=name)
     try:
         counts = np.frombuffer(answer["counts.bin"], "<i8")
         ids = np.frombuffer(answer["ids.bin"], "<i4")
