@@ -21,7 +21,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.attacks import forgeries, weak
+from tests.attacks import forgeries, guests, weak
 from tests.attacks.rows import Kept, Line, Part
 from tests.cheats.table import commit
 from verifier.cli.main import FAILED, USAGE
@@ -29,7 +29,11 @@ from verifier.cli.watching import watcher
 from verifier.errors import VerifierError
 from verifier.watch import Watch
 
-PARTS: Mapping[str, Part] = {"weak": weak.rows, "forgeries": forgeries.planned}
+PARTS: Mapping[str, Part] = {
+    "weak": weak.rows,
+    "forgeries": forgeries.planned,
+    "guests": guests.rows,
+}
 
 
 def lines(names: Sequence[str], only: str, out: Path, version: str, watch: Watch) -> Iterator[Line]:

@@ -72,7 +72,8 @@ def wire(data: bytes) -> None:
     """Any frames: charged as sent, or the fault that the contract says, and no other exception."""
     guest, box, answered = Guest(_Acts(data)), None, 0
     try:
-        box = Beside(setting(lambda: None, answer_seconds=20.0, start_seconds=20.0), guest)
+        patient = setting(lambda: None, answer_seconds=20.0, start_seconds=20.0)
+        box = Beside(patient, "pass", guest)
         for answered in range(1, 40):
             _asked(box, answered % 5)
     except Broke as broke:

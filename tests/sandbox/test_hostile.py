@@ -299,6 +299,14 @@ def test_a_tree_of_any_depth_and_rights_is_removed(source: Path, tmp_path: Path)
     assert (tmp_path / "kept").read_text() == "kept"
 
 
+def test_a_folder_for_boxes_goes_away_with_all_they_left() -> None:
+    """Python's own temporary folders end in a RecursionError, and stay."""
+    with hostile.scratch("gv-test-") as folder:
+        assert folder.stat().st_mode & 0o777 == 0o755
+        deep(folder, 2_000)
+    assert not folder.exists()
+
+
 def test_removing_what_is_not_there_is_nothing(tmp_path: Path) -> None:
     """Two may sweep at once."""
     hostile.empty(tmp_path / "absent")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Self
@@ -22,6 +23,7 @@ from verifier.scoring.patience import Patience
 from verifier.wire import Kind
 
 HEADER_BYTES = 8
+SILENCE_SECONDS = 0.005
 SHORT_BYTES = 65_536
 LEAST = np.float32(-1e-6)
 DUE = {
@@ -267,9 +269,9 @@ class Beside(ScorerBox):
     The stream is a real one; all that is missing is the door.
     """
 
-    def __init__(self, setting: Setting, guest: Guest) -> None:
+    def __init__(self, setting: Setting, phase: str, guest: Guest) -> None:
         self.guest = guest
-        super().__init__(setting, "pass")
+        super().__init__(setting, phase)
 
     def _open(self) -> None:
         self._stream, self._far = socket.socketpair()
@@ -279,6 +281,11 @@ class Beside(ScorerBox):
         super()._write(content, patience)
         if not self.guest.answers(self._far):
             self._far.close()
+        said = self.guest.diary[-1]
+        size, mask = due(said, self.setting.rows, self.setting.chunk)
+        if judged(said.sent, said.request, size, mask, said.hung_up).kind is FaultKind.LATE:
+            # All that will ever come is there: the rest of the patience would be spent for nothing.
+            patience._deadline = patience._look = time.monotonic() + SILENCE_SECONDS
 
     def close(self) -> None:
         super().close()

@@ -1,17 +1,18 @@
 """Whatever a guest sends, hangs up on or keeps to itself: a typed fault of its own, and in time.
 
-The guest is at the other end of a real socket, in whole passes a thread of its own; the host's
-reading is the one that passes and replays use. `GUESTS=20000` looks for longer.
+The guest is at the other end of a real socket; the host's asking and reading is that of passes and
+replays. `GUESTS=20000` looks for longer.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import struct
 import time
 import tracemalloc
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,14 +22,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from tests.scoring.fake import documents, setting
-from tests.scoring.guests import ACTS, DUE, Act, Beside, Guest, Said, charges, due, judged
+from tests.scoring.guests import ACTS, DUE, Act, Beside, Guest, Said, charges, due
 from verifier.audits.protocol import weigh
 from verifier.records import Adaptation, FaultKind, Outcome, ProtocolFault
-from verifier.scoring.box import Broke, ScorerBox
-from verifier.scoring.passing import Scoring, run_pass
+from verifier.scoring import passing
+from verifier.scoring.box import Broke, ScorerBox, Setting
+from verifier.scoring.passing import PassResult, Scoring, run_pass
 from verifier.scoring.plan import frames, plan
 from verifier.scoring.replay import asked_everywhere, blind_batches, random_rows, run_replay
-from verifier.wire import Kind, frame
+from verifier.wire import Kind
 
 EXAMPLES = int(os.environ.get("GUESTS", "25"))
 ROWS, WIDTH = 4, 8
@@ -36,8 +38,7 @@ DOCUMENTS = (3, 1, -1, 7)
 IDS = [documents(1).row(0)] * 3 + [documents(1).row(-1)]
 FRAME = next(iter(frames(IDS, WIDTH)))
 ASK = np.array([True, False, True, False])
-PROMPT_SECONDS, PATIENT_SECONDS = 0.02, 20.0
-CONNECTING_SECONDS = 0.5
+PATIENT_SECONDS = 30.0
 SOMETIMES = st.integers(0, 3).flatmap(lambda chosen: st.none() if chosen else ACTS)
 NUMBERS = {FaultKind.NAN, FaultKind.INFINITE, FaultKind.NEGATIVE}
 CALLS: Mapping[Kind, Callable[[ScorerBox], Any]] = {
@@ -49,16 +50,10 @@ CALLS: Mapping[Kind, Callable[[ScorerBox], Any]] = {
 }
 
 
-def seconds(request: Kind, act: Act | None) -> float:
-    """How long to wait: hardly, where nothing whole will come."""
-    shape = {Kind.SCORE: (ROWS, WIDTH), Kind.PREDICT: (2, 8)}.get(request, (0, 0))
-    size = 2 if request is Kind.HELLO else 4 * shape[0] * shape[1]
-    honest = frame(DUE[request], bytes(size))
-    sent = honest if act is None else act.sends(honest)
-    bound = None if request is Kind.HELLO else size
-    found = judged(sent, request, bound, np.zeros(shape, bool), hung_up=False)
-    mute = found.kind is FaultKind.LATE and act is not None and not act.hangs_up
-    return PROMPT_SECONDS if mute else PATIENT_SECONDS
+def patient() -> Setting:
+    """Who is slow is waited for: what is silent is told at once (`Beside`)."""
+    limits = {"start_seconds": PATIENT_SECONDS, "answer_seconds": PATIENT_SECONDS}
+    return setting(lambda: None, rows=ROWS, **limits)
 
 
 def blames_the_guest(fault: ProtocolFault, request: Kind, kind: FaultKind) -> None:
@@ -87,8 +82,8 @@ class HostileGuest(RuleBasedStateMachine):
     def opens(self, act: Act | None) -> None:
         self.acts: dict[int, Act] = {} if act is None else {0: act}
         self.guest, self.answered = Guest(self.acts), 0
-        made = setting(lambda: None, start_seconds=seconds(Kind.HELLO, act))
-        self.box = self.told(Kind.HELLO, lambda: Beside(made, self.guest))
+        made = patient()
+        self.box = self.told(Kind.HELLO, lambda: Beside(made, "pass", self.guest))
         if self.box is not None:
             self.told(Kind.BEGIN, lambda: self.box.begin(DOCUMENTS))
 
@@ -97,11 +92,9 @@ class HostileGuest(RuleBasedStateMachine):
     def asks(self, request: Kind, act: Act | None) -> None:
         if act is not None:
             self.acts[self.answered] = act
-        limit = seconds(request, act)
-        self.box.setting = replace(self.box.setting, answer_seconds=limit)
         began = time.monotonic()
         answer = self.told(request, lambda: CALLS[request](self.box))
-        assert time.monotonic() - began < limit + 10
+        assert time.monotonic() - began < PATIENT_SECONDS
         if answer is not None and request is Kind.SCORE:
             said = charges(self.guest.diary[-1], ROWS, WIDTH)
             for row, length, sent in zip(answer, FRAME.lengths, said, strict=True):
@@ -141,13 +134,14 @@ BATCHES = plan(LENGTHS, ROWS, Adaptation.DOCUMENT)
 SCRIPTS = st.dictionaries(st.integers(0, 16), ACTS, max_size=2)
 
 
-def scripted(acts: dict[int, Act]) -> tuple[Scoring, Guest]:
-    """The scoring of TARGETS by one guest that plays `acts`."""
-    guest = Guest(acts)
-    mute = any(seconds(kind, act) == PROMPT_SECONDS for act in acts.values() for kind in DUE)
-    limit = CONNECTING_SECONDS if mute else PATIENT_SECONDS
-    made = setting(lambda: guest.talk, rows=ROWS, start_seconds=limit, answer_seconds=limit)
-    return Scoring(made, TARGETS, BATCHES, Adaptation.DOCUMENT, 1, lambda count: None), guest
+@contextlib.contextmanager
+def scripted(acts: dict[int, Act]) -> Iterator[tuple[Scoring, Guest]]:
+    """The scoring of TARGETS by one guest that plays `acts`, while the block runs."""
+    guest, made = Guest(acts), patient()
+    scoring = Scoring(made, TARGETS, BATCHES, Adaptation.DOCUMENT, 1, lambda count: None)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(passing, "ScorerBox", functools.partial(Beside, guest=guest))
+        yield scoring, guest
 
 
 def answered(guest: Guest, faults: tuple[ProtocolFault, ...], request: Kind) -> list[Said]:
@@ -166,8 +160,8 @@ def answered(guest: Guest, faults: tuple[ProtocolFault, ...], request: Kind) -> 
 @given(SCRIPTS)
 def test_an_honest_prefix_of_a_pass_is_neither_lost_nor_altered(acts: dict[int, Act]) -> None:
     """Promise: what was charged before a breach is what was sent; nothing after it is charged."""
-    made, guest = scripted(acts)
-    result = run_pass(made)
+    with scripted(acts) as (made, guest):
+        result = run_pass(made)
     sent = iter(answered(guest, result.faults, Kind.SCORE))
     expected = np.full(len(TARGETS.ids), np.nan, np.float32)
     for batch in BATCHES:
@@ -186,11 +180,10 @@ def test_an_honest_prefix_of_a_pass_is_neither_lost_nor_altered(acts: dict[int, 
 @given(SCRIPTS)
 def test_a_replay_keeps_what_was_committed_before_a_breach(acts: dict[int, Act]) -> None:
     """Promise: as many blind costs as there were whole answers, then nothing."""
-    made, guest = scripted(acts)
     filler = random_rows(b"key", 8, LENGTHS, None, 8)
-    result = run_replay(
-        made, blind_batches(b"key", TARGETS, BATCHES, asked_everywhere(TARGETS), filler)
-    )
+    replayed = blind_batches(b"key", TARGETS, BATCHES, asked_everywhere(TARGETS), filler)
+    with scripted(acts) as (made, guest):
+        result = run_replay(made, replayed)
     sent = answered(guest, result.faults, Kind.PREDICT)
     count = sum(due(said, ROWS, WIDTH)[1].shape[0] for said in sent)
     assert int((~np.isnan(result.blind)).sum()) == count
@@ -202,32 +195,42 @@ def test_a_replay_keeps_what_was_committed_before_a_breach(acts: dict[int, Act])
 GIANT = struct.pack("<I", 2**32 - 1)
 
 
+def peak(acts: dict[int, Act]) -> tuple[PassResult, Guest, int]:
+    """A pass by a guest that plays `acts`, and the most memory that was held meanwhile, in bytes.
+
+    The guest's own is in it.
+    """
+    with scripted(acts) as (made, guest):
+        tracemalloc.start()
+        try:
+            result = run_pass(made)
+            return result, guest, tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+
 @pytest.mark.parametrize("kind", [*{*DUE.values()}, Kind.ERROR])
 @pytest.mark.parametrize("at", [0, 3])
 def test_an_announced_length_makes_no_room(kind: Kind, at: int) -> None:
     """Attack: announce four gigabytes, send a little and keep the line open."""
-    act = Act("giant", lambda honest: bytes([kind, 0, 0, 0]) + GIANT + bytes(1000))
-    made, _ = scripted({at: act})
-    tracemalloc.start()
-    try:
-        result = run_pass(made)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+    act = Act("giant", lambda _: bytes([kind, 0, 0, 0]) + GIANT + bytes(1000))
+    result, _, most = peak({at: act})
     assert len(result.faults) == 1
-    assert peak < 2 << 20
+    assert most < 2 << 20
 
 
 def test_a_flood_of_answers_is_not_taken_in() -> None:
-    """Attack: an honest answer and 32 MiB after it."""
+    """Attack: an honest answer and 32 MiB after it, from a guest of its own thread."""
     flood = bytes(32 << 20)
-    made, guest = scripted({2: Act("flood", lambda honest: honest + flood)})
+    guest = Guest({2: Act("flood", lambda honest: honest + flood)})
+    made = setting(lambda: guest.talk, rows=ROWS, answer_seconds=PATIENT_SECONDS)
+    scoring = Scoring(made, TARGETS, BATCHES, Adaptation.DOCUMENT, 1, lambda count: None)
     tracemalloc.start()
     try:
-        result = run_pass(made)
-        _, peak = tracemalloc.get_traced_memory()
+        result = run_pass(scoring)
+        _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert [fault.kind for fault in result.faults] == [FaultKind.UNREQUESTED]
     assert guest.diary[2].request is Kind.BEGIN
-    assert peak < len(flood) + (2 << 20), "the guest's own copy, and next to nothing of ours"
+    assert most < len(flood) + (2 << 20), "the guest's own copy, and next to nothing of ours"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,17 @@ def hole(out: Path, name: str) -> None:
         file.truncate(1 << 40)
 
 
+def deep(out: Path) -> None:
+    """Nothing but folders, one in the other."""
+    place = os.open(out, os.O_RDONLY)
+    for _ in range(2_000):
+        os.mkdir("d", dir_fd=place)
+        inner = os.open("d", os.O_RDONLY, dir_fd=place)
+        os.close(place)
+        place = inner
+    os.close(place)
+
+
 PIECE = base64.b64encode(b"a").decode()
 
 
@@ -130,6 +142,7 @@ PIECE = base64.b64encode(b"a").decode()
     [
         lambda out: None,
         link,
+        deep,
         lambda out: hole(out, "counts.bin"),
         lambda out: hole(out, "ids.bin"),
         lambda out: hole(out, "pieces.json"),

@@ -27,6 +27,7 @@ from verifier.pipeline.grounds import Ground
 from verifier.pipeline.witnessing import Watching, watching
 from verifier.policy import Policy
 from verifier.records import BoxEnd, BoxFacts, BoxSpec, EndedBy, Mount, ScriptRun
+from verifier.sandbox import hostile
 from verifier.sandbox.clock import Stopwatch
 from verifier.sandbox.gpus import chosen
 from verifier.sandbox.interface import Box
@@ -129,7 +130,7 @@ def run_in_full(
     """
     out, given = at / "out", at / "given"
     try:
-        shutil.rmtree(at, ignore_errors=True)
+        hostile.empty(at)
         out.mkdir(parents=True)
         given.mkdir()
         noted = {} if noting is None else _noted(given, noting)

@@ -11,7 +11,6 @@ Must never hold a rule; what a run shows is `shadow.judging`'s to say.
 from __future__ import annotations
 
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from verifier import image, shadow, store
 from verifier.errors import BadSubmission, RequestError, StorageFault
 from verifier.pipeline.harness import lay_out_shadow
 from verifier.records import Assurance, Root
-from verifier.sandbox import choose
+from verifier.sandbox import choose, hostile
 from verifier.sandbox.interface import Sandbox
 from verifier.shadow import Shadowed, Stage, Subject
 from verifier.shadow.claimed import claimed_label
@@ -154,9 +153,7 @@ def shadowed_tree(
     `whole` is the submission's folder with all its files, binaries among them; None: what of it is
     in the tree.
     """
-    with tempfile.TemporaryDirectory(prefix="gv-shadow-") as name:
-        scratch = Path(name)
-        scratch.chmod(0o755)
+    with hostile.scratch("gv-shadow-") as scratch:
         folder, runs = whole or scratch / "submission", scratch / "runs"
         runs.mkdir()
         if whole is None:

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -202,6 +203,17 @@ def dated(folder: Path) -> tuple[str, ...]:
 
 
 # ---------------------------------------------------------------- removing
+
+
+@contextlib.contextmanager
+def scratch(prefix: str) -> Iterator[Path]:
+    """A temporary folder that boxes can reach: whatever they left goes with it, however deep."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        empty(folder)
 
 
 def empty(folder: Path) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 from verifier.errors import BadSubmission, BrokenInvariant
 from verifier.heldout import HeldOut, Tokens
 from verifier.records import BoxFacts, BoxSpec, EndedBy, Mount
+from verifier.sandbox import hostile
 from verifier.sandbox.interface import Sandbox
 
 OUTPUT_BYTES_PER_BYTE = 8
@@ -42,9 +42,7 @@ def tokenize(
     `spec` lacks its argv, inputs for model and documents, and output. `digest` is the sha256 of
     the model file. Raises BadSubmission when the box leaves no usable answer.
     """
-    with tempfile.TemporaryDirectory(prefix="gv-tokens-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
+    with hostile.scratch("gv-tokens-") as folder:
         documents, output = folder / "documents", folder / "out"
         documents.mkdir()
         output.mkdir()
@@ -77,8 +75,9 @@ def tokenize(
         if end is None:
             raise BrokenInvariant("a box without a timeout returned before it ended")
         if end.ended_by is not EndedBy.ITSELF or end.exit_code != 0:
+            how = f"its box ended by {end.ended_by.value}, exit code {end.exit_code}"
             raise BadSubmission(
-                f"the tokenizer could not be used: {end.log.strip()[-500:] or end.ended_by.value}",
+                f"the tokenizer could not be used: {how}: {end.log.strip()[-500:]}",
                 file=model.name,
                 remedy="it must be a SentencePiece model that encodes plain text",
             )

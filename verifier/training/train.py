@@ -7,7 +7,6 @@ is recorded: times are the host's, and the log is kept for people, never read.
 from __future__ import annotations
 
 import math
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 from verifier.errors import RequestError, StorageFault
 from verifier.policy import Policy
 from verifier.records import BoxEnd, BoxFacts, EndedBy, Root, Training
+from verifier.sandbox import hostile
 from verifier.sandbox.clock import Stopwatch
 from verifier.sandbox.interface import Box, Sandbox
 from verifier.training.boxes import Trainee, pack_spec, seeded, train_spec
@@ -53,8 +53,7 @@ class _Folders:
         self.waiting = above / "waiting"
         try:
             for folder in (self.trained, self.packed, self.sealed, self.waiting):
-                if folder.is_dir():
-                    shutil.rmtree(folder)
+                hostile.empty(folder)
                 folder.mkdir(parents=True)
         except OSError as fault:
             raise StorageFault(f"{above}: cannot be made anew: {fault.strerror}") from fault

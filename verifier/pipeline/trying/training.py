@@ -7,7 +7,6 @@ a usable artifact is at hand and nobody asked for another.
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from verifier.pipeline.grounds import Ground
 from verifier.pipeline.trying.request import TryRequest
 from verifier.policy import Policy
 from verifier.records import EndedBy, Finding, Outcome, Training
+from verifier.sandbox import hostile
 from verifier.submission import Submission
 from verifier.watch import Watch
 
@@ -69,9 +69,7 @@ def artifact(
             watch.note(f"changed since the artifact was trained: {names}; --train makes it anew")
         yield Artifact(left.folder, f"what the last `verifier {left.by}` trained")
         return
-    with tempfile.TemporaryDirectory(prefix="gv-try-train-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
+    with hostile.scratch("gv-try-train-") as folder:
         yield _trained(request, submission, ground, held_out, folder, watch)
 
 
