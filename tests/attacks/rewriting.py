@@ -274,6 +274,12 @@ def cases() -> tuple[Case, ...]:
         ),
         Case(f"no nonce at all, {mine}", (FORGED,), _rechained(_without_nonce)),
         Case(
+            f"half a character for a digest, {mine}",
+            (FORGED,),
+            _rechained(_said("opening", harness_digest="\ud800")),
+            "score root",
+        ),
+        Case(
             f"batches of a trillion rows, {mine}", (FORGED,), _rechained(_batches(10**12)), "batch"
         ),
         Case(f"batches of no row, {mine}", (FORGED,), _rechained(_batches(0)), "batches"),

@@ -1,4 +1,4 @@
-"""Arbitrary text and bytes for every reader of strangers': the fuzzer's targets, a little of each."""
+"""Arbitrary bytes for every reader of strangers' bytes: the fuzzer's targets, a little of each."""
 
 from __future__ import annotations
 
