@@ -101,7 +101,7 @@ try-action: setup ## the CI action on pull requests of a clone: make try-action 
 selfcheck: engine ## try to break out of every kind of box this machine has (some minutes)
 	@$(RUN)/verifier selfcheck --backend all
 
-attacks: engine ## weak cheats under a thousand nonces, forgeries, faults: expected and got (hours; resumable; PARTS="faults")
+attacks: engine ## weak cheats, forgeries, faults, hostile guests: expected and got (hours; resumable; PARTS="faults")
 	@$(RUN)/python -m tests.attacks $(PARTS)
 
 weakened: engine ## take one wall at a time away, and see which probes notice

@@ -227,6 +227,8 @@ def test_files_that_are_no_policies_are_refused(tmp_path: Path) -> None:
         (b"", ":1: 'policy': Input"),
         (b"[" * 1_500, ":1: is not YAML: it is nested too deeply"),
         (b"- 1", ":1: 'policy': Input"),
+        (b'a: "\\UFFFFFFFF"', ":1: is not YAML: it spells a character"),
+        (b"%YAML 1." + b"9" * 5_000 + b"\n--- a", ":1: is not YAML: it spells"),
     ):
         file = tmp_path / "rules.yaml"
         file.write_bytes(content)

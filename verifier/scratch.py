@@ -11,7 +11,7 @@ import contextlib
 import glob
 import os
 import re
-import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +19,7 @@ from pathlib import Path
 from verifier import owner
 
 PREFIX = "golf-verifier-"
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _MARKED = re.compile(rf"{PREFIX}[a-z-]+-(\d+-\d+-\d+)-")
 
 
@@ -73,13 +74,73 @@ def _is_our_folder(path: Path) -> bool:
 
 def _remove(path: Path) -> None:
     """As far as the system lets us: what stays is tried again next time."""
+    if path.is_dir() and not path.is_symlink():
+        empty(path)
+        return
     with contextlib.suppress(OSError):
-        if not path.is_dir() or path.is_symlink():
-            path.unlink()
-            return
-    for parent, folders, _ in os.walk(path):
-        for inner in (Path(parent, name) for name in folders):
-            with contextlib.suppress(OSError):
-                if not inner.is_symlink():
-                    inner.chmod(0o700)
-    shutil.rmtree(path, ignore_errors=True)
+        path.unlink()
+
+
+# ---------------------------------------------------------------- removing what a box filled
+
+
+def empty(folder: Path) -> None:
+    """Remove `folder` with all it holds, however deep and whatever rights were set in it.
+
+    Must not run while anything can still move in it: it climbs back by "..". What the host itself
+    does not let go of stays.
+    """
+    with contextlib.suppress(OSError):
+        place = os.open(folder, _FOLDER)
+        try:
+            path: list[str] = []
+            waiting = [_cleared(place)]
+            while True:
+                if waiting[-1]:
+                    name = waiting[-1].pop()
+                    if _is_open_to_us(place, name):
+                        place = _moved(place, name)
+                        path.append(name)
+                        waiting.append(_cleared(place))
+                elif path:
+                    place = _moved(place, "..")
+                    waiting.pop()
+                    with contextlib.suppress(OSError):
+                        os.rmdir(path.pop(), dir_fd=place)
+                else:
+                    break
+        finally:
+            os.close(place)
+        folder.rmdir()
+
+
+def _cleared(place: int) -> list[str]:
+    """Remove from an open folder what is none; the names of the folders in it."""
+    folders = []
+    for name in os.listdir(place):
+        with contextlib.suppress(OSError):
+            if stat.S_ISDIR(os.stat(name, dir_fd=place, follow_symlinks=False).st_mode):
+                folders.append(name)
+            else:
+                os.unlink(name, dir_fd=place)
+    return folders
+
+
+def _moved(place: int, name: str) -> int:
+    """The folder `name` of an open one, which is closed once that is open."""
+    moved = os.open(name, _FOLDER, dir_fd=place)
+    os.close(place)
+    return moved
+
+
+def _is_open_to_us(parent: int, name: str) -> bool:
+    """Give us all rights in a folder; whether we have them now."""
+    try:
+        place = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+        try:
+            os.chmod(f"/proc/self/fd/{place}", 0o700)
+        finally:
+            os.close(place)
+    except OSError:
+        return False
+    return True

@@ -152,7 +152,7 @@ def check_nonce(
 
 
 def _nonce_message(submission_digest: str, attempt: int) -> bytes:
-    return _NONCE + f"{submission_digest}\0{attempt}".encode()
+    return _NONCE + f"{submission_digest}\0{attempt}".encode("utf-8", "surrogatepass")
 
 
 def _signed_by(public_key: str, signature: bytes, message: bytes) -> bool:

@@ -1,1 +1,1 @@
-"""Attackers, forgers and accidents against the promises of PROTOCOL: `make attacks`."""
+"""Attackers, forgers, hostile guests and accidents against PROTOCOL's promises: `make attacks`."""

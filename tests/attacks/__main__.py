@@ -22,7 +22,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.attacks import faults, forgeries, weak
+from tests.attacks import faults, forgeries, guests, weak
 from tests.attacks.rows import Kept, Line, Part
 from tests.tested import commit, inputs, verdict_inputs
 from verifier.cli.main import FAILED, USAGE
@@ -34,6 +34,7 @@ PARTS: Mapping[str, Part] = {
     "weak": weak.rows,
     "forgeries": forgeries.planned,
     "faults": faults.planned,
+    "guests": guests.rows,
 }
 ONLY_VERDICTS = ("weak",)
 

@@ -14,6 +14,7 @@ from tests.attacks import forging
 from tests.attacks.case import FORGED, UNKNOWN, Case, copied, own
 from tests.attacks.forging import Run, replaced, rewritten
 from verifier import signature
+from verifier.ledger import arrays
 from verifier.ledger.chain import written
 from verifier.records import (
     BoxFacts,
@@ -25,6 +26,13 @@ from verifier.records import (
 
 
 def _rechained(change: Callable[[list[dict[str, Any]]], None]) -> Callable[[Run], Iterator[Path]]:
+    """The same where no array is changed."""
+    return _rechained_with_arrays(lambda events, _: change(events))
+
+
+def _rechained_with_arrays(
+    change: Callable[[list[dict[str, Any]], Path], None],
+) -> Callable[[Run], Iterator[Path]]:
     """The last lines of JSON changed and hashed anew, and the head signed with the user's own key.
 
     Nobody but its owner can do this: what is refused then is refused on the evidence alone.
@@ -35,7 +43,7 @@ def _rechained(change: Callable[[list[dict[str, Any]]], None]) -> Callable[[Run]
             folder = copied(run, path)
             place = folder / "ledger" / "ledger.jsonl"
             events = [json.loads(line) for line in place.read_bytes().splitlines()]
-            change(events)
+            change(events, folder / "ledger")
             _rename_arrays(folder / "ledger", events)
             head, lines = "0" * 64, b""
             for seq, event in enumerate(events):
@@ -71,6 +79,25 @@ def _said(kind: str, **changes: Any) -> Callable[[list[dict[str, Any]]], None]:
                 event["data"].update(changes)
 
     return change
+
+
+def _batches(rows: int) -> Callable[[list[dict[str, Any]]], None]:
+    """So many documents at a time."""
+
+    def change(events: list[dict[str, Any]]) -> None:
+        events[0]["data"]["submission"]["scorer"]["rows"] = rows
+
+    return change
+
+
+def _replayed_nowhere(events: list[dict[str, Any]], ledger: Path) -> None:
+    """The last answer of the replay is about a target that no document has."""
+    (replay,) = (event for event in events if event["kind"] == "replay")
+    stored = replay["arrays"]["targets"]
+    targets = np.fromfile(ledger / stored["file"], "<i8")
+    targets[-1] = 1 << 62
+    again = arrays.store(ledger, stored["file"], "<i8", targets, None)
+    replay["arrays"]["targets"] = {**stored, **dataclasses.asdict(again), "blocks": [*again.blocks]}
 
 
 def _moved(kind: str, before: str) -> Callable[[list[dict[str, Any]]], None]:
@@ -246,4 +273,20 @@ def cases() -> tuple[Case, ...]:
             "before the nonce",
         ),
         Case(f"no nonce at all, {mine}", (FORGED,), _rechained(_without_nonce)),
+        Case(
+            f"half a character for a digest, {mine}",
+            (FORGED,),
+            _rechained(_said("opening", harness_digest="\ud800")),
+            "score root",
+        ),
+        Case(
+            f"batches of a trillion rows, {mine}", (FORGED,), _rechained(_batches(10**12)), "batch"
+        ),
+        Case(f"batches of no row, {mine}", (FORGED,), _rechained(_batches(0)), "batches"),
+        Case(
+            f"a replay of what is not there, {mine}",
+            (FORGED,),
+            _rechained_with_arrays(_replayed_nowhere),
+            "where there is no target",
+        ),
     )

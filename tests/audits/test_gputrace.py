@@ -42,6 +42,7 @@ def poll(**changes: Any) -> dict[str, Any]:
         (json.dumps(poll(at=True)), "has no time"),
         ('{"kind": "poll", "at": NaN}', "has no time"),
         ('{"kind": "poll", "at": 1e999}', "has no time"),
+        ('{"kind": "poll", "at": 1' + "0" * 400 + "}", "has a time beyond any"),
         (json.dumps(poll(until=0.5)), "ends before it began"),
         (json.dumps(poll(contexts=7)), "has no list of contexts"),
         (json.dumps(poll(contexts=[{}] * 2000)), "has no list of contexts"),

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 import brotli
 
+from tests.fuzz import handed_over
 from tests.source.scripts import TRAINER, packed
 
 _SOURCE = TRAINER.encode()
@@ -57,4 +58,5 @@ SEEDS: Mapping[str, tuple[bytes, ...]] = {
     "minify": (_SOURCE, b"x = '''a\n  b'''  # why\n\n"),
     "claims": (_CLAIMS,),
     "log": (_LOG,),
+    **handed_over.SEEDS,
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping
 
+from tests.fuzz import guests, handed
 from tests.fuzz.grammar import written
 from tests.screening.rules.scripts import PARTS
 from verifier.screening import Confidence
@@ -137,4 +138,6 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "minify": minify,
     "claims": claims,
     "log": log,
+    **handed.TARGETS,
+    **guests.TARGETS,
 }

@@ -130,6 +130,19 @@ def test_an_id_without_a_place_in_the_table_is_refused(ids) -> None:
     assert caught.value.place == "document 1"
 
 
+def test_pieces_of_megabytes_are_not_put_together() -> None:
+    """Attack: a hundred thousand ids that spell sixteen megabytes each: a terabyte and a half."""
+    made = tokens.from_encoded(
+        [np.zeros(100_000, np.int32), np.array([1])],
+        [b"a", b"b"],
+        [bytes(16 << 20), b"b", b""],
+        tokenizer="own",
+        digest="",
+        end=2,
+    )
+    assert (made.unspelled, made.first_unspelled) == (1, 0)
+
+
 def test_training_the_tokenizer_twice_gives_the_same_bytes(model: Path) -> None:
     """Manifest digests rest on it."""
     assert train(prose(s, 9000).encode() for s in range(1000, 1008)) == model.read_bytes()

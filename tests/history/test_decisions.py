@@ -165,6 +165,8 @@ def test_no_decisions_say_nothing(tmp_path: Path) -> None:
         ("- !!python/object:os.system x", 1, "must be a ruling"),
         ("\x07", 1, "control characters"),
         ("[" * 5_000, 1, "nested too deeply"),
+        ('"\\UFFFFFFFF"', 1, "spells a character"),
+        ("%YAML 1." + "9" * 5_000 + "\n--- a", 1, "or a version that is none"),
     ],
 )
 def test_what_is_wrong_is_named_with_file_and_line(

@@ -99,6 +99,9 @@ def test_other_requirements_are_another_image(tmp_path: Path, asked: list[list[s
         ("git+https://example.org/x", "cannot be required"),
         ("--no-binary=:all:", "cannot be required"),
         ("einops --config-settings=x", "cannot be required"),
+        ('einops; python_version ~= "x"', "cannot tell when einops is required"),
+        ('einops; "a" == "b"', "cannot tell when"),
+        ("einops; " + "(" * 3000 + 'os_name > "3"' + ")" * 3000, "cannot be required"),
     ],
 )
 def test_what_cannot_be_required_is_named_with_its_line(

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from verifier.sandbox import hostile
+from verifier.scratch import empty, temporary
 
 
 @contextlib.contextmanager
@@ -33,7 +34,7 @@ def source(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "source"
     folder.mkdir()
     yield folder
-    hostile.empty(folder)
+    empty(folder)
 
 
 @pytest.fixture
@@ -254,10 +255,10 @@ def test_what_lies_too_deep_to_be_counted_is_too_much(source: Path) -> None:
     assert not hostile.exceeds(source, 10_000, 10_000)
     deep(source, hostile.DEEPEST + 1, "e")
     assert hostile.exceeds(source, 10_000, 10_000)
-    hostile.empty(source / "e")
+    empty(source / "e")
     deep(source, 600, "eight888")
     assert hostile.exceeds(source, 10_000, 10_000)
-    hostile.empty(source)
+    empty(source)
 
 
 def test_a_folder_that_is_closed_to_us_is_too_much(
@@ -294,16 +295,23 @@ def test_a_tree_of_any_depth_and_rights_is_removed(source: Path, tmp_path: Path)
     (source / "closed" / "inner").chmod(0)
     (source / "closed").chmod(0o500)
     os.mkfifo(source / "pipe")
-    hostile.empty(source)
+    empty(source)
     assert not source.exists()
     assert (tmp_path / "kept").read_text() == "kept"
 
 
+def test_a_folder_for_boxes_goes_away_with_all_they_left() -> None:
+    """Python's own temporary folders end in a RecursionError, and stay."""
+    with temporary("test") as folder:
+        deep(folder, 2_000)
+    assert not folder.exists()
+
+
 def test_removing_what_is_not_there_is_nothing(tmp_path: Path) -> None:
     """Two may sweep at once."""
-    hostile.empty(tmp_path / "absent")
+    empty(tmp_path / "absent")
     (tmp_path / "link").symlink_to(tmp_path)
-    hostile.empty(tmp_path / "link")
+    empty(tmp_path / "link")
     assert (tmp_path / "link").is_symlink() and tmp_path.exists()
 
 
@@ -322,7 +330,7 @@ def test_what_does_not_go_is_left_without_end(
         real(name, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "unlink", unlink)
-    hostile.empty(source)
+    empty(source)
     assert sorted(path.name for path in source.rglob("*")) == ["file", "stuck"]
 
 

@@ -78,23 +78,24 @@ class FakeScorer:
             np.add.at(self.counts[row], ids[row, :length], 1)
 
 
-def serve(stream: socket.socket, scorer: Any) -> None:
-    """Answer requests as the guest harness does."""
-    rows = width = 0
-    while True:
-        kind, size = wire.receive_header(stream)
-        payload = bytes(wire.receive_exactly(stream, size))
+class Answering:
+    """The guest harness: one frame for each request."""
+
+    def __init__(self, scorer: Any) -> None:
+        self.scorer = scorer
+        self.rows = self.width = 0
+
+    def frame(self, kind: int, payload: bytes) -> bytes:
+        """What an honest guest sends when it is asked this."""
+        rows, width, scorer = self.rows, self.width, self.scorer
         if kind == wire.Kind.HELLO:
             hello = json.loads(payload)
-            rows, width = hello["rows"], hello["chunk"]
+            self.rows, self.width = hello["rows"], hello["chunk"]
             scorer.reset()
-            wire.send(stream, wire.Kind.READY, b"{}")
-            continue
+            return wire.frame(wire.Kind.READY, b"{}")
         cells = payload[: 4 * rows * (width + 1)] if kind >= wire.Kind.SCORE else b""
         numbers = np.frombuffer(cells, "<i4")
         ids, lengths = numbers[: rows * width].reshape(-1, width), numbers[rows * width :]
-        body: bytes = b""
-        answer = wire.Kind.OK
         match kind:
             case wire.Kind.RESET:
                 scorer.reset()
@@ -103,13 +104,26 @@ def serve(stream: socket.socket, scorer: Any) -> None:
             case wire.Kind.OBSERVE:
                 scorer.observe(ids, lengths)
             case wire.Kind.SCORE:
-                answer = wire.Kind.COSTS
-                body = scorer.score(ids, lengths).astype("<f4").tobytes()
+                costs = scorer.score(ids, lengths)
+                return wire.frame(wire.Kind.COSTS, costs.astype("<f4").tobytes())
             case wire.Kind.PREDICT:
-                answer = wire.Kind.LOGS
                 ask = np.frombuffer(payload[-rows:], np.uint8).astype(bool)
-                body = scorer.predict(ids, lengths)[ask].astype("<f4").tobytes()
-        wire.send(stream, answer, body)
+                logs = scorer.predict(ids, lengths)[ask]
+                return wire.frame(wire.Kind.LOGS, logs.astype("<f4").tobytes())
+        return wire.frame(wire.Kind.OK)
+
+
+def asked(stream: socket.socket) -> tuple[int, bytes]:
+    """The next request: kind and payload."""
+    kind, size = wire.receive_header(stream)
+    return kind, bytes(wire.receive_exactly(stream, size))
+
+
+def serve(stream: socket.socket, scorer: Any) -> None:
+    """Answer requests as the guest harness does."""
+    answering = Answering(scorer)
+    while True:
+        stream.sendall(answering.frame(*asked(stream)))
 
 
 class Clock:

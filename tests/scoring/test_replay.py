@@ -104,6 +104,14 @@ def test_an_impossible_true_symbol_costs_infinity() -> None:
     assert sums[0] == 0
 
 
+def test_a_cost_beyond_every_float_is_infinity_and_no_warning() -> None:
+    """Attack: finite logs so far apart that their difference is none."""
+    logs = np.array([[3e38, -3e38]], np.float32)
+    costs, sums = blind_costs(logs, np.array([1]))
+    assert np.isposinf(costs[0])
+    assert sums[0] == logs[0, 0]
+
+
 @given(st.integers(0, 2**32 - 1))
 @settings(max_examples=30, deadline=None)
 def test_a_document_keeps_its_row_and_is_replayed_once(seed: int) -> None:

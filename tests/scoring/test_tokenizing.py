@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import stat
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from verifier.errors import BadSubmission, BrokenInvariant
 from verifier.heldout import HeldOut, Tokens
 from verifier.records import BoxEnd, BoxFacts, BoxSpec, EndedBy, Mount, Root
 from verifier.scoring import tokenizing
-from verifier.scoring.tokenizing import tokenize
+from verifier.scoring.tokenizing import PIECES_AT_MOST, tokenize
 
 DOCUMENTS = (b"abba", b"b", "naïve".encode())
 PIECES = [bytes([byte]) for byte in range(256)]
@@ -136,7 +137,7 @@ def test_its_box_gets_the_model_and_the_documents_and_room_for_an_answer(tmp_pat
         ),
         output=Mount(source=folder / "out", target="/out"),
         working_folder="/",
-        limits=replace(LIMITS, output_bytes=8 * 11 + (64 << 20), output_files=16),
+        limits=replace(LIMITS, output_bytes=8 * 11 + 8 * 3 + (64 << 20), output_files=16),
     )
 
 
@@ -180,7 +181,7 @@ def test_a_table_has_a_piece_and_no_more_than_its_bound(
     monkeypatch.setattr(tokenizing, "PIECES_AT_MOST", 4)
     changes = {"pieces.json": table([b"a"] * (4 + more), -1), "ids.bin": bytes(4 * 11)}
     if more:
-        with pytest.raises(BadSubmission, match="do not fit the documents"):
+        with pytest.raises(BadSubmission, match="a table of over 4 pieces"):
             asked(tmp_path, lambda out: honest(out, **changes))
     else:
         assert asked(tmp_path, lambda out: honest(out, **changes))[0].vocabulary == 5
@@ -196,6 +197,24 @@ def counts(*each: int) -> dict[str, bytes]:
     return {"counts.bin": np.array(each, "<i8").tobytes()}
 
 
+def hole(out: Path, name: str) -> None:
+    """A terabyte that takes no room."""
+    honest(out)
+    with (out / name).open("r+b") as file:
+        file.truncate(1 << 40)
+
+
+def deep(out: Path) -> None:
+    """Nothing but folders, one in the other."""
+    place = os.open(out, os.O_RDONLY)
+    for _ in range(2_000):
+        os.mkdir("d", dir_fd=place)
+        inner = os.open("d", os.O_RDONLY, dir_fd=place)
+        os.close(place)
+        place = inner
+    os.close(place)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -204,7 +223,7 @@ def counts(*each: int) -> dict[str, bytes]:
         ({"pieces.json": None}, "own.model: its box left no pieces.json"),
         ({"counts.bin": b"123"}, "own.model: its box left an unreadable table: buffer size"),
         (counts(4, 1), "own.model: its box's ids do not fit the documents"),
-        (counts(4, 1, 6, 0), "own.model: its box's ids do not fit the documents"),
+        (counts(4, 1, 6, 0), "own.model: its box left 32 bytes in counts.bin, not 24"),
         (counts(6, -1, 6), "own.model: its box's ids do not fit the documents"),
         (counts(4, 1, 2**62), "own.model: its box's ids do not fit the documents"),
         (counts(2**62, 2**62, 2**63 - 1), "own.model: its box's ids do not fit the documents"),
@@ -217,6 +236,8 @@ def counts(*each: int) -> dict[str, bytes]:
         ({"pieces.json": table([], 1)}, "own.model: its box's ids do not fit the documents"),
         ({"pieces.json": b'{"pieces": ["YQ==!"], "bos": 1}'}, "an unreadable table: "),
         ({"pieces.json": b'{"pieces": ["YQ=="], "bos": 1e999}'}, "an unreadable table: cannot"),
+        ({"pieces.json": b"[" + b"{}," * (PIECES_AT_MOST + 1) + b"{}]"}, "own.model: "),
+        ({"pieces.json": table([b"a"] * (PIECES_AT_MOST + 1), 1)}, "own.model: "),
     ],
 )
 def test_whatever_else_the_box_leaves_is_refused_by_name(
@@ -225,6 +246,19 @@ def test_whatever_else_the_box_leaves_is_refused_by_name(
     """Hostile output ends in one sentence about the submission, never in a crash of ours."""
     with pytest.raises(BadSubmission, match=re.escape(said)):
         asked(tmp_path, lambda out: honest(out, **changes))
+
+
+@pytest.mark.parametrize("name", ["counts.bin", "ids.bin", "pieces.json"])
+def test_an_answer_of_a_terabyte_is_refused_by_its_size(name: str, tmp_path: Path) -> None:
+    """Attack: a hole takes no room on the disk, and all of it where it is read."""
+    with pytest.raises(BadSubmission, match=name):
+        asked(tmp_path, lambda out: hole(out, name))
+
+
+def test_folders_without_end_are_no_answer(tmp_path: Path) -> None:
+    """Attack: what is removed afterwards must not be climbed into call by call."""
+    with pytest.raises(BadSubmission, match=r"left no counts\.bin"):
+        asked(tmp_path, deep)
 
 
 def test_an_answer_that_is_a_link_is_none(tmp_path: Path) -> None:
@@ -245,7 +279,8 @@ def test_a_tokenizer_that_kills_its_box_kills_nothing_else(tmp_path: Path, code:
     with pytest.raises(BadSubmission) as caught:
         asked(tmp_path, honest, code=code)
     assert str(caught.value) == (
-        "own.model: the tokenizer could not be used: log of tokenize "
+        f"own.model: the tokenizer could not be used: its box ended by itself, exit code {code}: "
+        "log of tokenize "
         "(it must be a SentencePiece model that encodes plain text)"
     )
 
@@ -253,8 +288,8 @@ def test_a_tokenizer_that_kills_its_box_kills_nothing_else(tmp_path: Path, code:
 @pytest.mark.parametrize(
     ("log", "said"),
     [
-        ("a" + "b" * 500 + "\n", "could not be used: " + "b" * 500),
-        (" \n", "could not be used: wall clock limit"),
+        ("a" + "b" * 500 + "\n", "ended by wall clock limit, exit code 0: " + "b" * 500),
+        (" \n", "could not be used: its box ended by wall clock limit, exit code 0"),
     ],
 )
 def test_a_box_that_was_ended_says_how(

@@ -60,6 +60,8 @@ def test_what_was_noted_is_read(tmp_path: Path) -> None:
         {"gradient": np.array([False])},
         {"cost": np.array(["a", "b", "c", "d"])},
         {"cost": np.ones((4, 1))},
+        {"cost": np.ones(4, np.complex128)},
+        {"position": np.array([1.0, np.nan, 3.0, 4.0])},
     ],
 )
 def test_arrays_that_do_not_fit_tell_nothing(tmp_path: Path, change: dict[str, object]) -> None:
@@ -93,7 +95,32 @@ def a_list(folder: Path) -> None:
     (folder / "rank0.json").write_text("[]")
 
 
-@pytest.mark.parametrize("spoil", [linked, cut, nothing, nested, a_list])
+def endless(folder: Path) -> None:
+    (folder / "rank0.json").write_text(json.dumps(SAID).replace('"block": 2,', '"block": 1e999,'))
+
+
+def beyond(folder: Path) -> None:
+    (folder / "rank0.json").write_text(
+        json.dumps(SAID).replace('"block": 2,', f'"block": {10**30},')
+    )
+
+
+def said_long(folder: Path) -> None:
+    """Its header says that a terabyte follows."""
+    place = folder / "rank0.npz"
+    content = place.read_bytes()
+    assert content.count(b"(4,), }          ")
+    place.write_bytes(content.replace(b"(4,), }          ", b"(400000000000,),}"))
+
+
+def squeezed(folder: Path) -> None:
+    """Packed, as no recorder does, and the packing broken."""
+    np.savez_compressed(folder / "rank0.npz", **ARRAYS)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "spoil", [linked, cut, nothing, nested, a_list, endless, beyond, said_long, squeezed]
+)
 def test_spoiled_notes_tell_nothing(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
     folder = write(tmp_path / "notes")
     spoil(folder)

@@ -166,5 +166,12 @@ def test_hostile_text_is_read_in_time(text: str) -> None:
 def test_a_hostile_manifest_is_left_aside() -> None:
     """Promise: nesting, aliases and wrong types in verify.yaml are not our failure."""
     bomb = "a: &a [x, x]\n" + "".join(f"b{i}: &b{i} [*a, *a]\n" for i in range(200))
-    for text in ("[" * 20_000, bomb, "command: {a: b}", "command: 3", "- 1", "\0"):
+    odd = ('a: !!int ""', "a: !!bool x", "a: !!timestamp x", 'a: "\\UFFFFFFFF"')
+    for text in ("[" * 20_000, bomb, "command: {a: b}", "command: 3", "- 1", "\0", *odd):
         assert launched(verify__yaml=text).told_by == "default"
+
+
+def test_a_number_that_python_does_not_write_is_no_setting() -> None:
+    """Promise: an integer of thousands of digits in verify.yaml is left out, and the rest read."""
+    text = f"command: python train_gpt.py\nenvironment: {{A: 0x{'f' * 5000}, B: 1}}\n"
+    assert launched(verify__yaml=text).environment == {"B": "1"}

@@ -74,6 +74,26 @@ def test_what_the_policy_does_not_allow_is_named_with_its_line(
     require_allowed(pull(str(submission_folder(tmp_path / "fine")), tmp_path / "store"), rule)
 
 
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ('rows: !!int ""', "is not a value"),
+        ("rows: !!float ''", "is not a value"),
+        ("sealed_start: !!bool perhaps", "'perhaps' is not a value"),
+        ("train: [!!timestamp x]", "'x' is not a value"),
+        ('train: "\\UFFFFFFFF"', "not YAML"),
+        ("contract: 0x" + "f" * 5000, "a number of more than 64 bits"),
+        ("rows: 0x" + "f" * 5000, "a number of more than 64 bits"),
+        ("contract: script/1\nenvironment: {A: 0x" + "f" * 5000 + "}", "more than 64 bits"),
+        ('"\\ud800": 1', "a key is not a word"),
+    ],
+)
+def test_a_value_that_yaml_itself_cannot_make_is_named(content: str, why: str) -> None:
+    """Attack: tags, escapes and numbers over which the library, or Python, raises its own."""
+    with pytest.raises(BadSubmission, match=why):
+        read_manifest(content.encode())
+
+
 @given(st.one_of(st.text(max_size=60).map(str.encode), st.binary(max_size=60)))
 def test_any_bytes_are_no_manifest_or_a_named_error(content: bytes) -> None:
     """Promise: hostile YAML ends in our own error."""

@@ -85,6 +85,24 @@ def hangs(spec: BoxSpec, killed: threading.Event) -> int:
     return 0
 
 
+def test_what_an_earlier_attempt_left_goes_however_deep_it_is(tmp_path: Path) -> None:
+    """Attack: folders two thousand deep, over which Python's own removal ends in RecursionError."""
+
+    def digs(spec: BoxSpec, killed: threading.Event) -> int:
+        place = os.open(folder(spec, "/out"), os.O_RDONLY)
+        for _ in range(2_000):
+            os.mkdir("d", dir_fd=place)
+            inner = os.open("d", os.O_RDONLY, dir_fd=place)
+            os.close(place)
+            place = inner
+        os.close(place)
+        return 0
+
+    trained(tmp_path, digs)
+    done, _, _ = trained(tmp_path, writes)
+    assert [path.name for path in done.artifact.iterdir()] == ["weights"]
+
+
 def test_the_box_gets_code_data_and_one_empty_output_folder(tmp_path: Path) -> None:
     """Promise: a clean environment, policy limits, nothing else mounted, no channel (§2)."""
     done, fake, _ = trained(tmp_path, writes)

@@ -250,9 +250,15 @@ def _whole(answer: Any) -> int | None:
 
 def _time(record: Record, key: str) -> float:
     value = record.get(key)
-    if type(value) not in {float, int} or not math.isfinite(float(value or 0)):
+    if type(value) not in {float, int}:
         raise _Wrong("has no time")
-    return float(value or 0)
+    try:
+        seconds = float(value or 0)
+    except OverflowError as wrong:
+        raise _Wrong("has a time beyond any") from wrong
+    if not math.isfinite(seconds):
+        raise _Wrong("has no time")
+    return seconds
 
 
 def _text(value: Any) -> str:

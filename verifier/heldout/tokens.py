@@ -105,10 +105,13 @@ def from_encoded(
     offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(lengths)))
     stream = np.full(int(offsets[-1]), end, np.int32)
     unspelled: list[int] = []
+    sizes = np.array([len(piece) for piece in spelled], np.int64)
     for number, (ids, document) in enumerate(zip(encoded, documents, strict=True)):
         _check_ids(ids, len(spelled), end, f"document {number}", tokenizer)
         stream[offsets[number] : offsets[number + 1] - 1] = ids
-        if b"".join(map(spelled.__getitem__, ids.tolist())) != document:
+        # The sizes first: a piece of megabytes, a thousand times over, would fill the memory.
+        fits = int(sizes[ids].sum()) == len(document)
+        if not fits or b"".join(map(spelled.__getitem__, ids.tolist())) != document:
             unspelled.append(number)
     return Tokens(
         tokenizer=tokenizer,

@@ -122,6 +122,9 @@ def _composed(path: Path) -> yaml.Node | None:
         raise BadInput("is not YAML: it holds control characters", file=path, place=line) from fault
     except RecursionError as fault:
         raise BadInput("is not YAML: it is nested too deeply", file=path, place=1) from fault
+    except (ValueError, OverflowError) as fault:
+        said = "is not YAML: it spells a character or a version that is none"
+        raise BadInput(said, file=path, place=1) from fault
 
 
 _Cells = Mapping[str, tuple[str, int]]

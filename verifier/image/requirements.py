@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
@@ -75,7 +76,7 @@ def _lacking(base: Recipe, content: bytes) -> dict[Requirement, int]:
         if not said or said.startswith(("#", *_INDEXES)):
             continue
         wanted = _parsed(said, number)
-        if wanted.marker is not None and not wanted.marker.evaluate(_here(base)):
+        if not _applies(wanted, base, number):
             continue
         has = there.get(canonicalize_name(wanted.name))
         if has is None:
@@ -93,7 +94,7 @@ def _lacking(base: Recipe, content: bytes) -> dict[Requirement, int]:
 def _parsed(said: str, number: int) -> Requirement:
     try:
         wanted = Requirement(said)
-    except InvalidRequirement as fault:
+    except (InvalidRequirement, RecursionError) as fault:
         raise BadSubmission(
             f"cannot be required: {said[:80]!r}",
             file=FILE,
@@ -108,6 +109,21 @@ def _parsed(said: str, number: int) -> Requirement:
             remedy="name a version of a published wheel: what is built runs outside a box",
         )
     return wanted
+
+
+def _applies(wanted: Requirement, base: Recipe, number: int) -> bool:
+    """Whether it is required in the image. Raises BadSubmission for a marker that says nothing."""
+    if wanted.marker is None:
+        return True
+    try:
+        return wanted.marker.evaluate(_here(base))
+    except (UndefinedComparison, UndefinedEnvironmentName, RecursionError) as fault:
+        raise BadSubmission(
+            f"cannot tell when {wanted.name} is required",
+            file=FILE,
+            place=number,
+            remedy='a marker compares what is known, such as `; python_version < "3.12"`',
+        ) from fault
 
 
 def _here(base: Recipe) -> dict[str, str]:

@@ -26,5 +26,5 @@ def root_parts(
         "plan": plan_digest,
         "verifier": opening.verifier_version,
     }
-    parts = [(name, value.encode()) for name, value in named.items()]
+    parts = [(name, value.encode("utf-8", "surrogatepass")) for name, value in named.items()]
     return [*parts, ("charges", np.asarray(charges, dtype="<f4").tobytes())]

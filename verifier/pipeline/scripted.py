@@ -30,6 +30,7 @@ from verifier.records import BoxEnd, BoxFacts, BoxSpec, EndedBy, Mount, ScriptRu
 from verifier.sandbox.clock import Stopwatch
 from verifier.sandbox.gpus import chosen
 from verifier.sandbox.interface import Box
+from verifier.scratch import empty
 from verifier.shadow import left
 from verifier.shadow.claimed import counted
 from verifier.shadow.notes import Notes, read_notes
@@ -129,7 +130,7 @@ def run_in_full(
     """
     out, given = at / "out", at / "given"
     try:
-        shutil.rmtree(at, ignore_errors=True)
+        empty(at)
         out.mkdir(parents=True)
         given.mkdir()
         noted = {} if noting is None else _noted(given, noting)

@@ -155,6 +155,9 @@ def _read(text: bytes, file: Path | str) -> tuple[Any, dict[_Place, int]]:
         raise BadPolicy(said, file=file, place=line) from fault
     except RecursionError as fault:
         raise BadPolicy("is not YAML: it is nested too deeply", file=file, place=1) from fault
+    except (ValueError, OverflowError) as fault:
+        said = "is not YAML: it spells a character or a version that is none"
+        raise BadPolicy(said, file=file, place=1) from fault
     reading = _Reading(file, {(): 1}, set())
     return (None if node is None else reading.value(node, ())), reading.lines
 

@@ -1,4 +1,4 @@
-"""What lies in a folder that a box filled? Counts, copies and removes it, whatever it is.
+"""What lies in a folder that a box filled? Counts and copies it, whatever it is.
 
 Everything there is the box's choice: names, links, pipes, holes, rights, depth. Links are never
 followed, nothing is opened that is not a regular file or a folder, no depth overflows a stack. Must
@@ -199,68 +199,3 @@ def dated(folder: Path) -> tuple[str, ...]:
         except OSError as fault:
             left_out.append(f"{place[-SHOWN:]!r}: {fault.strerror}")
     return tuple(left_out)
-
-
-# ---------------------------------------------------------------- removing
-
-
-def empty(folder: Path) -> None:
-    """Remove `folder` with all it holds, however deep and whatever rights were set in it.
-
-    Must not run while anything can still move in it: it climbs back by "..". What the host itself
-    does not let go of stays.
-    """
-    with contextlib.suppress(OSError):
-        place = os.open(folder, FOLDER)
-        try:
-            path: list[str] = []
-            waiting = [_cleared(place)]
-            while True:
-                if waiting[-1]:
-                    name = waiting[-1].pop()
-                    if _is_open_to_us(place, name):
-                        place = _moved(place, name)
-                        path.append(name)
-                        waiting.append(_cleared(place))
-                elif path:
-                    place = _moved(place, "..")
-                    waiting.pop()
-                    with contextlib.suppress(OSError):
-                        os.rmdir(path.pop(), dir_fd=place)
-                else:
-                    break
-        finally:
-            os.close(place)
-        folder.rmdir()
-
-
-def _cleared(place: int) -> list[str]:
-    """Remove from an open folder what is none; the names of the folders in it."""
-    folders = []
-    for name in os.listdir(place):
-        with contextlib.suppress(OSError):
-            if stat.S_ISDIR(os.stat(name, dir_fd=place, follow_symlinks=False).st_mode):
-                folders.append(name)
-            else:
-                os.unlink(name, dir_fd=place)
-    return folders
-
-
-def _moved(place: int, name: str) -> int:
-    """The folder `name` of an open one, which is closed once that is open."""
-    moved = os.open(name, FOLDER, dir_fd=place)
-    os.close(place)
-    return moved
-
-
-def _is_open_to_us(parent: int, name: str) -> bool:
-    """Give us all rights in a folder; whether we have them now."""
-    try:
-        place = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
-        try:
-            os.chmod(f"/proc/self/fd/{place}", 0o700)
-        finally:
-            os.close(place)
-    except OSError:
-        return False
-    return True

@@ -18,7 +18,7 @@ from typing import BinaryIO
 from verifier import scratch
 from verifier.errors import BoxLost, BoxNotAsAsked, StorageFault
 from verifier.records import BoxFacts, BoxSpec, Mount
-from verifier.sandbox import cgroup, gpus, hostile, names, output
+from verifier.sandbox import cgroup, gpus, names, output
 from verifier.sandbox.boxlog import BoxLog, read_blocks
 from verifier.sandbox.cgroup import Cgroup
 from verifier.sandbox.gpus import GpuView
@@ -115,7 +115,7 @@ class Place:
         self.mounted.clear()
         for file in self.held:
             file.close()
-        hostile.empty(self.folder)
+        scratch.empty(self.folder)
 
 
 def new_place() -> Place:
@@ -133,7 +133,7 @@ def sweep() -> None:
     cgroup.sweep()
     output.sweep()
     for folder in scratch.of_the_dead(Path(tempfile.gettempdir())):
-        hostile.empty(folder)
+        scratch.empty(folder)
 
 
 def resource_limits(spec: BoxSpec, group: Cgroup | None) -> dict[str, int]:

@@ -81,6 +81,7 @@ class ScorerBox:
         self._box: Box | None = None
         try:
             self._open()
+            self._greet()
         except BaseException:
             self.close()
             raise
@@ -124,6 +125,8 @@ class ScorerBox:
             self.setting.opened(self._box.facts)
             self._stream = self._accept(listener)
         path.unlink()
+
+    def _greet(self) -> None:
         greeting = {
             "version": wire.PROTOCOL_VERSION,
             "rows": self.setting.rows,
@@ -179,8 +182,10 @@ class ScorerBox:
         patience = Patience(self._box, limit)
         try:
             self._write(wire.frame(kind, *parts), patience)
-            header = self._read(wire.HEADER.size, patience)
+            header = bytes(self._read(wire.HEADER.size, patience))
             got, length = wire.HEADER.unpack(header)
+            if header != wire.HEADER.pack(got, length):
+                raise self._broke(FaultKind.SHAPE, "answered a header whose spare bytes are not 0")
             body = self._body(got, length, expected, size, patience)
         except TimeoutError:
             message = f"no answer in {limit:.0f} s"

@@ -185,7 +185,9 @@ def blind_costs(
     top = wide.max(axis=1)
     log_sums = top + np.log(np.exp(wide - top[:, None]).sum(axis=1))
     costs = log_sums - wide[np.arange(len(wide)), true_ids]
-    return costs.astype(np.float32), log_sums.astype(np.float32)
+    # A cost beyond every float32 is +∞, as that of an impossible symbol.
+    with np.errstate(over="ignore"):
+        return costs.astype(np.float32), log_sums.astype(np.float32)
 
 
 def replay_batch(

@@ -50,7 +50,7 @@ def tokenize(
         with (documents / "documents.jsonl").open("wb") as lines:
             for document in held_out.documents:
                 lines.write(json.dumps({"text": document.decode()}).encode() + b"\n")
-        size = sum(map(len, held_out.documents)) * OUTPUT_BYTES_PER_BYTE + TABLE_BYTES
+        size = _encoded_bytes(held_out) + 8 * len(held_out.documents) + TABLE_BYTES
         box_spec = replace(
             spec,
             label="tokenize",
@@ -76,12 +76,33 @@ def tokenize(
         if end is None:
             raise BrokenInvariant("a box without a timeout returned before it ended")
         if end.ended_by is not EndedBy.ITSELF or end.exit_code != 0:
+            how = f"its box ended by {end.ended_by.value}, exit code {end.exit_code}"
+            last = end.log.strip()[-500:]
             raise BadSubmission(
-                f"the tokenizer could not be used: {end.log.strip()[-500:] or end.ended_by.value}",
+                f"the tokenizer could not be used: {how}{': ' if last else ''}{last}",
                 file=model.name,
                 remedy="it must be a SentencePiece model that encodes plain text",
             )
         return read_answer(held_out, model.name, digest, output)
+
+
+def _encoded_bytes(held_out: HeldOut) -> int:
+    """What the ids of all documents may take."""
+    return sum(map(len, held_out.documents)) * OUTPUT_BYTES_PER_BYTE
+
+
+def _left(output: Path, file: str, at_most: int, name: str) -> bytes:
+    """One file of the answer. A hole costs a box nothing: its size is looked at before it is read.
+
+    Raises BadSubmission.
+    """
+    path = output / file
+    if path.is_symlink() or not path.is_file():
+        raise BadSubmission(f"its box left no {file}", file=name)
+    size = path.stat().st_size
+    if size > at_most:
+        raise BadSubmission(f"its box left {size:,} bytes in {file}, not {at_most:,}", file=name)
+    return path.read_bytes()
 
 
 def read_answer(held_out: HeldOut, name: str, digest: str, output: Path) -> Tokens:
@@ -89,12 +110,13 @@ def read_answer(held_out: HeldOut, name: str, digest: str, output: Path) -> Toke
 
     Raises BadSubmission naming what is missing or does not fit.
     """
-    answer = {}
-    for file in ("counts.bin", "ids.bin", "pieces.json"):
-        path = output / file
-        if path.is_symlink() or not path.is_file():
-            raise BadSubmission(f"its box left no {file}", file=name)
-        answer[file] = path.read_bytes()
+    answer = {
+        "counts.bin": _left(output, "counts.bin", 8 * len(held_out.documents), name),
+        "ids.bin": _left(output, "ids.bin", _encoded_bytes(held_out), name),
+        "pieces.json": _left(output, "pieces.json", TABLE_BYTES, name),
+    }
+    if answer["pieces.json"].count(b",") > PIECES_AT_MOST:
+        raise BadSubmission(f"its box left a table of over {PIECES_AT_MOST:,} pieces", file=name)
     try:
         counts = np.frombuffer(answer["counts.bin"], "<i8")
         ids = np.frombuffer(answer["ids.bin"], "<i4")
@@ -105,7 +127,7 @@ def read_answer(held_out: HeldOut, name: str, digest: str, output: Path) -> Toke
         raise BadSubmission(f"its box left an unreadable table: {error}", file=name) from error
     each = (counts >= 0) & (counts <= len(ids))
     fits = len(counts) == len(held_out.documents) and bool(each.all())
-    if not fits or int(counts.sum()) != len(ids) or not 0 < len(pieces) <= PIECES_AT_MOST:
+    if not fits or int(counts.sum()) != len(ids) or not pieces:
         raise BadSubmission("its box's ids do not fit the documents", file=name)
     rows = np.split(ids, np.cumsum(counts)[:-1])
     end = bos if 0 <= bos < len(pieces) else None

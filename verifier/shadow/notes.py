@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import io
 import json
+import math
+import struct
+import tokenize
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,9 +25,17 @@ from verifier.shadow.left import read_regular
 TOKENS = 20_000_000
 LINES = 20_000
 FILES = 2_000
+LARGEST = 1 << 62
 _ARRAYS = ("position", "cost", "block", "step", "gradient", "source")
+_NUMBERS = frozenset({"|b1", "|i1", "<i4", "<i8", "<f4", "<f8"})
+_NO_NOTES = (
+    *(OSError, ValueError, LookupError, TypeError, OverflowError, EOFError, RecursionError),
+    *(zipfile.BadZipFile, struct.error, tokenize.TokenError, NotImplementedError),
+)
+"""What readers of archives, arrays and JSON raise for bytes that are none of ours."""
 _NOTES_BYTES = 600_000_000
 _TEXT_BYTES = 16_000_000
+_ENCRYPTED = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +92,7 @@ def read_notes(folder: Path, length: int) -> Notes | None:
         if not isinstance(said, dict):
             return None
         return _checked(arrays, said, length)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, RecursionError):
+    except _NO_NOTES:
         return None
 
 
@@ -89,14 +100,39 @@ def _arrays(content: bytes) -> dict[str, npt.NDArray[Any]]:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         if sum(entry.file_size for entry in archive.infolist()) > _NOTES_BYTES:
             raise ValueError("the notes are larger than notes are")
-        made = {}
-        for name in _ARRAYS:
-            with archive.open(f"{name}.npy") as member:
-                made[name] = np.lib.format.read_array(member, allow_pickle=False)
-        return made
+        return {name: _array(archive, f"{name}.npy") for name in _ARRAYS}
+
+
+def _array(archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
+    """One list of numbers, stored as it is: what its header says makes no room for more."""
+    entry = archive.getinfo(name)
+    if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & _ENCRYPTED:
+        raise ValueError("the notes are packed as no recorder packs them")
+    with archive.open(entry) as member:
+        if np.lib.format.read_magic(member) != (1, 0):
+            raise ValueError("the notes are in another form")
+        shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+        content = member.read()
+    if dtype.str not in _NUMBERS or len(content) != math.prod(shape) * dtype.itemsize:
+        raise ValueError("the notes are no numbers")
+    if dtype.kind == "b":
+        # A byte that is neither 0 nor 1 is no truth that arrays can hold.
+        truths: npt.NDArray[np.bool_] = np.frombuffer(content, np.uint8) != 0
+        return truths.reshape(shape)
+    return np.frombuffer(content, dtype).reshape(shape)
+
+
+def _number(said: Any) -> int:
+    """A number of steps or blocks. Raises ValueError for one that no array could hold."""
+    number = int(said)
+    if not 0 <= number < LARGEST:
+        raise ValueError("the notes count what cannot be counted")
+    return number
 
 
 def _checked(arrays: Mapping[str, npt.NDArray[Any]], said: Mapping[str, Any], length: int) -> Notes:
+    if any(arrays[name].dtype.kind != "i" for name in ("position", "block", "step", "source")):
+        raise ValueError("the notes have numbers where they count")
     position = arrays["position"].astype(np.int64)
     cost = arrays["cost"].astype(np.float64)
     block = arrays["block"].astype(np.int64)
@@ -122,15 +158,19 @@ def _checked(arrays: Mapping[str, npt.NDArray[Any]], said: Mapping[str, Any], le
         gradient=gradient,
         training=training,
         lines=tuple(
-            Line(text=str(each["text"])[:2_000], block=int(each["block"]), step=int(each["step"]))
+            Line(
+                text=str(each["text"])[:2_000],
+                block=_number(each["block"]),
+                step=_number(each["step"]),
+            )
             for each in said["lines"][:LINES]
         ),
         files=tuple(
             Opened(
                 path=str(each["path"])[:500],
                 mode=str(each["mode"])[:8],
-                step=int(each["step"]),
-                block=int(each["block"]),
+                step=_number(each["step"]),
+                block=_number(each["block"]),
             )
             for each in said["files"][:FILES]
         ),

@@ -21,6 +21,9 @@ ENTRY = "train_gpt.py"
 PROCESSES = 8
 _NOWHERE = "default"
 _MANIFEST = "verify.yaml"
+_INTEGER_BITS = 64
+_NO_VALUE = (ValueError, LookupError, AttributeError, OverflowError)
+"""What YAML's own constructors raise for `!!int ""`, `!!bool x` and `!!timestamp x`."""
 _MANIFEST_BYTES = 64 * 1024
 _CLAIMS_BYTES = 1 << 20
 _LOG_BYTES = 200_000
@@ -139,6 +142,11 @@ def _likeness(path: str) -> tuple[bool, bool, int, bool, int, str]:
 # -- where commands stand ------------------------------------------------------------------------
 
 
+def _is_short(value: object) -> bool:
+    """Whether Python writes it out: it refuses integers of some thousand digits."""
+    return not isinstance(value, int) or value.bit_length() <= _INTEGER_BITS
+
+
 class _Search:
     """One look through the texts of a submission. `left`: how many commands are still looked at."""
 
@@ -154,7 +162,7 @@ class _Search:
             return
         try:
             given = yaml.safe_load(content.decode("utf-8", "replace"))
-        except (yaml.YAMLError, RecursionError, ValueError):
+        except (yaml.YAMLError, RecursionError, *_NO_VALUE):
             return
         if not isinstance(given, dict):
             return
@@ -163,7 +171,7 @@ class _Search:
         environment = {
             str(name): str(value)
             for name, value in (settings.items() if isinstance(settings, dict) else ())
-            if isinstance(value, str | int | float)
+            if _is_short(name) and _is_short(value) and isinstance(value, str | int | float)
         }
         if isinstance(words, str):
             made = list(islice(commands(words), _COMMANDS))

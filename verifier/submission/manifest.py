@@ -27,6 +27,9 @@ TOKENIZER_BYTES = 16_000_000
 ENVIRONMENT = "environment"
 CONTRACTS = ("scorer/1", "script/1")
 CODE_SUFFIX = ".py"
+INTEGER_BITS = 64
+_NO_VALUE = (ValueError, LookupError, AttributeError, OverflowError)
+"""What YAML's own constructors raise for `!!int ""`, `!!bool x` and `!!timestamp x`."""
 _SCORER = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$"
 
 Argument = Annotated[str, Field(min_length=1, max_length=4096)]
@@ -247,7 +250,7 @@ def _flat_yaml(content: bytes) -> tuple[dict[str, Any], Mapping[str, int]]:
         raise BadSubmission(
             f"not YAML: {wrong.problem or wrong.context}", file=MANIFEST_NAME, place=line
         ) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as wrong:
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as wrong:
         detail = str(wrong).splitlines()[0][:200] if str(wrong) else type(wrong).__name__
         raise BadSubmission(f"not YAML: {detail}", file=MANIFEST_NAME) from None
 
@@ -262,7 +265,7 @@ def _keys_of(
     for key_node, value_node in root.value:
         line = key_node.start_mark.line + 1
         key = key_node.value
-        if not isinstance(key, str):
+        if not isinstance(key, str) or not key.isprintable():
             raise BadSubmission("a key is not a word", file=MANIFEST_NAME, place=line)
         if key in values:
             raise BadSubmission(f"key {key!r} stands twice", file=MANIFEST_NAME, place=line)
@@ -273,22 +276,37 @@ def _keys_of(
 
 def _value_of(loader: yaml.SafeLoader, node: yaml.Node, key: str) -> Any:
     if isinstance(node, yaml.ScalarNode):
-        return loader.construct_object(node)
+        return _scalar(loader, node)
     if isinstance(node, yaml.SequenceNode) and all(
         isinstance(child, yaml.ScalarNode) for child in node.value
     ):
-        return [loader.construct_object(child) for child in node.value]
+        return [_scalar(loader, child) for child in node.value]
     if (
         key == ENVIRONMENT
         and isinstance(node, yaml.MappingNode)
         and all(isinstance(part, yaml.ScalarNode) for pair in node.value for part in pair)
     ):
-        return {name.value: loader.construct_object(value) for name, value in node.value}
+        return {name.value: _scalar(loader, value) for name, value in node.value}
     raise BadSubmission(
         f"{key} holds neither a value nor a list of values; braces want quotes",
         file=MANIFEST_NAME,
         place=node.start_mark.line + 1,
     )
+
+
+def _scalar(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Any:
+    """One value. An integer that nothing here could be is refused: Python would not print it."""
+    line = node.start_mark.line + 1
+    try:
+        value = loader.construct_object(node)
+    except _NO_VALUE:
+        shown = ascii(node.value[:80])
+        raise BadSubmission(f"{shown} is not a value", file=MANIFEST_NAME, place=line) from None
+    if isinstance(value, int) and value.bit_length() > INTEGER_BITS:
+        raise BadSubmission(
+            f"a number of more than {INTEGER_BITS} bits", file=MANIFEST_NAME, place=line
+        )
+    return value
 
 
 def _check_files_named(submission: Submission, files: tuple[str, ...]) -> None:

@@ -7,7 +7,6 @@ is recorded: times are the host's, and the log is kept for people, never read.
 from __future__ import annotations
 
 import math
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from verifier.policy import Policy
 from verifier.records import BoxEnd, BoxFacts, EndedBy, Root, Training
 from verifier.sandbox.clock import Stopwatch
 from verifier.sandbox.interface import Box, Sandbox
+from verifier.scratch import empty
 from verifier.training.boxes import Trainee, pack_spec, seeded, train_spec
 from verifier.training.seal import bring, forget_ready, is_ready, open_data
 from verifier.watch import Progress
@@ -62,8 +62,7 @@ class _Folders:
         self.waiting = above / "waiting"
         try:
             for folder in (self.trained, self.packed, self.sealed, self.waiting):
-                if folder.is_dir():
-                    shutil.rmtree(folder)
+                empty(folder)
                 folder.mkdir(parents=True)
         except OSError as fault:
             raise StorageFault(f"{above}: cannot be made anew: {fault.strerror}") from fault

@@ -22,9 +22,10 @@ from verifier.errors import BadData, BadPolicy, BrokenInvariant, RequestError
 from verifier.ledger import Ledger, root_parts, score_root
 from verifier.metric import bits_per_byte, exact_sum
 from verifier.pipeline.rechecking.findings import Forged
-from verifier.policy import PolicyFile
+from verifier.policy import Policy, PolicyFile
 from verifier.records import (
     Answer,
+    Array,
     Evidence,
     NonceOpened,
     Pass,
@@ -91,7 +92,7 @@ def recomputed(ledger: Ledger) -> Finished:
     proved = [
         f"hashes: {len(ledger.records)} events and {len(ledger.files) - 1} files are as recorded",
         _nonce(ledger, evidence),
-        *(said for seed in evidence.seeds if (said := _seed(evidence, seed))),
+        *(said for seed in evidence.seeds if (said := _seed(evidence, seed, policy.policy))),
     ]
     verdict = _verdict(ledger, evidence, policy)
     proved.append(f"verdict: the same evidence and policy give {verdict.answer.value} again")
@@ -147,7 +148,7 @@ def _nonce(ledger: Ledger, evidence: Evidence) -> str:
     return f"nonce: it opens its commitment, and is key {key}'s own for attempt {attempt}"
 
 
-def _seed(evidence: Evidence, seed: SeedEvidence) -> str:
+def _seed(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> str:
     """Plan, score root and sum of one seed that was scored; "" where it was not."""
     scoring, weighing, held_out = seed.scoring, seed.weighing, evidence.held_out
     if scoring is None:
@@ -159,6 +160,9 @@ def _seed(evidence: Evidence, seed: SeedEvidence) -> str:
     terms = evidence.opening.submission.scorer
     if terms is None:
         raise Forged(f"seed {seed.seed} was scored, and the submission has no scorer")
+    _check_places(held_out.targets, seed)
+    if not 0 < terms.rows <= policy.score.rows_at_most or terms.chunk < 1:
+        raise Forged(f"seed {seed.seed} was scored in batches that the policy does not allow")
     batches = plan(held_out.target_counts.tolist(), terms.rows, terms.adaptation)
     if plan_digest(batches, terms.chunk, terms.adaptation) != scoring.plan_digest:
         raise Forged(f"seed {seed.seed}: the plan is not that of these documents")
@@ -173,6 +177,22 @@ def _seed(evidence: Evidence, seed: SeedEvidence) -> str:
         f"charges: seed {seed.seed} has score root {scoring.score_root[:12]}, and its"
         f" {len(scoring.charges):,} charges sum to {bpb:.6f} bits a byte"
     )
+
+
+def _check_places(targets: int, seed: SeedEvidence) -> None:
+    """What was replayed are targets that are there, each answer with its own."""
+    places: list[Array] = []
+    if seed.replay is not None:
+        replay = seed.replay
+        places += [replay.draws, replay.targets]
+        if not len(replay.targets) == len(replay.blind) == len(replay.log_sums):
+            raise Forged(f"seed {seed.seed}: the replay's answers are not as many as its places")
+    for step in seed.chain.values():
+        places.append(step.targets)
+        if len(step.targets) != len(step.costs):
+            raise Forged(f"seed {seed.seed}: the chain's answers are not as many as its places")
+    if any(len(place) and not 0 <= place.min() <= place.max() < targets for place in places):
+        raise Forged(f"seed {seed.seed} was replayed where there is no target")
 
 
 def _verdict(ledger: Ledger, evidence: Evidence, policy: PolicyFile) -> Verdict:

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from verifier import scratch
 from verifier.errors import StorageFault
-from verifier.sandbox import hostile
 from verifier.sandbox.selfcheck.probe import Left
 
 LOOK_SECONDS = 0.02
@@ -41,7 +40,7 @@ def place() -> Iterator[Path]:
     try:
         yield place
     finally:
-        hostile.empty(place)
+        scratch.empty(place)
 
 
 @contextlib.contextmanager
