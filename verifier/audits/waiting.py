@@ -186,10 +186,10 @@ def _slowed(
     """By how much others slowed the box down in `wall` seconds."""
     lacked = max(0.0, min(threads, trace.cores) * wall - used)
     at_most = min(wall, waited)
-    if trace.waiting is WaitingToldBy.GROUP:
-        # Pressure counts the time while any of them waited, not how many did.
-        waited *= max(1.0, threads)
-    back = min(lacked, waited, others)
+    back = min(lacked, others)
+    if trace.waiting is WaitingToldBy.TASKS:
+        # Pressure of a group counts the time while any of them waited, not how many did.
+        back = min(back, waited)
     return min(at_most, wall * back / (used + back)) if back > 0 else 0.0
 
 
