@@ -201,6 +201,32 @@ def test_a_column_that_was_not_recorded_holds_no_number() -> None:
     assert column.shape == found.seconds.shape and np.isnan(column).all()
 
 
+def test_what_is_needed_is_enough() -> None:
+    """An older witness recorded no more."""
+    table = table_of(trace(box=0.5, waits=0.5, others=1.5))
+    looks = np.stack([table[name] for name in NEEDED], axis=1).ravel()
+    assert share(broken(columns=NEEDED, looks=looks)) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("figure", "counted"), [(1e15, True), (1.01e15, False), (math.inf, False)])
+def test_a_figure_that_nobody_can_have_counted_is_none(figure: float, counted: bool) -> None:
+    """No kernel counts to so many seconds; the rest of the column stands."""
+    table = table_of(trace())
+    table["waited_seconds"][7] = -figure
+    found = read(recorded(table))
+    assert found is not None
+    numbers = np.isfinite(found.column("waited_seconds"))
+    assert numbers[7] == counted and np.delete(numbers, 7).all()
+
+
+def test_a_window_is_as_long_as_was_asked_for() -> None:
+    """To the look; what is left at the end is a shorter one."""
+    found = read(trace(seconds=3.5))
+    assert found is not None
+    bounds = [(window.begin, window.end) for window in windows(found)]
+    assert bounds == [(0.0, 1.0), (1.0, 2.0), (2.0, 3.0), (3.0, 3.5)]
+
+
 def broken(**changes: Any) -> CpuWitness:
     return replace(trace(), **changes)
 

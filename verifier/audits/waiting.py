@@ -104,9 +104,8 @@ def read(witness: CpuWitness) -> Trace | None:
     missing = not set(NEEDED) <= set(names) or len(set(names)) != len(names)
     if missing or len(looks) == 0 or len(looks) % len(names) or witness.cores < 1:
         return None
-    table = looks.reshape(-1, len(names)).astype(np.float64, copy=True)
-    table[np.abs(table) > BEYOND_ANY] = math.nan
-    columns = {name: table[:, i] for i, name in enumerate(names)}
+    counted = np.where(np.abs(looks) > BEYOND_ANY, math.nan, looks)
+    columns = {name: counted[i :: len(names)] for i, name in enumerate(names)}
     seconds = columns["seconds"]
     if not np.isfinite(seconds).all() or (np.diff(seconds) < 0).any():
         return None
@@ -161,7 +160,7 @@ def _window(trace: Trace, first: int, last: int) -> Window:
         """What a running total grew by; None where it was not counted, or fell."""
         column = trace.column(name)
         by = float(column[last]) - float(column[first])
-        return by if 0 <= by < math.inf else None
+        return by if by >= 0 else None
 
     begin, end = float(trace.seconds[first]), float(trace.seconds[last])
     used, busy = grown("box_cpu_seconds"), grown("machine_busy_seconds")
