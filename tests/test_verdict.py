@@ -52,6 +52,8 @@ def test_an_honest_run_is_verified_with_its_number() -> None:
     assert verdict.required == REQUIRED
     assert verdict.disclosed == ("provenance", "twin")
     assert [score.seed for score in verdict.seeds] == list(make.opening().seeds)
+    scoring = make.evidence().seeds[0].scoring
+    assert scoring is not None and verdict.seeds[0].score_root == scoring.score_root != ""
 
 
 def test_a_verdict_names_the_policy_and_the_level_that_it_was_given_under() -> None:
@@ -287,13 +289,15 @@ def test_a_sample_with_fewer_costs_than_targets_gives_no_bound() -> None:
 
 
 def test_data_without_a_target_gives_no_number() -> None:
-    """No charges at all are not the best number there is."""
-    nothing = np.zeros(0, dtype=np.int32)
-    made = make.with_held_out(make.evidence(), targets=0, target_counts=nothing)
-    empty = make.with_part(made, "scoring", charged=0, charges=HONEST[:0], reference=HONEST[:0])
-    verdict = decide(empty, make.local())
-    assert verdict.bpb is None
-    assert verdict.answer is Answer.INCONCLUSIVE
+    """No charges at all are not the best number there is; a single one is a number."""
+    for many in (0, 1):
+        counts = np.ones(many, dtype=np.int32)
+        made = make.with_held_out(make.evidence(), targets=many, target_counts=counts)
+        charges = {"charges": HONEST[:many], "reference": HONEST[:many]}
+        found = decide(make.with_part(made, "scoring", charged=many, **charges), make.local())
+        assert found.answer is Answer.INCONCLUSIVE
+        bpb = float(HONEST[0]) / np.log(2) / int(make.BYTES.sum())
+        assert found.bpb == (pytest.approx(bpb) if many else None)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -1.0])

@@ -48,6 +48,8 @@ def test_what_a_box_does_to_itself_is_nobody_elses_doing(how: str) -> None:
         (0.5, {"box": 1.0, "waits": 3.0, "others": 1.0, "threads": 2.0}),
         # Eight threads, each with half a processor: twice as long, not eight times.
         (0.5, {"box": 4.0, "waits": 4.0, "others": 4.0, "threads": 8.0, "cores": 8}),
+        # Six of eight threads run all the time, two wait.
+        (1 / 4, {"box": 6.0, "waits": 2.0, "others": 4.0, "threads": 8.0, "cores": 8}),
         # One thread where eight are allowed waits half of its time.
         (0.5, {"box": 0.5, "waits": 0.5, "others": 7.5, "threads": 8.0, "cores": 8}),
         # The machine below gave a third away: no task of ours was seen to wait.
@@ -101,6 +103,50 @@ def test_a_machine_that_stood_still_held_its_box_back() -> None:
     assert share(recorded(table)) == pytest.approx(0.4, abs=0.01)
 
 
+@pytest.mark.parametrize(
+    ("gap", "counted", "expected"),
+    [
+        (4.0, 0.25, 0.75),
+        (4.0, 0.5, 0.0),
+        (4.0, 0.75, 0.0),
+        (2.0, 0.0, 1.0),
+        (1.9, 0.0, 0.0),
+        (1.0, 0.9, 0.0),
+    ],
+)
+def test_a_clock_that_counts_a_little_less_stood_nowhere(
+    gap: float, counted: float, expected: float
+) -> None:
+    """Two seconds at least, of which more than half were not counted; idle is counted too."""
+    table = table_of(trace(seconds=gap, box=0.0))
+    table["machine_counted_seconds"] = 2 * counted * table["seconds"]
+    ends = {name: column[[0, -1]] for name, column in table.items()}
+    assert share(recorded(ends)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("at", [1, 999, 1000])
+def test_whenever_a_machine_slept_it_is_told(at: int) -> None:
+    """From the first look of a part to its last."""
+    table = table_of(trace())
+    table["asleep_seconds"][at:] += 90.0
+    found = read(recorded(table))
+    assert found is not None
+    for until in (math.inf, 100.0):
+        part = held(found, 0.0, until)
+        assert part is not None
+        assert (part.watched_seconds, part.asleep_seconds) == (pytest.approx(100), 90.0)
+
+
+def test_a_machine_that_does_not_tell_its_sleep_was_not_suspended() -> None:
+    """What else was counted is told all the same, of the whole phase."""
+    found = read(without(trace(box=0.5, waits=0.5, others=1.5), "asleep_seconds"))
+    assert found is not None
+    whole = held(found)
+    assert whole is not None
+    assert (whole.share, whole.asleep_seconds) == (pytest.approx(0.5), 0.0)
+    assert whole.watched_seconds == pytest.approx(100)
+
+
 def test_a_machine_that_was_suspended_says_for_how_long() -> None:
     """The monotonic clock stands still meanwhile, so that no other figure shows it."""
     table = table_of(trace())
@@ -131,11 +177,54 @@ def test_a_part_of_a_phase_is_judged_by_itself() -> None:
 
 
 def test_a_phase_shorter_than_a_window_is_one_window() -> None:
-    """And one look is none."""
-    short = read(trace(seconds=0.4))
-    assert short is not None
-    assert [(w.begin, w.end) for w in windows(short)] == [(0.0, 0.4)]
+    """Two looks are enough, and one is none."""
+    for seconds in (0.4, 0.1):
+        witness = trace(seconds=seconds, box=0.5, waits=0.5, others=1.5)
+        short = read(witness)
+        assert short is not None
+        assert [(w.begin, w.end) for w in windows(short)] == [(0.0, seconds)]
+        assert share(witness) == pytest.approx(0.5)
     assert share_held(trace(seconds=0.0)) is None
+
+
+def test_two_looks_at_once_saw_nobody_held_back() -> None:
+    """No time went by."""
+    once = {name: column[[0, 0]] for name, column in table_of(trace()).items()}
+    assert share(recorded(once)) == 0.0
+
+
+def test_a_column_that_was_not_recorded_holds_no_number() -> None:
+    """Nobody takes it for zero."""
+    found = read(trace())
+    assert found is not None
+    column = found.column("temperature")
+    assert column.shape == found.seconds.shape and np.isnan(column).all()
+
+
+def test_what_is_needed_is_enough() -> None:
+    """An older witness recorded no more."""
+    table = table_of(trace(box=0.5, waits=0.5, others=1.5))
+    looks = np.stack([table[name] for name in NEEDED], axis=1).ravel()
+    assert share(broken(columns=NEEDED, looks=looks)) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("figure", "counted"), [(1e15, True), (1.01e15, False), (math.inf, False)])
+def test_a_figure_that_nobody_can_have_counted_is_none(figure: float, counted: bool) -> None:
+    """No kernel counts to so many seconds; the rest of the column stands."""
+    table = table_of(trace())
+    table["waited_seconds"][7] = -figure
+    found = read(recorded(table))
+    assert found is not None
+    numbers = np.isfinite(found.column("waited_seconds"))
+    assert numbers[7] == counted and np.delete(numbers, 7).all()
+
+
+def test_a_window_is_as_long_as_was_asked_for() -> None:
+    """To the look; what is left at the end is a shorter one."""
+    found = read(trace(seconds=3.5))
+    assert found is not None
+    bounds = [(window.begin, window.end) for window in windows(found)]
+    assert bounds == [(0.0, 1.0), (1.0, 2.0), (2.0, 3.0), (3.0, 3.5)]
 
 
 def broken(**changes: Any) -> CpuWitness:

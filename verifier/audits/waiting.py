@@ -104,9 +104,8 @@ def read(witness: CpuWitness) -> Trace | None:
     missing = not set(NEEDED) <= set(names) or len(set(names)) != len(names)
     if missing or len(looks) == 0 or len(looks) % len(names) or witness.cores < 1:
         return None
-    table = looks.reshape(-1, len(names)).astype(np.float64, copy=True)
-    table[np.abs(table) > BEYOND_ANY] = math.nan
-    columns = {name: table[:, i] for i, name in enumerate(names)}
+    counted = np.where(np.abs(looks) > BEYOND_ANY, math.nan, looks)
+    columns = {name: counted[i :: len(names)] for i, name in enumerate(names)}
     seconds = columns["seconds"]
     if not np.isfinite(seconds).all() or (np.diff(seconds) < 0).any():
         return None
@@ -161,7 +160,7 @@ def _window(trace: Trace, first: int, last: int) -> Window:
         """What a running total grew by; None where it was not counted, or fell."""
         column = trace.column(name)
         by = float(column[last]) - float(column[first])
-        return by if 0 <= by < math.inf else None
+        return by if by >= 0 else None
 
     begin, end = float(trace.seconds[first]), float(trace.seconds[last])
     used, busy = grown("box_cpu_seconds"), grown("machine_busy_seconds")
@@ -186,10 +185,10 @@ def _slowed(
     """By how much others slowed the box down in `wall` seconds."""
     lacked = max(0.0, min(threads, trace.cores) * wall - used)
     at_most = min(wall, waited)
-    if trace.waiting is WaitingToldBy.GROUP:
-        # Pressure counts the time while any of them waited, not how many did.
-        waited *= max(1.0, threads)
-    back = min(lacked, waited, others)
+    back = min(lacked, others)
+    if trace.waiting is WaitingToldBy.TASKS:
+        # Pressure of a group counts the time while any of them waited, not how many did.
+        back = min(back, waited)
     return min(at_most, wall * back / (used + back)) if back > 0 else 0.0
 
 
