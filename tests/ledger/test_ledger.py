@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -212,7 +213,7 @@ def test_a_ledger_is_made_once(tmp_path: Path) -> None:
     """`create` never writes over one, and lets go of it."""
     folder = finished(tmp_path / "ledger", 0, 1)
     before = contents(folder)
-    with pytest.raises(RequestError, match="holds a ledger already"):
+    with pytest.raises(RequestError, match=r"holds a ledger already \(resume it\)"):
         Ledger.create(folder)
     assert contents(folder) == before
     Ledger.resume(folder).close()
@@ -242,11 +243,21 @@ def test_another_verifier_at_work_is_said_and_not_waited_for(
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdin is not None and other.stdout is not None
         assert other.stdout.readline() == b"held\n"
-        with pytest.raises(RequestError, match="another verifier is at work"):
+        with pytest.raises(RequestError, match=r"another verifier is at work.*\(wait for it"):
             open_one(folder)
         assert len(Ledger.open(folder).records) == 2
         other.stdin.close()
     Ledger.resume(folder).close()
+
+
+def test_the_lock_is_a_file_that_others_may_see(tmp_path: Path) -> None:
+    """Who finds it must be able to tell whether it is held."""
+    before = os.umask(0)
+    try:
+        Ledger.create(tmp_path / "ledger").close()
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "ledger" / "ledger.lock").stat().st_mode) == 0o644
 
 
 def test_a_damaged_ledger_is_let_go_of(tmp_path: Path) -> None:

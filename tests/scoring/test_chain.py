@@ -15,6 +15,7 @@ from tests.scoring.fake import FakeSandbox, FakeScorer, documents, setting
 from verifier import policy as policies
 from verifier.policy import ReplayRule
 from verifier.records import Adaptation, ChainStep, FaultKind, Step
+from verifier.scoring import chain
 from verifier.scoring.cases import Cases
 from verifier.scoring.chain import Chain, ChainResult
 from verifier.scoring.passing import Scoring, run_pass
@@ -280,6 +281,20 @@ def test_further_batches_are_asked_only_while_a_doubt_is_left() -> None:
     doubtful, _ = chained(Slightly)
     sure, _ = chained(Peeks)
     assert len(step(doubtful, Step.AGAIN).targets) > len(step(sure, Step.AGAIN).targets)
+
+
+@pytest.mark.parametrize(("least", "beyond"), [(0.5**5, False), (0.5**5 + 1e-9, True)])
+def test_what_is_just_as_likely_by_chance_is_not_beyond_doubt(
+    monkeypatch: pytest.MonkeyPatch, least: float, beyond: bool
+) -> None:
+    """Five tokens that all cost more: one time in 32 by chance, whatever their sizes say."""
+    made = course(FakeScorer)
+    charges = run_pass(made).charges
+    replayed = run_replay(made, [])
+    monkeypatch.setattr(chain, "BROKEN_P", least)
+    later = np.array([1, 1, 1, 1, 100], dtype=np.float32)
+    found = Chain(made, charges, replayed, RULE, FILLER).beyond_doubt(later, np.zeros_like(later))
+    assert found is beyond
 
 
 def test_a_sandbox_is_started_afresh_for_each_step() -> None:

@@ -8,6 +8,7 @@ what the hint says is an error that names its key.
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import types
 import typing
@@ -93,9 +94,8 @@ def _encode(value: Any, hint: Any, key: str) -> Any:
 
 
 def _float_word(value: float) -> float | str:
-    if math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    """A number as it is; what is none by the name that Python's JSON gives it."""
+    return value if math.isfinite(value) else json.dumps(value)
 
 
 def _plain(value: Any, key: str, depth: int = 0) -> Any:

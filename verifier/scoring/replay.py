@@ -112,7 +112,7 @@ def random_rows(
     rows = []
     for _ in range(count):
         length = int(random.choice(np.asarray(like)))
-        rows.append(training[random.integers(0, len(training), length)])
+        rows.append(training[random.integers(len(training), size=length)])
     return rows
 
 
@@ -173,7 +173,7 @@ def ask_rows(
         ask = np.array([k < len(positions) for positions in inside])
         position = np.array([int(p[k]) if k < len(p) else first for p in inside], dtype=np.int64)
         lengths = (position - first).astype(np.int32)
-        prefix = np.where(columns < lengths[:, None], frame.ids, 0).astype(np.int32)
+        prefix = np.where(columns < lengths[:, None], frame.ids, 0)
         yield Frame(frame.index, prefix, lengths), ask, position
 
 
