@@ -25,7 +25,13 @@ from tests.ledger.samples import (
     same,
     written,
 )
-from verifier.errors import BrokenInvariant, LedgerDamaged, RequestError, StorageFault
+from verifier.errors import (
+    BrokenInvariant,
+    LedgerDamaged,
+    LedgerUnfinished,
+    RequestError,
+    StorageFault,
+)
 from verifier.ledger import Ledger, arrays
 from verifier.records import Answer, Finding, HeldOutFacts, Pass, SeedScore, Training, Verdict
 
@@ -471,11 +477,24 @@ def test_a_torn_last_line_is_refused_by_open_and_cut_by_resume(tmp_path: Path, k
     with pytest.raises(LedgerDamaged, match="the last line has no end") as caught:
         Ledger.open(folder)
     assert (caught.value.file, caught.value.place) == (str(path), str(LINES))
+    assert type(caught.value) is LedgerUnfinished
+    assert caught.value.remedy.startswith("if a crash tore it, resume the run")
     with Ledger.resume(folder) as ledger:
         assert len(ledger.records) == LINES - 1
         assert path.read_bytes() == b"".join(lines)
         ledger.append(every_kind()[-1])
     assert contents(folder) == whole
+
+
+def test_what_stands_torn_behind_a_verdict_was_put_there(tmp_path: Path) -> None:
+    """No crash goes on after a verdict: nothing is appended any more."""
+    folder = finished(tmp_path / "ledger")
+    path = folder / EVENTS
+    path.write_bytes(path.read_bytes() + b"{")
+    with pytest.raises(LedgerDamaged, match="the last line has no end") as caught:
+        Ledger.open(folder)
+    assert type(caught.value) is LedgerDamaged
+    assert caught.value.place == str(LINES + 1)
 
 
 def test_a_torn_line_that_cannot_be_cut_is_a_fault_of_storage(
