@@ -30,7 +30,9 @@ _SIMULATED = tuple(
     )
 )
 
-_MACHINES = ("tests/gpus/test_recordings.py", "tests/gpus/test_scenes.py")
+_MACHINES = tuple(
+    f"tests/gpus/test_{name}.py" for name in ("fairness", "use", "watched", "recordings", "scenes")
+)
 
 ROOMS = (
     Room("verdict", ("verifier/verdict.py",), ("tests/test_verdict.py", "tests/audits")),
