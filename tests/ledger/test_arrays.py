@@ -367,6 +367,11 @@ def test_a_file_is_written_through_no_link(tmp_path: Path) -> None:
     assert mine.read_bytes() == b"dear to me"
 
 
+def test_a_file_that_grows_while_it_is_read_is_read_no_further() -> None:
+    """One that says it is empty, and is not."""
+    assert len(arrays.read_file(Path("/proc/cpuinfo"), 5)) == 5
+
+
 def test_a_file_is_read_up_to_a_bound(tmp_path: Path) -> None:
     """A sparse terabyte is refused by its size, before a byte of it is read."""
     path = tmp_path / "a"

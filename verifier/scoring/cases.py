@@ -111,7 +111,7 @@ class Cases:
                     first + chunk * self.width,
                     min(last, first + (chunk + 1) * self.width),
                 )
-            parts.append(np.arange(first, max(first, last), dtype=np.int64))
+            parts.append(np.arange(first, max(first, last)))
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
 
     # ---------------------------------------------------------------- positions

@@ -21,7 +21,7 @@ from verifier.scoring.plan import EMPTY, Frame, Ids, frames
 from verifier.scoring.replay import BlindRow, companion, everywhere, replay_batch
 from verifier.scoring.settling import settled
 
-NOTHING = np.zeros(0, dtype=np.float64)
+NO_SUMS, NO_LARGEST = np.zeros(0, dtype=np.float64), np.zeros(0, dtype=bool)
 
 
 @dataclass
@@ -72,7 +72,7 @@ class Steps:
             step, row_ids = jobs[index]
             costs = self._score_batch(box, case, row_ids, chunk, rows)
             where = self.cases.pairs(case, rows, chunk)
-            self._note(step, where, costs[where], NOTHING, NOTHING.astype(bool))
+            self._note(step, where, costs[where], NO_SUMS, NO_LARGEST)
 
         _, self.faults = work(self.setting, "chain", self.scorers, range(len(jobs)), job, 1)
         return not self.faults
@@ -159,7 +159,7 @@ class Steps:
             np.array([entry[0] for entry in found], dtype=np.int64),
             np.array([entry[1] for entry in found], dtype=np.float32),
             np.array([entry[2] for entry in found]),
-            np.array([entry[3] for entry in found], dtype=bool),
+            np.array([entry[3] for entry in found]),
         )
         return True
 
