@@ -135,6 +135,13 @@ def test_a_look_ahead_goes_through_every_step() -> None:
     assert made.setting.sandbox.started >= 2 + 7
 
 
+def test_where_nothing_deviates_nothing_is_asked() -> None:
+    """No step, no fault, no box."""
+    result, made = chained(FakeScorer)
+    assert result == ChainResult((), ())
+    assert {spec.label.split("-")[0] for spec in made.setting.sandbox.specs} == {"pass", "replay"}
+
+
 def test_a_score_that_is_no_distribution_shows_in_the_sums() -> None:
     """§4.5d: every symbol goes through SCORE in the true one's place."""
 

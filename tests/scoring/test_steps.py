@@ -223,6 +223,18 @@ def test_kept_rows_are_asked_blind_everywhere_among_others() -> None:
     assert (spec.label, spec.argv) == ("chain-seed-7", (*COMMAND, "scorer"))
 
 
+def test_nothing_is_shown_behind_the_last_position_asked() -> None:
+    """However long the others are: the last chunk asked about is not revealed either."""
+    course = Course()
+    others = [TARGETS.row(1), TARGETS.row(2), TARGETS.row(EMPTY), TARGETS.row(2)]
+    assert course.steps.blind(case(kept=(0,)), others)
+    assert [call for call in course.calls[3:] if call[0] == "observe"] == [
+        ("observe", [[5, 5, 6], [7, 2, 2], [], [7, 2, 2]])
+    ]
+    assert course.calls[-1] == ("predict", [[], [], [], []])
+    assert course.recorded().targets.tolist() == [*range(5, 9)]
+
+
 def test_every_symbol_is_scored_in_the_place_of_the_true_one() -> None:
     """Step d: the chunk is cut behind it; worst positions first, each part by target."""
     course = Course(excess={11: 1.0, 1: 0.5}, chain_largest=2, chain_uniform=5)
