@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 
 from tests.gpus.judging import evidence, made_up, packed, policy, witnessed
 from verifier.audits import gputrace, train_budget
-from verifier.audits.gputrace import GpuTrace, Unreadable, read_trace
+from verifier.audits.gputrace import (
+    Context,
+    Event,
+    Gpu,
+    GpuTrace,
+    Look,
+    Unreadable,
+    read_trace,
+)
 from verifier.audits.gpuuse import outlived
 from verifier.audits.gpuwatched import machine_fault
 from verifier.records import Array, Outcome
@@ -44,6 +52,15 @@ def poll(**changes: Any) -> dict[str, Any]:
         ('{"kind": "poll", "at": 1e999}', "has no time"),
         ('{"kind": "poll", "at": 1' + "0" * 400 + "}", "has a time beyond any"),
         (json.dumps(poll(until=0.5)), "ends before it began"),
+        (json.dumps({"kind": "poll", "at": 1.0, "contexts": []}), "has no time"),
+        (json.dumps(poll(at=None)), "has no time"),
+        (json.dumps({"kind": "event", "event": "xid"}), "has no time"),
+        (json.dumps({"kind": "event", "at": 1.0}), "has no name"),
+        (json.dumps({"kind": "poll", "at": 1.0, "until": 1.0}), "has no list of contexts"),
+        (json.dumps(poll(contexts={})), "has no list of contexts"),
+        (json.dumps(poll(contexts=[{"pid": True}])), "has a context of nobody"),
+        (json.dumps(poll(mps_contexts=7)), "has no list of contexts"),
+        (json.dumps({"kind": "machine", "gpu": 7}), "has no name"),
         (json.dumps(poll(contexts=7)), "has no list of contexts"),
         (json.dumps(poll(contexts=[{}] * 2000)), "has no list of contexts"),
         (json.dumps(poll(contexts=["100"])), "has a context of nobody"),
@@ -66,18 +83,69 @@ def test_looks_stand_in_the_order_of_time() -> None:
     assert found == Unreadable("line 2 of its trace is older than the one before")
 
 
-def test_what_is_packed_is_bounded_however_small_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A few kilobytes may unpack to anything."""
-    monkeypatch.setattr(gputrace, "TEXT_BYTES_AT_MOST", 1 << 20)
-    bomb = raw(b'{"kind":"full"}\n' * 200_000)
+def test_looks_may_touch_but_not_overlap() -> None:
+    """Where one ends the next may begin; of another GPU it may come earlier."""
+    told = [poll(), poll(at=1.1, until=1.1), poll(gpu="1")]
+    trace = read_trace(packed(told))
+    assert isinstance(trace, GpuTrace)
+    assert [len(gpu.looks) for gpu in trace.gpus.values()] == [2, 1]
+    overlapping = read_trace(packed([*told, poll(at=1.05, until=1.2)]))
+    assert overlapping == Unreadable("line 4 of its trace is older than the one before")
+
+
+FULL = b'{"kind":"full"}\n'
+
+
+@pytest.mark.parametrize(
+    ("bound", "most", "text", "said"),
+    [
+        ("TEXT_BYTES_AT_MOST", 3 * len(FULL), FULL, "is one too many"),
+        ("LINES_AT_MOST", 3, FULL, "is one too many"),
+        ("LINE_BYTES_AT_MOST", len(FULL) - 1, FULL, "is too long"),
+        ("GPUS_AT_MOST", 1, json.dumps(POLL).encode() + b"\n", "has a GPU too many"),
+    ],
+)
+def test_what_is_read_is_bounded(
+    monkeypatch: pytest.MonkeyPatch, bound: str, most: int, text: bytes, said: str
+) -> None:
+    """As much as the bound, and not a byte, line or GPU more."""
+    monkeypatch.setattr(gputrace, bound, most)
+    count = 1 if bound == "GPUS_AT_MOST" else 3
+    assert isinstance(read_trace(raw(text * count)), GpuTrace)
+    more = {
+        "LINE_BYTES_AT_MOST": text[:-1] + b" \n",
+        "GPUS_AT_MOST": json.dumps({"kind": "machine", "gpu": "1"}).encode() + b"\n",
+    }.get(bound, text)
+    found = read_trace(raw(text * count + more))
+    assert isinstance(found, Unreadable)
+    assert found.reason.endswith(said)
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few kilobytes may unpack to anything: it is read a piece at a time."""
+    monkeypatch.setattr(gputrace, "READ_BYTES", 1 << 10)
+    monkeypatch.setattr(gputrace, "TEXT_BYTES_AT_MOST", 1 << 16)
+    bomb = raw(FULL * 200_000)
     assert len(bomb) < 20_000
-    assert isinstance(read_trace(bomb), Unreadable)
-    monkeypatch.undo()
-    monkeypatch.setattr(gputrace, "LINES_AT_MOST", 10)
-    assert isinstance(read_trace(raw(b'{"kind":"full"}\n' * 11)), Unreadable)
-    many = packed([poll(gpu=str(number)) for number in range(65)])
-    monkeypatch.undo()
-    assert read_trace(many) == Unreadable("line 65 of its trace has a GPU too many")
+    assert read_trace(bomb) == Unreadable("line 4096 of its trace is one too many")
+    whole = raw(FULL * 4096)
+    assert isinstance(read_trace(whole), GpuTrace)
+    monkeypatch.setattr(gputrace, "LINE_BYTES_AT_MOST", 1 << 12)
+    unbroken = read_trace(raw(b"a" * 60_000))
+    assert unbroken == Unreadable("line 1 of its trace is too long")
+
+
+def test_a_look_may_list_a_thousand_contexts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here two."""
+    monkeypatch.setattr(gputrace, "CONTEXTS_AT_MOST", 2)
+    two = [{"pid": 1}, {"pid": 2, "owner": "box", "box": "train"}]
+    trace = read_trace(packed([poll(contexts=two)]))
+    assert isinstance(trace, GpuTrace)
+    assert trace.gpus["0"].looks[0].contexts == (
+        Context(1, "unknown", ""),
+        Context(2, "box", "train"),
+    )
+    assert isinstance(read_trace(packed([poll(contexts=[*two, *two])])), Unreadable)
 
 
 def test_what_breaks_off_or_is_no_gzip_is_not_read() -> None:
@@ -119,6 +187,103 @@ def test_what_was_refused_is_not_known_and_what_was_not_asked_is_absent() -> Non
         "rows_failed": None,
     }
     assert trace.gpus["0"].name == "a GPU that told no name"
+
+
+def test_every_figure_stands_where_the_driver_put_it() -> None:
+    """A recording of one GPU does not say which; a time may be a whole number."""
+    answers = {
+        "utilization": {"gpu": 1, "memory": 99},
+        "memory_used": 2,
+        "energy_mj": 3,
+        "throttle_reasons": 4,
+        "mig": [5, 99],
+        "power_limit_mw": 6,
+        "sm_mhz": 7,
+        "violation_power": {"violationTime": 8},
+        "violation_thermal": {"violationTime": 9},
+        "ecc_corrected": 10,
+        "ecc_uncorrected": 11,
+        "remapped_rows": [99, 99, 12, 13],
+        "mps_contexts": [
+            {"pid": 1, "owner": "box"},
+            {"pid": 2, "owner": "foreign"},
+            {"pid": 3, "owner": "me"},
+        ],
+    }
+    trace = read_trace(packed([{"kind": "poll", "at": 1, "until": 1, "contexts": [], **answers}]))
+    assert isinstance(trace, GpuTrace)
+    assert trace.full is False
+    (look,) = trace.gpus["0"].looks
+    assert (repr(look.at), repr(look.until)) == ("1.0", "1.0")
+    assert look.figures == {
+        "utilization": 1,
+        "memory_used": 2,
+        "energy_mj": 3,
+        "throttle_reasons": 4,
+        "mig": 5,
+        "power_limit_mw": 6,
+        "sm_mhz": 7,
+        "violation_power_ns": 8,
+        "violation_thermal_ns": 9,
+        "ecc_corrected": 10,
+        "ecc_uncorrected": 11,
+        "rows_pending": 12,
+        "rows_failed": 13,
+        "mps": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    ("mig", "told"),
+    [([0], 0), ([True], None), ([-1], None), ([], None), ({"0": 1}, None), (1, None)],
+)
+def test_a_figure_is_a_whole_number_or_not_told(mig: Any, told: int | None) -> None:
+    """0 is told; what stands elsewhere is not."""
+    trace = read_trace(packed([poll(mig=mig)]))
+    assert isinstance(trace, GpuTrace)
+    assert trace.gpus["0"].looks[0].figures == {"mig": told}
+
+
+def test_a_machine_that_was_told_of_but_not_looked_at_has_no_looks() -> None:
+    """Its first word stands; events are kept in order, with all that was told of them."""
+    first = {"kind": "machine", "gpu": "3", "name": "card", "more": 1}
+    xid = {"kind": "event", "event": "xid", "at": 0.0, "gpu": "3", "code": 79}
+    box = {"kind": "event", "event": "box starts", "at": 2.0, "box": "train"}
+    trace = read_trace(packed([first, {**first, "more": 2}, xid, box, poll()]))
+    assert trace == GpuTrace(
+        {"3": Gpu("card", first, ()), "0": Gpu("a GPU that told no name", {}, (LOOK,))},
+        (Event("xid", 0.0, xid), Event("box starts", 2.0, box)),
+        full=False,
+    )
+    assert trace.of("box starts", "train") == trace.of("box starts") == (Event(*BOX, box),)
+    assert trace.of("box starts", "pass") == trace.of("box") == ()
+
+
+BOX = ("box starts", 2.0)
+LOOK = Look(at=1.0, until=1.1, contexts=(), figures={})
+
+
+def test_what_was_told_just_outside_a_window_is_known_in_it() -> None:
+    """The last answer before and the first one after; nothing was asked in between."""
+    told = [poll(at=at, until=at, **figures) for at, figures in TOLD]
+    trace = read_trace(packed(told))
+    assert isinstance(trace, GpuTrace)
+    gpu = trace.gpus["0"]
+    assert gpu.told("energy_mj", 3.0, 5.0) == [2, 3, None, 5, 7]
+    assert gpu.told("energy_mj", 3.5, 3.5) == [3, None]
+    assert gpu.told("energy_mj", 0.0, 0.5) == [1]
+    assert gpu.told("energy_mj", 8.0, 9.0) == [7, 8]
+    assert gpu.told("energy_mj", 8.5, 9.0) == [8]
+    assert gpu.told("sm_mhz", 0.0, 9.0) == []
+
+
+TOLD: list[tuple[float, dict[str, Any]]] = [
+    *((float(at), {"energy_mj": at}) for at in (1, 2, 3)),
+    (4.0, {"energy_mj": {"error": 3}}),
+    (5.0, {"energy_mj": 5}),
+    (6.0, {}),
+    *((float(at), {"energy_mj": at}) for at in (7, 8)),
+]
 
 
 def test_a_trace_that_cannot_be_read_is_no_pass_and_no_fault() -> None:

@@ -249,7 +249,7 @@ def test_a_changed_index_is_found_at_its_document(tmp_path: Path, at: int, docum
     said = indexed(tmp_path)
     path = tmp_path / "charges" / "seed-1.index"
     flip(path, at)
-    with pytest.raises(LedgerDamaged) as caught:
+    with pytest.raises(LedgerDamaged, match="was changed after it was recorded") as caught:
         arrays.load(tmp_path, said, ENDS)
     assert (caught.value.file, caught.value.place) == (str(path), f"document {document}")
 
@@ -294,6 +294,19 @@ def test_a_file_is_written_whole_or_not_at_all(
         arrays.write(path, b"new and longer")
     assert path.read_bytes() == b"old"
     assert [found.name for found in path.parent.iterdir()] == ["policy.yaml"]
+
+
+def test_a_file_that_cannot_even_be_begun_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That there is nothing to take back is not the reason."""
+
+    def full(*_: object) -> int:
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(os, "open", full)
+    with pytest.raises(OSError, match="No space left"):
+        arrays.write(tmp_path / "a", b"text")
 
 
 def test_whoever_may_see_the_folder_may_read_the_file(tmp_path: Path) -> None:
@@ -352,6 +365,11 @@ def test_a_file_is_written_through_no_link(tmp_path: Path) -> None:
             arrays.write(tmp_path / "a", b"text")
         arrays.write(tmp_path / "a", b"text")
     assert mine.read_bytes() == b"dear to me"
+
+
+def test_a_file_that_grows_while_it_is_read_is_read_no_further() -> None:
+    """One that says it is empty, and is not."""
+    assert len(arrays.read_file(Path("/proc/cpuinfo"), 5)) == 5
 
 
 def test_a_file_is_read_up_to_a_bound(tmp_path: Path) -> None:

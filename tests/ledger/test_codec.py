@@ -8,6 +8,7 @@ import math
 import types
 import typing
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import Enum
 from typing import Any
 
@@ -146,6 +147,9 @@ def test_enums_are_written_by_value_and_levels_by_name() -> None:
     assert data["submission"]["scorer"]["adaptation"] == "document"
 
 
+IMAGE = samples.opening().image
+
+
 @pytest.mark.parametrize(
     ("record", "said"),
     [
@@ -162,6 +166,7 @@ def test_enums_are_written_by_value_and_levels_by_name() -> None:
         (samples.opening(hardware={"cpu": 1}), "'hardware.cpu' is a int"),
         (samples.opening(image=None), "'image' is a NoneType"),
         (samples.opening(submission={}), "'submission' is a dict"),
+        (samples.opening(image=replace(IMAGE, python=3)), "'image.python' is a int, not a str"),
         (samples.training(wall_seconds=(1.0,)), "'wall_seconds' must have 2 items"),
         (samples.training(cpu_seconds="1"), "'cpu_seconds' is a str, not a float"),
         (samples.training(cpu_seconds=True), "'cpu_seconds' is a bool, not a float"),

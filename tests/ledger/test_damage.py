@@ -190,7 +190,7 @@ def forged(folder: Path, number: int, change: Callable[[dict[str, Any]], None]) 
     """What is said when event `number` is changed and the chain made to fit."""
     forge(folder, lambda events: change(events[number]))
     fault = damage(folder)
-    assert fault.place == str(number + 1)
+    assert (fault.file, fault.place) == (str(folder / EVENTS), str(number + 1))
     return str(fault)
 
 
@@ -231,7 +231,11 @@ def dropping(*path: Any) -> Callable[[dict[str, Any]], None]:
         (6, setting("arrays", "charges", to=7), "'arrays.charges' must be an object"),
         (6, dropping("arrays", "charges", "sha256"), "'arrays.charges.sha256' is missing"),
         (6, setting("arrays", "charges", "size", to=1), "'arrays.charges.'size'' is unknown"),
-        (6, setting("arrays", "charges", "length", to=-1), "must be charges/seed-7.f32 of <f4"),
+        (
+            6,
+            setting("arrays", "charges", "length", to=-1),
+            "'arrays.charges' must be charges/seed-7.f32 of <f4",
+        ),
         (6, setting("arrays", "charges", "dtype", to="<f8"), "must be charges/seed-7.f32 of <f4"),
         (6, setting("arrays", "charges", "dtype", to="object"), "must be charges/seed-7.f32"),
         (6, setting("arrays", "charges", "file", to="/etc/passwd"), "must be charges/seed-7.f32"),
@@ -252,7 +256,10 @@ def test_hashes_that_fit_do_not_make_an_event_of_anything(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda events: events.insert(3, events[1]), "'held-out' stands twice"),
+        (
+            lambda events: events.insert(3, events[1]),
+            "this line cannot stand here: 'held-out' stands twice",
+        ),
         (lambda events: events.append(events[0]), "one opening, first"),
         (lambda events: events.pop(0), "one opening, first"),
         (lambda events: events.append(events[5]), "'weighing' of seed 7 stands twice"),

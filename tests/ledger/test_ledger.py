@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -24,7 +25,13 @@ from tests.ledger.samples import (
     same,
     written,
 )
-from verifier.errors import BrokenInvariant, LedgerDamaged, RequestError, StorageFault
+from verifier.errors import (
+    BrokenInvariant,
+    LedgerDamaged,
+    LedgerUnfinished,
+    RequestError,
+    StorageFault,
+)
 from verifier.ledger import Ledger, arrays
 from verifier.records import Answer, Finding, HeldOutFacts, Pass, SeedScore, Training, Verdict
 
@@ -212,7 +219,7 @@ def test_a_ledger_is_made_once(tmp_path: Path) -> None:
     """`create` never writes over one, and lets go of it."""
     folder = finished(tmp_path / "ledger", 0, 1)
     before = contents(folder)
-    with pytest.raises(RequestError, match="holds a ledger already"):
+    with pytest.raises(RequestError, match=r"holds a ledger already \(resume it\)"):
         Ledger.create(folder)
     assert contents(folder) == before
     Ledger.resume(folder).close()
@@ -242,7 +249,8 @@ def test_another_verifier_at_work_is_said_and_not_waited_for(
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdin is not None and other.stdout is not None
         assert other.stdout.readline() == b"held\n"
-        with pytest.raises(RequestError, match="another verifier is at work") as refused:
+        said = r"another verifier is at work.*\(wait for it"
+        with pytest.raises(RequestError, match=said) as refused:
             open_one(folder)
         assert refused.value.message.endswith(f", as process {other.pid}")
         assert len(Ledger.open(folder).records) == 2
@@ -267,6 +275,16 @@ def test_a_lock_of_a_dead_process_is_no_obstacle(tmp_path: Path) -> None:
     (folder / "ledger.lock").write_text("1")
     with Ledger.resume(folder):
         assert (folder / "ledger.lock").read_text() == str(os.getpid())
+
+
+def test_the_lock_is_a_file_that_others_may_see(tmp_path: Path) -> None:
+    """Who finds it must be able to tell whether it is held."""
+    before = os.umask(0)
+    try:
+        Ledger.create(tmp_path / "ledger").close()
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "ledger" / "ledger.lock").stat().st_mode) == 0o644
 
 
 def test_a_damaged_ledger_is_let_go_of(tmp_path: Path) -> None:
@@ -480,6 +498,8 @@ def test_a_torn_last_line_is_refused_by_open_and_cut_by_resume(tmp_path: Path, k
     with pytest.raises(LedgerDamaged, match="the last line has no end") as caught:
         Ledger.open(folder)
     assert (caught.value.file, caught.value.place) == (str(path), str(LINES))
+    assert type(caught.value) is LedgerUnfinished
+    assert caught.value.remedy.startswith("if a crash tore it, resume the run")
     with Ledger.resume(folder) as ledger:
         assert len(ledger.records) == LINES - 1
         assert path.read_bytes() == b"".join(lines)
@@ -497,6 +517,17 @@ def test_arrays_of_an_event_that_was_never_recorded_are_removed_by_resume(tmp_pa
     Ledger.resume(folder).close()
     (folder / "elsewhere").unlink()
     assert set(contents(folder)) == set(before)
+
+
+def test_what_stands_torn_behind_a_verdict_was_put_there(tmp_path: Path) -> None:
+    """No crash goes on after a verdict: nothing is appended any more."""
+    folder = finished(tmp_path / "ledger")
+    path = folder / EVENTS
+    path.write_bytes(path.read_bytes() + b"{")
+    with pytest.raises(LedgerDamaged, match="the last line has no end") as caught:
+        Ledger.open(folder)
+    assert type(caught.value) is LedgerDamaged
+    assert caught.value.place == str(LINES + 1)
 
 
 def test_a_torn_line_that_cannot_be_cut_is_a_fault_of_storage(

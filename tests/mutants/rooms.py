@@ -10,8 +10,8 @@ from pathlib import Path
 class Room:
     """`sources` are patterns of files in the checkout, `tests` what pytest is given.
 
-    `but` are tests of long simulations: a survivor would cost minutes, and what they show of a
-    bound as a whole is shown of its parts by others.
+    `but` are tests of long simulations and of every byte: a survivor would cost minutes, and what
+    they show of a whole is shown of its parts by others.
     """
 
     name: str
@@ -30,7 +30,17 @@ _SIMULATED = tuple(
     )
 )
 
-_MACHINES = ("tests/gpus/test_recordings.py", "tests/gpus/test_scenes.py")
+_FLIPPED = tuple(
+    f"tests/ledger/test_damage.py::test_{name}"
+    for name in (
+        "every_single_flipped_byte_is_refused_at_its_place",
+        "flipped_bits_anywhere_in_a_ledger_of_every_kind_are_refused",
+    )
+)
+
+_MACHINES = tuple(
+    f"tests/gpus/test_{name}.py" for name in ("fairness", "use", "watched", "recordings", "scenes")
+)
 
 ROOMS = (
     Room("verdict", ("verifier/verdict.py",), ("tests/test_verdict.py", "tests/audits")),
@@ -38,7 +48,7 @@ ROOMS = (
     Room("sampling", ("verifier/sampling",), ("tests/sampling",), _SIMULATED),
     Room("audits", ("verifier/audits/[!g]*.py",), ("tests/audits", "tests/test_verdict.py")),
     Room("gpus", ("verifier/audits/gpu*.py",), ("tests/audits/test_gputrace.py", *_MACHINES)),
-    Room("ledger", ("verifier/ledger",), ("tests/ledger",)),
+    Room("ledger", ("verifier/ledger",), ("tests/ledger",), _FLIPPED),
     Room("policy", ("verifier/policy",), ("tests/test_policy.py",)),
     Room("scoring", ("verifier/scoring",), ("tests/scoring",)),
     Room("weigh", ("verifier/submission/weigh.py",), ("tests/submission/test_weigh.py",)),

@@ -14,7 +14,7 @@ from verifier.scoring.cases import Case, Cases
 from verifier.scoring.passing import Scoring, Targets
 from verifier.scoring.plan import EMPTY, Batch, Ids
 
-LENGTHS = [5, 3, 7, 2, 4, 6, 8, 1, 9, 5, 4, 3]
+LENGTHS = [5, 3, 7, 2, 4, 6, 8, 1, 10, 5, 4, 3]
 OFFSETS = np.concatenate(([0], np.cumsum(LENGTHS))).astype(np.int64)
 TARGETS = Targets(np.arange(100, 100 + sum(LENGTHS), dtype=np.int32), OFFSETS)
 LARGE = Batch((3, EMPTY, 0, 6, 2, 7, 5, 8, 1))
@@ -165,12 +165,13 @@ def test_further_chunks_are_drawn_until_there_are_enough_uniform_positions() -> 
     groups = cases({}, chain_uniform=60).positions(case((7,)))
     counts = [group.uniform for group in groups]
     assert sum(counts[:-1]) < 60 <= sum(counts)
-    assert {group.chunk for group in groups} == {0, 1, 2}
+    assert {group.chunk for group in groups} == {0, 1, 2, 3}
     exact = cases({}, chain_uniform=sum(counts)).positions(case((7,)))
     assert len(exact) == len(groups)
     random = np.random.default_rng(8)
     for group in groups:
-        assert group.chunk == int(random.integers(0, 3))
+        assert group.chunk == int(random.integers(0, 4))
+        assert group.columns.dtype == np.int32
         assert group.columns.tolist() == columns(random, group.chunk)
         assert not group.worst
 

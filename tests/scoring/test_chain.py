@@ -15,6 +15,7 @@ from tests.scoring.fake import FakeSandbox, FakeScorer, documents, setting
 from verifier import policy as policies
 from verifier.policy import ReplayRule
 from verifier.records import Adaptation, ChainStep, FaultKind, Step
+from verifier.scoring import chain
 from verifier.scoring.cases import Cases
 from verifier.scoring.chain import Chain, ChainResult
 from verifier.scoring.passing import Scoring, run_pass
@@ -132,6 +133,13 @@ def test_a_look_ahead_goes_through_every_step() -> None:
     np.testing.assert_allclose(symbols.log_sums, 0, atol=1e-5)
     # every step had a box of its own but the last, whose groups share them
     assert made.setting.sandbox.started >= 2 + 7
+
+
+def test_where_nothing_deviates_nothing_is_asked() -> None:
+    """No step, no fault, no box."""
+    result, made = chained(FakeScorer)
+    assert result == ChainResult((), ())
+    assert {spec.label.split("-")[0] for spec in made.setting.sandbox.specs} == {"pass", "replay"}
 
 
 def test_a_score_that_is_no_distribution_shows_in_the_sums() -> None:
@@ -280,6 +288,20 @@ def test_further_batches_are_asked_only_while_a_doubt_is_left() -> None:
     doubtful, _ = chained(Slightly)
     sure, _ = chained(Peeks)
     assert len(step(doubtful, Step.AGAIN).targets) > len(step(sure, Step.AGAIN).targets)
+
+
+@pytest.mark.parametrize(("least", "beyond"), [(0.5**5, False), (0.5**5 + 1e-9, True)])
+def test_what_is_just_as_likely_by_chance_is_not_beyond_doubt(
+    monkeypatch: pytest.MonkeyPatch, least: float, beyond: bool
+) -> None:
+    """Five tokens that all cost more: one time in 32 by chance, whatever their sizes say."""
+    made = course(FakeScorer)
+    charges = run_pass(made).charges
+    replayed = run_replay(made, [])
+    monkeypatch.setattr(chain, "BROKEN_P", least)
+    later = np.array([1, 1, 1, 1, 100], dtype=np.float32)
+    found = Chain(made, charges, replayed, RULE, FILLER).beyond_doubt(later, np.zeros_like(later))
+    assert found is beyond
 
 
 def test_a_sandbox_is_started_afresh_for_each_step() -> None:

@@ -55,6 +55,8 @@ class Told(FakeScorer):
 
 
 def cut(ids: np.ndarray, lengths: np.ndarray) -> list[list[int]]:
+    """What a box may see of each row; behind it there is nothing to be seen."""
+    assert not ids[np.arange(ids.shape[1])[None, :] >= lengths[:, None]].any()
     return [row[:length].tolist() for row, length in zip(ids, lengths, strict=True)]
 
 
@@ -221,6 +223,18 @@ def test_kept_rows_are_asked_blind_everywhere_among_others() -> None:
     assert (spec.label, spec.argv) == ("chain-seed-7", (*COMMAND, "scorer"))
 
 
+def test_nothing_is_shown_behind_the_last_position_asked() -> None:
+    """However long the others are: the last chunk asked about is not revealed either."""
+    course = Course()
+    others = [TARGETS.row(1), TARGETS.row(2), TARGETS.row(EMPTY), TARGETS.row(2)]
+    assert course.steps.blind(case(kept=(0,)), others)
+    assert [call for call in course.calls[3:] if call[0] == "observe"] == [
+        ("observe", [[5, 5, 6], [7, 2, 2], [], [7, 2, 2]])
+    ]
+    assert course.calls[-1] == ("predict", [[], [], [], []])
+    assert course.recorded().targets.tolist() == [*range(5, 9)]
+
+
 def test_every_symbol_is_scored_in_the_place_of_the_true_one() -> None:
     """Step d: the chunk is cut behind it; worst positions first, each part by target."""
     course = Course(excess={11: 1.0, 1: 0.5}, chain_largest=2, chain_uniform=5)
@@ -246,6 +260,7 @@ def test_a_cut_chunk_shows_nothing_behind_the_symbol() -> None:
     groups = course.steps.cases.positions(case())
     assert [group.chunk for group in groups] == [0, 1, 2]
     assert course.steps.every_symbol(case())
+    assert course.recorded().targets[:3].tolist() == [10, 13, 15]
     at = [i for i, call in enumerate(course.calls) if call == ("begin", 4)]
     told = [course.calls[i : i + 11] for i in at]
     observed = ([], [("observe", FIRST)], [("observe", FIRST), ("observe", SECOND)])
@@ -261,13 +276,32 @@ def test_a_cut_chunk_shows_nothing_behind_the_symbol() -> None:
             assert call == ("score", shown)
 
 
-def test_what_a_scorer_gives_no_chance_costs_nothing_in_the_sums() -> None:
-    """Sums stay exact where costs are huge: what is subtracted first is added again."""
+def test_sums_are_exact_however_much_rows_cost() -> None:
+    """What is subtracted before the exponential is each row's own."""
 
-    class Sure(FakeScorer):
+    class Dear(FakeScorer):
         def score(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-            return np.where(ids == 2, 2000.0, 3000.0 + ids)
+            return np.where(ids == 2, 0.0, 50.0) + 1000.0 * np.arange(len(ids))[:, None]
 
-    course = Course(Sure, excess={10: 1.0}, chain_largest=1, chain_uniform=0)
+    course = Course(Dear, excess={10: 1.0}, chain_largest=1, chain_uniform=4)
     assert course.steps.every_symbol(case())
-    np.testing.assert_allclose(course.recorded().log_sums, -2000.0)
+    found = course.recorded()
+    row_of = {document: row for row, document in BATCH.real()}
+    rows = [row_of[int(d)] for d in TARGETS.documents_of(found.targets)]
+    assert set(rows) == {0, 2, 3}
+    np.testing.assert_allclose(found.log_sums, [-1000.0 * row for row in rows])
+
+
+def test_a_batch_in_which_nothing_was_gained_has_no_positions_to_try() -> None:
+    """Where a policy asks for no uniform ones the step is empty, and recorded."""
+    course = Course(chain_uniform=0)
+    assert course.steps.every_symbol(case())
+    found = course.recorded()
+    assert (found.step, found.largest, course.engine.started) == (Step.EVERY_SYMBOL, 0, 0)
+    for array, kind in ((found.targets, np.int64), (found.costs, np.float32)):
+        assert (len(array), array.dtype) == (0, kind)
+
+
+def test_a_look_up_knows_which_document_a_target_is_of() -> None:
+    """The first and the last of each."""
+    assert TARGETS.documents_of(np.array([0, 4, 5, 8, 9, 15])).tolist() == [0, 0, 1, 1, 2, 2]

@@ -59,16 +59,18 @@ def store(folder: Path, file: str, dtype: str, array: Array, ends: Array | None)
         raise BrokenInvariant(f"{file}: {array.dtype}{list(array.shape)} cannot be kept as {dtype}")
     content = flat.view(np.uint8).data
     write(folder / file, content)
-    index = b"" if ends is None else b"".join(_document_digests(content, flat.itemsize, ends))
+    index = ""
     if ends is not None:
-        write(index_path(folder / file), index)
+        digests = b"".join(_document_digests(content, flat.itemsize, ends))
+        write(index_path(folder / file), digests)
+        index = hashlib.sha256(digests).hexdigest()
     return Stored(
         file=file,
         dtype=dtype,
         length=len(flat),
         sha256=hashlib.sha256(content).hexdigest(),
         blocks=tuple(_block_digests(content)),
-        index="" if ends is None else hashlib.sha256(index).hexdigest(),
+        index=index,
     )
 
 
@@ -114,7 +116,7 @@ def write(path: Path, content: bytes | memoryview) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Make what was renamed or made in `folder` survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

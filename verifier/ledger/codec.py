@@ -8,6 +8,7 @@ what the hint says is an error that names its key.
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import types
 import typing
@@ -30,7 +31,7 @@ class Mismatch(Exception):
     """A value is not what the record's type says. `key` is its place, dotted."""
 
     def __init__(self, key: str, message: str) -> None:
-        super().__init__(f"'{key}' {message}" if key else f"this line {message}")
+        super().__init__(f"this line {message}" if key == "" else f"'{key}' {message}")
 
 
 def hints(record: type) -> dict[str, Any]:
@@ -53,10 +54,10 @@ def _resolved(record: type) -> Mapping[str, Any]:
 
 def encode_record(record: Any) -> dict[str, Any]:
     """The plain fields of `record` as JSON values. Raises Mismatch."""
-    return _encode_fields(record, "")
+    return _encode_fields(record)
 
 
-def _encode_fields(record: Any, key: str) -> dict[str, Any]:
+def _encode_fields(record: Any, key: str = "") -> dict[str, Any]:
     plain = hints(type(record))
     return {name: _encode(getattr(record, name), plain[name], _within(key, name)) for name in plain}
 
@@ -69,9 +70,8 @@ def _encode(value: Any, hint: Any, key: str) -> Any:
         return None if value is None else _encode(value, optional, key)
     match typing.get_origin(hint):
         case builtin if builtin is tuple and isinstance(value, tuple):
-            kinds = _item_hints(hint, len(value), key)
-            pairs = enumerate(zip(value, kinds, strict=True))
-            return [_encode(v, k, f"{key}[{i}]") for i, (v, k) in pairs]
+            kinds = enumerate(_item_hints(hint, len(value), key))
+            return [_encode(value[i], kind, f"{key}[{i}]") for i, kind in kinds]
         case abstract if abstract is Mapping and isinstance(value, Mapping):
             inner = typing.get_args(hint)[1]
             return {_word(k, key): _encode(v, inner, _within(key, k)) for k, v in value.items()}
@@ -93,9 +93,8 @@ def _encode(value: Any, hint: Any, key: str) -> Any:
 
 
 def _float_word(value: float) -> float | str:
-    if math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    """A number as it is; what is none by the name that Python's JSON gives it."""
+    return value if math.isfinite(value) else json.dumps(value)
 
 
 def _plain(value: Any, key: str, depth: int = 0) -> Any:
@@ -145,9 +144,8 @@ def _decode(value: Any, hint: Any, key: str) -> Any:
         case builtin if builtin is tuple:
             if not isinstance(value, list):
                 raise Mismatch(key, "must be a list")
-            kinds = _item_hints(hint, len(value), key)
-            pairs = enumerate(zip(value, kinds, strict=True))
-            return tuple(_decode(v, k, f"{key}[{i}]") for i, (v, k) in pairs)
+            kinds = enumerate(_item_hints(hint, len(value), key))
+            return tuple(_decode(value[i], kind, f"{key}[{i}]") for i, kind in kinds)
         case abstract if abstract is Mapping:
             if not isinstance(value, dict):
                 raise Mismatch(key, "must be an object")

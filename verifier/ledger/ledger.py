@@ -311,7 +311,7 @@ class Ledger:
         if (kind, name) != (Pass, "charges"):
             return None
         for held_out in self.find(HeldOutFacts):
-            ends: Array = np.cumsum(held_out.target_counts, dtype=np.int64)
+            ends: Array = np.cumsum(held_out.target_counts)
             if len(ends) and int(ends[-1]) == length and held_out.target_counts.min() >= 0:
                 return ends
         return None

@@ -37,13 +37,13 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Positions of one chunk that are cut at once: `columns` int64 [B], −1 where a row has none.
+    """Positions of one chunk that are cut at once: `columns` int32 [B], −1 where a row has none.
 
     `worst` are the rows whose column is one of the largest deviations; the others' are uniform.
     """
 
     chunk: int
-    columns: npt.NDArray[np.int64]
+    columns: npt.NDArray[np.int32]
     worst: set[int]
 
     @property
@@ -111,7 +111,7 @@ class Cases:
                     first + chunk * self.width,
                     min(last, first + (chunk + 1) * self.width),
                 )
-            parts.append(np.arange(first, max(first, last), dtype=np.int64))
+            parts.append(np.arange(first, max(first, last)))
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
 
     # ---------------------------------------------------------------- positions
@@ -129,10 +129,10 @@ class Cases:
         worst = order[: self.rule.chain_largest]
         worst = worst[self.excess[worst] > 0]
         row_of = {d: row for row, d in case.batch.real()}
-        documents = self.targets.documents_of(worst)
+        places = np.stack((self.targets.documents_of(worst), worst)).T.tolist()
         groups: list[Group] = []
-        for target, document in zip(worst, documents, strict=True):
-            position, row = int(target - self.targets.offsets[document]), row_of[int(document)]
+        for document, target in places:
+            position, row = target - int(self.targets.offsets[document]), row_of[document]
             chunk, column = position // self.width, position % self.width
             group = next((g for g in groups if g.chunk == chunk and row not in g.worst), None)
             if group is None:
@@ -143,16 +143,17 @@ class Cases:
         longest = max(len(row) for row in case.rows)
         chunks = -(-longest // self.width)
         while sum(group.uniform for group in groups) < self.rule.chain_uniform:
-            chunk = int(random.integers(0, chunks))
+            chunk = int(random.integers(chunks))
             groups.append(Group(chunk, self._uniform(case, chunk, random), set()))
         return groups
 
     def _uniform(
         self, case: Case, chunk: int, random: np.random.Generator
-    ) -> npt.NDArray[np.int64]:
+    ) -> npt.NDArray[np.int32]:
         """One uniform column in `chunk` for each row that reaches it, −1 for the others."""
         inside = [min(self.width, len(row) - chunk * self.width) for row in case.rows]
-        return np.array([int(random.integers(0, n)) if n > 0 else -1 for n in inside])
+        columns = [int(random.integers(n)) if n > 0 else -1 for n in inside]
+        return np.array(columns, dtype=np.int32)
 
     # ---------------------------------------------------------------- companions
 

@@ -64,8 +64,7 @@ class Chain:
     def run(self) -> ChainResult:
         """Worst batch first; the next one only while the deciding step leaves a doubt."""
         for case in self.cases.worst_first():
-            decided = self.run_case(case)
-            if self.steps.faults or decided:
+            if self.run_case(case):
                 break
         return ChainResult(tuple(self.steps.recorded()), self.steps.faults)
 

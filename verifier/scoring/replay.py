@@ -112,7 +112,7 @@ def random_rows(
     rows = []
     for _ in range(count):
         length = int(random.choice(np.asarray(like)))
-        rows.append(training[random.integers(0, len(training), length)])
+        rows.append(training[random.integers(len(training), size=length)])
     return rows
 
 
@@ -146,7 +146,7 @@ def blind_batches(
     queues: list[list[BlindRow]] = [[] for _ in range(width)]
     for d in sorted(order[len(lone) :], key=hidden):
         queues[row_of[d]].append(row(d))
-    depth = max((len(queue) for queue in queues), default=0)
+    depth = max(len(queue) for queue in queues)
     result = [[q[i] if i < len(q) else empty for q in queues] for i in range(depth)]
     for i, d in enumerate(lone):
         start, own = i * width, row(d)
@@ -169,11 +169,11 @@ def ask_rows(
     first = frame.index * width
     inside = [row.asked[(row.asked >= first) & (row.asked < first + width)] for row in rows]
     columns = np.arange(width)[None, :]
-    for k in range(max((len(positions) for positions in inside), default=0)):
+    for k in range(max(len(positions) for positions in inside)):
         ask = np.array([k < len(positions) for positions in inside])
         position = np.array([int(p[k]) if k < len(p) else first for p in inside], dtype=np.int64)
         lengths = (position - first).astype(np.int32)
-        prefix = np.where(columns < lengths[:, None], frame.ids, 0).astype(np.int32)
+        prefix = np.where(columns < lengths[:, None], frame.ids, 0)
         yield Frame(frame.index, prefix, lengths), ask, position
 
 
@@ -200,10 +200,10 @@ def replay_batch(
 ) -> None:
     """RESET BEGIN, then per chunk PREDICT… OBSERVE; results go to their global target index.
 
-    Ends with the last chunk in which something is asked.
+    Ends with the last chunk in which something is asked: in one of `rows` something is.
     """
     width = box.setting.chunk
-    last = max((int(row.asked[-1]) // width for row in rows if len(row.asked)), default=-1)
+    last = max(int(row.asked[-1]) // width for row in rows if len(row.asked))
     box.reset()
     box.begin([row.document for row in rows])
     starts = np.array([targets.offsets[max(row.document, 0)] for row in rows])

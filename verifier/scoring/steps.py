@@ -21,7 +21,7 @@ from verifier.scoring.plan import EMPTY, Frame, Ids, frames
 from verifier.scoring.replay import BlindRow, companion, everywhere, replay_batch
 from verifier.scoring.settling import settled
 
-NOTHING = np.zeros(0, dtype=np.float64)
+NO_SUMS, NO_LARGEST = np.zeros(0, dtype=np.float64), np.zeros(0, dtype=bool)
 
 
 @dataclass
@@ -72,7 +72,7 @@ class Steps:
             step, row_ids = jobs[index]
             costs = self._score_batch(box, case, row_ids, chunk, rows)
             where = self.cases.pairs(case, rows, chunk)
-            self._note(step, where, costs[where], NOTHING, NOTHING.astype(bool))
+            self._note(step, where, costs[where], NO_SUMS, NO_LARGEST)
 
         _, self.faults = work(self.setting, "chain", self.scorers, range(len(jobs)), job, 1)
         return not self.faults
@@ -123,11 +123,15 @@ class Steps:
         def job(box: ScorerBox, _: int) -> None:
             replay_batch(box, self.targets, rows, blind, sums, self.advance)
 
-        if not self._run_settled(job, 1, 1):
+        if not self._run_settled(job, 1):
             return False
         where = self.cases.pairs(case, case.kept)
         self._note(
-            Step.BLIND, where, blind[where], sums[where].astype(float), np.zeros(len(where), bool)
+            Step.BLIND,
+            where,
+            blind[where],
+            sums[where].astype(np.float64),
+            np.zeros(len(where), bool),
         )
         return True
 
@@ -147,21 +151,21 @@ class Steps:
             found.extend(self._enumerate(box, case, frame, group))
 
         # A fresh box for each group would cost more than it tells: groups share boxes.
-        if not self._run_settled(job, len(groups), self.scorers):
+        if not self._run_settled(job, len(groups)):
             return False
-        found.sort(key=lambda entry: (not entry[3], entry[0]))
+        found.sort()
         self._note(
             Step.EVERY_SYMBOL,
             np.array([entry[0] for entry in found], dtype=np.int64),
             np.array([entry[1] for entry in found], dtype=np.float32),
-            np.array([entry[2] for entry in found], dtype=np.float64),
-            np.array([entry[3] for entry in found], dtype=bool),
+            np.array([entry[2] for entry in found]),
+            np.array([entry[3] for entry in found]),
         )
         return True
 
-    def _run_settled(self, job: Callable[[ScorerBox, int], None], count: int, scorers: int) -> bool:
+    def _run_settled(self, job: Callable[[ScorerBox, int], None], count: int) -> bool:
         """Run `count` jobs in boxes that read the whole image first, as blind ones must."""
-        _, self.faults = work(settled(self.setting), "chain", scorers, range(count), job)
+        _, self.faults = work(settled(self.setting), "chain", self.scorers, range(count), job)
         return not self.faults
 
     def _enumerate(
@@ -174,10 +178,10 @@ class Steps:
         columns = group.columns
         rows = np.flatnonzero(columns >= 0)
         vocabulary = self.setting.vocabulary
-        costs = np.zeros((vocabulary, len(rows)), dtype=np.float64)
-        lengths = (columns + 1).astype(np.int32)
+        costs = np.zeros((vocabulary, len(rows)))
+        lengths = columns + 1
         inside = np.arange(self.setting.chunk)[None, :] < lengths[:, None]
-        ids = np.where(inside, frame.ids, 0).astype(np.int32)
+        ids = np.where(inside, frame.ids, 0)
         for symbol in range(vocabulary):
             ids[rows, columns[rows]] = symbol
             answer = box.score(Frame(frame.index, ids, lengths))
