@@ -52,6 +52,10 @@ SUM_P = 1e-6
 
 STEADY = "seed every random draw, leave dropout off and use one thread"
 NO_TRACES = "score and predict must change nothing: move what they remember into observe"
+FORGETS = (
+    "reset must clear all that observe, score and predict changed, and every draw must be seeded: a"
+    " batch begins as in a fresh box"
+)
 NO_LEAKS = "a row may not see its companions: no scale, routing or norm across rows or batches"
 SAME_CONTEXT = (
     "predict must be given the context, the weights and the precision that score has; in bfloat16 a"
@@ -109,7 +113,7 @@ def again(trial: Trial) -> bool:
     batches = -(-trial.documents(trial.replay.targets) // trial.rows)
     chosen = -(-trial.documents(first.targets) // trial.rows)
     trial.found["reset"] = by_gain(
-        trial, reason, NO_LEAKS, passed, choices(batches, chosen), "in the pass", "in a fresh box"
+        trial, reason, FORGETS, passed, choices(batches, chosen), "in the pass", "in a fresh box"
     )
     return True
 
@@ -167,10 +171,9 @@ def blind(trial: Trial) -> bool:
     if not common.differs(trial.tau):
         if trial.tainted:
             reason = "blind costs agree once earlier chunks are only observed; the pass's do not"
+            trial.found["lookahead"] = trial.found["normalization"] = unproven(reason)
         else:
-            reason = "the replay's deviation was not seen again"
-            trial.found["determinism"] = unproven(reason, STEADY)
-        trial.found["lookahead"] = trial.found["normalization"] = unproven(reason)
+            trial.found["reset"] = remembered(trial, asked)
         return True
     symbols = trial.chain.get(Step.EVERY_SYMBOL)
     if symbols is None or len(symbols.targets) == 0:
@@ -241,6 +244,22 @@ def ahead(trial: Trial, symbols: ChainStep, gained: tuple[bool, dict[str, Any]])
     said = sentence(where, "with what follows in its chunk", "without")
     answer = broken if enough and not trial.noisy else unproven
     return answer(f"{reason}: {said}", CHUNK_ENDS, **shown, example=where)
+
+
+def remembered(trial: Trial, asked: ChainStep) -> Reading:
+    """`reset`, where fresh boxes agree with each other and with the pass, blind too: what is left
+    is what the replay's boxes had answered before. It bought nothing in the pass.
+    """
+    reason = (
+        "fresh boxes agree with the pass, those of the replay do not: something was remembered from"
+        " earlier batches, or left to chance"
+    )
+    was, is_replayed = lookup(trial.replay.targets, trial.replay.blind, asked.targets)
+    both = Compared(asked.targets[is_replayed], asked.costs[is_replayed], was[is_replayed])
+    if not both.differs(trial.tau):
+        return unproven(reason, FORGETS)
+    before, fresh = "blind after other batches", "in a fresh box"
+    return told(unproven, trial, reason, FORGETS, both, before, fresh)
 
 
 def broke_off(trial: Trial, audit: str, step: Step) -> bool:
