@@ -10,6 +10,7 @@ from tests.report.screening.screenings import RULES
 from verifier.audits import SCORER, SCRIPT
 from verifier.cli.explaining import every_rule
 from verifier.errors import RequestError
+from verifier.records import Answer, Assurance, Outcome
 from verifier.report import explaining
 from verifier.report.screening.explained import explained, section
 
@@ -91,3 +92,25 @@ def test_a_rule_for_scripts_alone_says_so() -> None:
     """An author of a `scorer/1` submission need not answer it."""
     asked = {rule.id for rule in every_rule() if "Only of scripts" in explained(rule)}
     assert asked == {rule.id for rule in every_rule() if rule.script_only} != set()
+
+
+@pytest.mark.parametrize("word", [*explaining.WORDS, *explaining.SIGNS])
+def test_a_word_of_a_verdict_is_explained_however_it_is_written(word: str) -> None:
+    """What stands in a report can be asked for: big, small, or by its sign."""
+    for asked in (word, word.upper(), word.lower()):
+        name = explaining.SIGNS.get(word, word)
+        assert explaining.explain(asked, RULES) == f"## {name}\n\n{explaining.WORDS[name]}\n"
+    assert explaining.WORDS[explaining.SIGNS.get(word, word)].endswith(".")
+
+
+def test_every_outcome_answer_and_level_has_its_word() -> None:
+    """None is printed that cannot be looked up."""
+    printed = {each.value for kind in (Outcome, Answer) for each in kind}
+    printed |= {each.name for each in Assurance if each is not Assurance.NONE}
+    assert printed <= set(explaining.WORDS)
+
+
+def test_no_word_hides_an_audit_or_a_rule() -> None:
+    """The id comes first."""
+    ids = {rule.id for rule in every_rule()} | set(AUDITS) | set(explaining.CLAUSES)
+    assert not ids & {*explaining.WORDS, *explaining.SIGNS}

@@ -8,6 +8,7 @@ import pytest
 
 from tests.report import runs
 from tests.report.runs import found
+from verifier.audits.replayed import ASKED
 from verifier.records import Answer, Finding, Outcome
 from verifier.report import words
 
@@ -233,3 +234,22 @@ def test_no_bound_is_said_to_be_none() -> None:
     """Never 0."""
     (sentence,) = runs.told("no_replay").verdict.bound
     assert "There is no bound" in sentence
+
+
+@pytest.mark.parametrize("audit", words.REPLAYED)
+def test_what_was_seen_but_bought_nothing_is_said_to_be_no_pass(audit: str) -> None:
+    """To its author Σ = 5.5 is a proof: why is it not REFUTED, and what follows?"""
+    seen = Finding(audit=audit, outcome=U, reason="", evidence={"example": {"document": 0}})
+    assert "mend it all the same" in words.meaning(seen)
+    for other in (
+        replace(seen, evidence={}),
+        replace(seen, outcome=B),
+        replace(seen, outcome=K),
+        replace(seen, audit="train-budget"),
+    ):
+        assert words.meaning(other) == ""
+
+
+def test_the_replayed_audits_are_those_that_a_replay_answers() -> None:
+    """The page's list and the audits'."""
+    assert set(words.REPLAYED) == set(ASKED)

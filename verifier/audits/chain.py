@@ -63,8 +63,8 @@ SAME_CONTEXT = (
 )
 CHUNK_ENDS = "score a token from the earlier tokens of its row alone, never from later ones"
 SUM_TO_ONE = (
-    "score must be −log of one distribution over all symbols, in float32, made before the token"
-    " itself is looked at"
+    "score must be −log of one distribution over all symbols, in float32, made before this token or"
+    " a later one is looked at: a context that is off by one shows here, too"
 )
 
 

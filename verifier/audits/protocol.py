@@ -23,6 +23,11 @@ from verifier.audits.audit import (
 from verifier.policy import Policy
 from verifier.records import Evidence, FaultKind, ProtocolFault, SeedEvidence
 
+ABOVE_ONE = (
+    "a cost below 0 is a probability above 1: the shares of a mixture must add up to 1, and logits"
+    " go through a log-softmax"
+)
+
 
 def judge(_: Evidence, seed: SeedEvidence, __: Policy) -> Reading:
     """The worst fault, or a wire that held to the end."""
@@ -59,10 +64,11 @@ def weigh(fault: ProtocolFault) -> Reading:
     where = f"{fault.kind.value} in answer to {fault.request} ({fault.phase})"
     where += last_line(fault.message)
     match fault.kind:
+        case FaultKind.NEGATIVE:
+            return broken(where, ABOVE_ONE)
         case (
             FaultKind.NAN
             | FaultKind.INFINITE
-            | FaultKind.NEGATIVE
             | FaultKind.SHAPE
             | FaultKind.UNREQUESTED
             | FaultKind.UNKNOWN_KIND
@@ -75,7 +81,7 @@ def weigh(fault: ProtocolFault) -> Reading:
         case FaultKind.BUDGET:
             return unproven(where, "answer faster: `score-budget` says what was allowed")
         case FaultKind.DIED | FaultKind.ERROR:
-            return unproven(where, "all that the scorer said is in report.html")
+            return unproven(where, "its log holds all that the scorer said")
         case _:  # pragma: no cover - a closed enumeration
             assert_never(fault.kind)
 

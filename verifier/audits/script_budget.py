@@ -108,7 +108,7 @@ def _ending(run: ScriptRun, policy: Policy) -> tuple[str, str]:
         most = f"{policy.hardware.memory_bytes / (1 << 30):.1f} GiB"
         return f"it needed more than the {most} of memory that the policy allows", SMALLER
     ended = how_ended(run.ended_by, run.exit_code, run.log)
-    return f"the script {ended}", "the end of its log is in report.html"
+    return f"the script {ended}", "its log says more"
 
 
 def _shown(run: ScriptRun, limit: float) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def judge(evidence: Evidence, seed: SeedEvidence, policy: Policy) -> Reading:
     if not ended_well(training):
         return unproven(
             f"training {how_ended(training.ended_by, training.exit_code, training.log)}",
-            "the end of its log is in report.html",
+            "its log says more",
             **shown,
         )
     if not high <= policy.train.limit_seconds:

@@ -12,7 +12,17 @@ from collections.abc import Iterator
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.text import Text
 
 from verifier.report import clipped
 from verifier.report.harmless import legible
@@ -22,6 +32,7 @@ from verifier.watch import Unwatched, Watch
 
 SHORT_SECONDS = 0.5
 SILENT_SECONDS = 10.0
+AGAIN_SECONDS = 60.0
 
 
 def watcher(*, quiet: bool) -> Watch:
@@ -56,17 +67,23 @@ class Shown:
 
     @contextlib.contextmanager
     def _said_when_long(self, name: str) -> Iterator[None]:
-        """Say once that `name` is under way, if it takes long."""
-        timer = threading.Timer(
-            SILENT_SECONDS, self._console.print, [f"[dim]…[/dim] {escape(name)} is under way"]
-        )
-        timer.daemon = True
-        timer.start()
+        """Say that `name` is under way, if it takes long, and then every minute for how long."""
+        ended, began = threading.Event(), time.monotonic()
+
+        def say() -> None:
+            wait = SILENT_SECONDS
+            while not ended.wait(wait):
+                took = f" for {time.monotonic() - began:.0f} s" if wait > SILENT_SECONDS else ""
+                self._console.print(f"[dim]…[/dim] {escape(name)} is under way{took}")
+                wait = AGAIN_SECONDS
+
+        saying = threading.Thread(target=say, daemon=True)
+        saying.start()
         try:
             yield
         finally:
-            timer.cancel()
-            timer.join()
+            ended.set()
+            saying.join()
 
     def note(self, text: str) -> None:
         """One sentence."""
@@ -95,12 +112,20 @@ class _Bar(_Unseen):
         self._bars.advance(self._task, amount)
 
 
+class _Share(ProgressColumn):
+    """How much is done, where somebody knows how much there is."""
+
+    def render(self, task: Task) -> Text:
+        """Five cells, empty ones where nobody knows."""
+        return Text("     " if task.total is None else f"{task.percentage:>3.0f} %")
+
+
 def _bars(console: Console) -> Progress:
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
-        TextColumn("{task.percentage:>3.0f} %"),
+        _Share(),
         TimeElapsedColumn(),
         console=console,
         transient=True,

@@ -318,7 +318,9 @@ def run_chain(
     """Ask fresh boxes which rule broke. Their time is ours, so that only answers are bounded."""
     policy = preparation.policy
     with (
-        preparation.watch.phase(f"ask which rule seed {seed} broke", None) as progress,
+        preparation.watch.phase(
+            f"ask fresh boxes which rule seed {seed} broke (minutes)", None
+        ) as progress,
         watching(preparation.ground.sandbox, policy, seed) as watched,
     ):
         course = scoring(preparation, watched, seed, weighing, math.inf, progress.advance)

@@ -1,4 +1,4 @@
-"""What does an id in a report mean? An audit, a rule of screening, or a clause that both cite.
+"""What does an id in a report mean? An audit, a rule of screening, a clause that both cite, a word.
 
 Must never explain what there is not: a misspelt id gets the nearest one.
 """
@@ -32,9 +32,37 @@ CLAUSES = {
 }
 """What the competition (R) and its community (C) ask, in a sentence each."""
 
+WORDS = {
+    "VERIFIED": "Every audit that the policy requires is kept; the number is our own.",
+    "REPRODUCED": "A script's own number was reached again, its behaviour tested: not measured.",
+    "REFUTED": "A rule is proven to be broken: it bought a lower score, or the wire was broken.",
+    "INCONCLUSIVE": "Something that the policy requires could not be proven. It accuses nobody.",
+    "kept": "Looked for, and not found.",
+    "broken": "Proven, with the place and both numbers.",
+    "unproven": "Seen or suspected, but not proven: answers that differ and gained nothing by it, a"
+    " box that could not be watched, a limit that was too near. Never REFUTED, never VERIFIED.",
+    "not run": "An earlier finding came first, or what it needs is not there.",
+    "bpb": "Bits per byte of the held-out documents: what the tokens cost, over what they spell.",
+    "nat": "A cost −ln p; 1 nat is 1.4427 bits.",
+    "pass": "The scoring that counts: a chunk is charged, then shown.",
+    "blind": "Asked of a fresh box before the token is shown: the whole distribution at its place.",
+    "replay": "The pass again, blind: all positions, or some that only the verifier could know.",
+    "nonce": "A number that the verifier binds itself to before the pass: it draws the positions.",
+    "alpha": "How often a replay that samples may miss a gain: the policy's α, over the number of"
+    " attempts of the same author.",
+    "delta": "How much lower a score may be than blind costs would have given, at most: 0 where all"
+    " was replayed and agreed; from a sample a bound that fails with probability α.",
+    "L0": "An ordinary process: it can read this machine, and is watched.",
+    "L1": "bubblewrap: namespaces, no network, its own root, a filter of system calls.",
+    "L2": "Docker with all that can be taken away taken away.",
+    "L3": "gVisor: a kernel of its own between it and this machine's.",
+}
+"""What stands in verdicts and reports, in a sentence each."""
+SIGNS = {"α": "alpha", "δ": "delta", "nats": "nat", "not-run": "not run"}
+
 
 def explain(name: str, rules: Sequence[Rule]) -> str:
-    """Markdown about the audit, rule or clause called `name`, about all of them for "".
+    """Markdown about the audit, rule, clause or word called `name`, about all of them for "".
 
     Raises RequestError for any other name.
     """
@@ -43,17 +71,22 @@ def explain(name: str, rules: Sequence[Rule]) -> str:
     if name.upper() in CLAUSES:
         return _clause(name.upper(), rules)
     sections = {rule.id: explained(rule) for rule in rules} | _audits()
-    if name not in sections:
-        close = get_close_matches(name, sections, 1)
-        hint = f"did you mean {close[0]}?" if close else "`verifier explain` lists them all"
-        raise RequestError(f"there is no audit, rule or clause {name!r}", remedy=hint)
-    return sections[name]
+    if name in sections:
+        return sections[name]
+    names = {word.lower(): word for word in WORDS} | SIGNS
+    if word := names.get(name.lower()):
+        return f"## {word}\n\n{WORDS[word]}\n"
+    close = get_close_matches(name, [*sections, *WORDS], 1)
+    hint = f"did you mean {close[0]}?" if close else "`verifier explain` lists them all"
+    raise RequestError(f"there is no audit, rule, clause or word {name!r}", remedy=hint)
 
 
 def _list(rules: Sequence[Rule]) -> str:
     """Every id there is, with what it stands for."""
     lines = ["## Clauses", ""]
     lines += [f"- **{clause}** {said}" for clause, said in CLAUSES.items()]
+    lines += ["", "## Words of a verdict", ""]
+    lines += [f"- **{word}** {said}" for word, said in WORDS.items()]
     lines += ["", "## Audits of a scored run", "", ", ".join(f"`{name}`" for name in _audits())]
     lines += ["", "## Rules of screening", ""]
     lines += [f"- `{rule.id}` {rule.sentence}" for rule in sorted(rules, key=lambda r: r.id)]

@@ -88,6 +88,8 @@ def _reason(alike: Sequence[Finding], console: Console) -> None:
     paragraph(console, finding.reason, 2 * INDENT)
     if figures := words.figures_line(finding.evidence):
         paragraph(console, figures, 2 * INDENT, style="dim")
+    if meaning := words.meaning(finding):
+        paragraph(console, meaning, 2 * INDENT)
     if finding.advice:
         paragraph(console, f"→ {finding.advice}", 2 * INDENT, hanging=2)
 

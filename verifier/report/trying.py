@@ -54,8 +54,12 @@ class Found(Protocol):
     """What a trial hands back."""
 
     @property
+    def reference(self) -> str:
+        """The submission as it was asked for."""
+
+    @property
     def name(self) -> str:
-        """The submission's."""
+        """What it calls itself."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -111,6 +115,7 @@ def as_json(found: Found) -> str:
     ]
     return json.dumps(
         {
+            "reference": found.reference,
             "name": found.name,
             "exit_code": found.exit_code,
             "findings": rows,
@@ -128,7 +133,7 @@ def as_json(found: Found) -> str:
 def render(found: Found, console: Console, next_command: str) -> None:
     """Print what was found; `next_command` is what to run when nothing was."""
     glyph, said, style = ANSWERS[found.exit_code]
-    line = f"{glyph} {legible(found.name)}: {said}, in {found.seconds:.1f} s"
+    line = f"{glyph} {legible(found.reference)}: {said}, in {found.seconds:.1f} s"
     put(console, written(line, console, style))
     paragraph(console, f"on {found.tried_on}; {found.ground}", INDENT, style="dim")
     paragraph(console, f"artifact: {found.artifact}", INDENT, style="dim")
@@ -156,6 +161,7 @@ def _explained(finding: Finding, found: Found, console: Console) -> None:
     paragraph(console, title, INDENT, style=OUTCOME_STYLES[finding.outcome])
     rows: Sequence[tuple[str, str]] = (
         ("what", finding.reason),
+        ("meaning", words.meaning(finding)),
         ("token", found.words.get(finding.audit, "")),
         ("contract", CONTRACT.get(finding.audit, "")),
         ("fix", finding.advice),

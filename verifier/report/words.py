@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from verifier.records import Answer, Outcome, Step
+from verifier.records import Answer, Finding, Outcome, Step
 from verifier.report.harmless import clipped
 
 if TYPE_CHECKING:
@@ -151,6 +151,19 @@ def other_notes(notes: Sequence[str]) -> list[str]:
 def context(notes: Sequence[str]) -> str:
     """The note that says what a token's cost may rest on; "" in a verdict that has none."""
     return next((note for note in notes if note.startswith(CONTEXT)), "")
+
+
+REPLAYED = ("lookahead", "normalization", "reset", "purity", "determinism")
+OPEN = (
+    "answers differ where they must not, but it is not proven that this bought a lower cost: that"
+    " refutes nobody, and verifies nobody either; mend it all the same"
+)
+
+
+def meaning(finding: Finding) -> str:
+    """What Unproven means where something was seen, with its place; "" elsewhere."""
+    seen = finding.outcome is Outcome.UNPROVEN and finding.audit in REPLAYED
+    return OPEN if seen and "example" in finding.evidence else ""
 
 
 # ---------------------------------------------------------------- the bound

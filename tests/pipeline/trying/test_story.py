@@ -242,6 +242,7 @@ def finding(**changes: Any) -> Finding:
 def test_only_a_trial_in_which_all_was_kept_ends_with_0(outcomes: list[Outcome], code: int) -> None:
     """Law 4: what was not looked at is no pass."""
     found = Tried(
+        reference="",
         name="",
         findings=tuple(finding(outcome=outcome) for outcome in outcomes),
         artifact="",

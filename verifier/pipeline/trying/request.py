@@ -32,13 +32,15 @@ class TryRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """What a trial found. `findings` are in the order in which they are to be read.
+    """What a trial found of `reference`, which calls itself `name`.
 
-    `artifact`, `ground` and `tried_on` say in words what was scored with, where, and on what;
-    `notes` what a reader should know beside; `words` what a token that an example names is, by
-    audit id; `said` is what the scorer itself said when it failed.
+    `findings` are in the order in which they are to be read. `artifact`, `ground` and `tried_on`
+    say in words what was scored with, where, and on what; `notes` what a reader should know beside;
+    `words` what a token that an example names is, by audit id; `said` is what the scorer itself
+    said when it failed.
     """
 
+    reference: str
     name: str
     findings: tuple[Finding, ...]
     artifact: str

@@ -99,7 +99,7 @@ def run(stand: Stand, watch: Watch) -> tuple[SeedEvidence, list[BoxFacts]]:
 
 def _answers(stand: Stand, boxes: list[BoxFacts], watch: Watch) -> SeedEvidence:
     total = float(stand.tokens.targets)
-    with watch.phase("score: commit, charge, reveal", total) as progress:
+    with watch.phase("score, each chunk before it is shown", total) as progress:
         passed = run_pass(_scoring(stand, boxes, progress))
         _say(passed.faults, progress)
     evidence = SeedEvidence(

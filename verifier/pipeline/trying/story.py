@@ -71,12 +71,13 @@ def try_out(request: TryRequest, watch: Watch) -> Tried:
             # 4. score, replay, chain
             seed, boxes = running.run(stand, watch)
     except Untrained as failed:
-        return _untrained(submission, ground, [failed.finding, *found], failed.log, began)
+        return _untrained(request, submission, ground, [failed.finding, *found], failed.log, began)
     # 5. audits
     evidence = _evidence(request, submission, stand, seed, boxes)
     found[:0] = _judged(ASKED, stand, evidence)
     found += [*_judged(AFTER, stand, evidence), *_projected(stand, held_out, submission, seed)]
     return Tried(
+        reference=request.reference,
         name=submission.claims.name,
         findings=tuple(found),
         artifact=stand.artifact,
@@ -221,10 +222,16 @@ def _tried_on(stand: Stand) -> str:
 
 
 def _untrained(
-    submission: Submission, ground: Ground, found: Sequence[Finding], log: str, began: float
+    request: TryRequest,
+    submission: Submission,
+    ground: Ground,
+    found: Sequence[Finding],
+    log: str,
+    began: float,
 ) -> Tried:
     """What can be said where training left nothing."""
     return Tried(
+        reference=request.reference,
         name=submission.claims.name,
         findings=tuple(found),
         artifact="none",
@@ -239,7 +246,9 @@ def _untrained(
 
 def _notes(stand: Stand) -> tuple[str, ...]:
     """What a trial of this submission did not look at."""
-    said = ["broken on purpose and rarely is found by `verify` alone, which replays every token"]
+    said = [
+        "these were samples: what breaks rarely is found by `verify`, which asks every token again"
+    ]
     if not stand.crosses:
         said.append(
             f"no document was longer than a chunk of {stand.manifest.chunk}: borders of chunks"
