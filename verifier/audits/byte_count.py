@@ -37,7 +37,7 @@ def read(evidence: Evidence, _: Policy) -> Reading:
     reason = f"{held_out.document_bytes:,} bytes, spelled by the tokens"
     if held_out.table_bytes is not None and held_out.table_bytes != held_out.document_bytes:
         more = held_out.table_bytes - held_out.document_bytes
-        reason += f" (the competition's table counts {more:+,})"
+        reason += f" ({abs(more):,} {'more' if more > 0 else 'fewer'} by the competition's table)"
     return kept(reason, **shown)
 
 

@@ -73,7 +73,8 @@ def finished(place: Path) -> Ledger:
         raise Forged("the ledger was signed and has no verdict: its end was cut off")
     if count == 0:
         raise RequestError(
-            f"{place} holds no finished verdict", remedy="finish it with `verifier verify` first"
+            f"{place} holds no finished verdict: it is at work still, or was stopped",
+            remedy="the same `verifier verify` finishes it",
         )
     if count > 1 or not isinstance(ledger.records[-1], Verdict):
         raise Forged(f"the ledger has {count} verdicts, and one must be its last event")
