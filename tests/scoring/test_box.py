@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -387,6 +388,24 @@ def test_a_box_that_the_machine_lost_leaves_no_folder(
         assert box._box is not None
         box._box.kill = lost  # type: ignore[assignment, method-assign]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_temporary_folder_with_a_long_name_holds_a_wire_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel takes 107 bytes for a socket's path; boxes see the channel under a short one."""
+    above, short = tmp_path / ("n" * 150), tmp_path / "channel"
+    above.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(above))
+
+    class Mounting(FakeSandbox):
+        def start(self, spec: BoxSpec) -> FakeBox:
+            assert spec.channel is not None
+            short.symlink_to(spec.channel)
+            return super().start(replace(spec, channel=short))
+
+    with ScorerBox(setting(FakeScorer, sandbox=Mounting(FakeScorer)), "pass") as box:
+        box.reset()
 
 
 def test_a_box_that_lives_on_without_its_wire_is_said_to() -> None:

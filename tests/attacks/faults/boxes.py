@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests.attacks.faults import seeing
-from tests.attacks.faults.breaking import Broken, Stage, fault_row, finding_row, mended
+from tests.attacks.faults.breaking import Broken, NotPlayed, Stage, fault_row, finding_row, mended
 from tests.attacks.faults.scene import SAMPLED, Scene, composed, policy_at
 from tests.attacks.rows import Row
 from tests.cheats.catalog import HERE as CHEATS
@@ -127,7 +127,8 @@ def removed(phase: str, made: Scene) -> Broken:
     seeing.until(made, phase, process)
     with contextlib.closing(seeing.engine(None)) as client:
         while not (running := seeing.held(first.mark).containers):
-            assert process.poll() is None, "it ended before it had a box"
+            if process.poll() is not None:
+                raise NotPlayed(f"it ended before it had a box: {made.ended(process).short}")
         for container in running:
             client.remove_container(container, force=True)
     return mended(made, made.ended(process), first, lambda: None)

@@ -17,9 +17,13 @@ from tests.attacks.faults.kills import Proven, recorded, resumed, unbroken
 from tests.attacks.faults.scene import Cast, Ended, Scene, scene
 from tests.attacks.rows import Row
 from verifier import errors
-from verifier.errors import BrokenInvariant, LedgerUnfinished, MachineFault, RequestError
+from verifier.errors import LedgerUnfinished, MachineFault, RequestError
 from verifier.ledger import Ledger
 from verifier.records import Verdict
+
+
+class NotPlayed(Exception):
+    """A row came to nothing that can be compared: it is wrong, and this is why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ def mended(made: Scene, ended: Ended, first: seeing.Held, mend: Callable[[], obj
     """The fault is over: the same command again."""
     before, wrong = recorded(made), read_whole(made, finished=False)
     if wrong:
-        raise BrokenInvariant("; ".join(wrong))
+        raise NotPlayed("; ".join(wrong))
     mend()
     process = made.start()
     held = (first, seeing.mark_of(process))
