@@ -330,7 +330,7 @@ class ScorerBox:
 
 def _bind(listener: socket.socket, path: Path) -> None:
     """Bind to `path`, however long: the kernel takes 107 bytes, so the folder goes by a number."""
-    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    folder = os.open(path.parent, os.O_RDONLY)
     try:
         listener.bind(f"/proc/self/fd/{folder}/{path.name}")
     finally:
