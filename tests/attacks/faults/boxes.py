@@ -76,13 +76,6 @@ def plays(stage: Stage) -> Iterator[tuple[str, functools.partial[Row]]]:
             "late in answer to SCORE",
         ),
         (
-            "a scorer that stops itself",
-            functools.partial(changed, STOPS, SHORT_ANSWERS),
-            1,
-            "protocol",
-            "late in answer to SCORE",
-        ),
-        (
             "training that never ends",
             functools.partial(changed, CHEATS / "trains_too_long", SHORT_TRAINING),
             1,
@@ -91,6 +84,18 @@ def plays(stage: Stage) -> Iterator[tuple[str, functools.partial[Row]]]:
         ),
     ):
         yield name, functools.partial(found, play, code=code, audit=audit, says=says)
+    # In a container it would be the first process, which nothing of its own can stop.
+    yield (
+        "a scorer that stops itself",
+        functools.partial(
+            found,
+            functools.partial(changed, STOPS, SHORT_ANSWERS),
+            code=1,
+            audit="protocol",
+            says="late in answer to SCORE",
+            backend="bubblewrap",
+        ),
+    )
     for phase in ("train", "score"):
         yield (
             f"a box that somebody removes in {phase}",

@@ -109,9 +109,11 @@ def fault_row(
     )
 
 
-def finding_row(stage: Stage, play: Play, *, code: int, audit: str, says: str) -> Row:
+def finding_row(
+    stage: Stage, play: Play, *, code: int, audit: str, says: str, backend: str = "docker"
+) -> Row:
     """A finding about the submission: which audit, and what its reason says."""
-    with scene(stage.cast) as made:
+    with scene(stage.cast, backend) as made:
         broken = play(made)
         ended = broken.ended
         wrong = [] if ended.code == code else [f"ended with {ended.short}"]
