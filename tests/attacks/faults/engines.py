@@ -51,14 +51,15 @@ def plays(stage: Stage) -> Iterator[tuple[str, functools.partial[Row]]]:
         "no bubblewrap, and bubblewrap asked for",
         functools.partial(machine, no_program, says="MissingTool", backend="bubblewrap"),
     )
-    for phase, says in (("train", "BoxLost"), ("score", "BoxLost"), ("replay", "Engine")):
+    # BoxLost, or EngineUnavailable where the next box is asked for first.
+    for phase in ("train", "score", "replay"):
         yield (
             f"an engine that is killed in {phase}",
-            functools.partial(machine, functools.partial(killed, stage, phase), says=says),
+            functools.partial(machine, functools.partial(killed, stage, phase), says="the engine"),
         )
     yield (
         "an engine that is stopped in score",
-        functools.partial(machine, functools.partial(stopped, stage), says="BoxLost"),
+        functools.partial(machine, functools.partial(stopped, stage), says="the engine"),
     )
 
 
