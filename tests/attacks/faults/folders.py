@@ -6,6 +6,7 @@ afterwards it is repaired as anybody would.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import subprocess
 from collections.abc import Iterator
@@ -63,7 +64,8 @@ def closing(phase: str, made: Scene) -> Broken:
 def mount_disk(made: Scene, disk: Path) -> None:
     """The file system in `disk` as the scene's output."""
     shell("mount", "-o", "loop,errors=remount-ro", str(disk), str(made.out))
-    (made.out / "lost+found").rmdir()
+    with contextlib.suppress(FileNotFoundError):
+        (made.out / "lost+found").rmdir()
 
 
 def repair(made: Scene, disk: Path) -> None:
