@@ -272,7 +272,7 @@ def test_a_lock_without_a_number_names_nobody(tmp_path: Path, text: bytes) -> No
 def test_a_lock_of_a_dead_process_is_no_obstacle(tmp_path: Path) -> None:
     """Its number still stands in the file."""
     folder = finished(tmp_path / "ledger", 0, 1)
-    (folder / "ledger.lock").write_text("1")
+    (folder / "ledger.lock").write_text("1" * 30)
     with Ledger.resume(folder):
         assert (folder / "ledger.lock").read_text() == str(os.getpid())
 

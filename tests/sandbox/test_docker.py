@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+from docker.errors import APIError
 from docker.types import LogConfig, Ulimit
 
 from tests.sandbox import traces
@@ -19,7 +21,7 @@ from tests.sandbox.conftest import Boxes, boxes_in
 from verifier.errors import BoxLost, BoxNotAsAsked, EngineUnavailable, ImageFault
 from verifier.records import EndedBy, Root
 from verifier.sandbox import cgroup, choose, docker, open_sandbox
-from verifier.sandbox.container import ContainerRun
+from verifier.sandbox.container import ContainerRun, in_words
 from verifier.sandbox.docker import Docker
 from verifier.sandbox.engine import Asked
 from verifier.sandbox.enginestore import REPOSITORY, EngineStore, image_in, tag
@@ -367,6 +369,15 @@ def test_an_engine_that_does_not_answer_is_told_within_two_seconds(
     assert sandbox.name != "docker"
     assert reasons[0].startswith(f"docker: no container engine answers at {address}: ")
     assert len(reasons[0]) < 200
+
+
+def test_what_an_engine_s_failure_is_said_in_the_system_s_words() -> None:
+    """Not in those of four libraries around it; what has none is said as it is."""
+    fault = requests.ConnectionError("long")
+    fault.__context__ = ConnectionRefusedError(111, "refused")
+    assert in_words(fault) == "refused"
+    assert in_words(requests.ReadTimeout("long")) == "no answer within 60 s"
+    assert in_words(APIError("no room")) == "no room"
 
 
 # ---------------------------------------------------------------- images

@@ -14,7 +14,14 @@ import pytest
 
 from tests.sandbox import traces
 from tests.sandbox.conftest import SYSTEM_PYTHON, Boxes, boxes_in, opened
-from verifier.errors import BoxLost, BoxNotAsAsked, ImageFault, MachineFault, MissingTool
+from verifier.errors import (
+    BoxLost,
+    BoxNotAsAsked,
+    ImageFault,
+    MachineFault,
+    MissingTool,
+    StorageFault,
+)
 from verifier.records import Assurance, Root
 from verifier.sandbox import bubblewrap, cgroup, kept, kernel, local, plain, seccomp, syscalls
 from verifier.sandbox.bubblewrap import Bubblewrap
@@ -276,6 +283,15 @@ def test_a_kernel_without_landlock_gives_no_level(
     weak = Plain()
     assert weak.level is Assurance.NONE
     assert any("no system call filter" in wall for wall in weak.lacking())
+
+
+def test_a_channel_whose_path_no_socket_can_have_is_our_fault(bare: Boxes) -> None:
+    """At L0 a box sees host paths: it could not connect, and would seem to have died."""
+    long = bare.folder / ("n" * 100)
+    long.mkdir()
+    with pytest.raises(StorageFault, match="too long a path"):
+        bare.sandbox.start(bare.spec("pass", channel=long))
+    assert traces.of_boxes() == set()
 
 
 def test_a_plain_process_takes_no_root_file_system(pinned_root: Root) -> None:

@@ -522,6 +522,24 @@ def test_a_box_that_the_machine_lost_leaves_no_folder(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_temporary_folder_with_a_long_name_holds_a_wire_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel takes 107 bytes for a socket's path; boxes see the channel under a short one."""
+    above, short = tmp_path / ("n" * 150), tmp_path / "channel"
+    above.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(above))
+
+    class Mounting(FakeSandbox):
+        def start(self, spec: BoxSpec) -> FakeBox:
+            assert spec.channel is not None
+            short.symlink_to(spec.channel)
+            return super().start(replace(spec, channel=short))
+
+    with ScorerBox(setting(FakeScorer, sandbox=Mounting(FakeScorer)), "pass") as box:
+        box.reset()
+
+
 def test_a_box_that_lives_on_without_its_wire_is_said_to() -> None:
     """Attack: close the wire and keep working in the background."""
     with ScorerBox(setting(lambda: rogue(lambda s: s.close())), "pass") as box:

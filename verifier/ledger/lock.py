@@ -45,9 +45,6 @@ def locked(folder: Path) -> IO[bytes]:
 
 def _holder(path: Path) -> str:
     """Who wrote into the file that he holds it, in words; "" where there is no number."""
-    with (
-        contextlib.suppress(OSError, ValueError),
-        open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file,
-    ):
+    with contextlib.suppress(OSError, ValueError), path.open("rb") as file:
         return f", as process {int(file.read(_NUMBER_BYTES))}"
     return ""

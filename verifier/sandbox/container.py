@@ -39,6 +39,8 @@ Faults = (DockerException, requests.exceptions.RequestException)
 
 def in_words(fault: BaseException) -> str:
     """What the system said first, rather than what every layer made of it."""
+    if isinstance(fault, requests.Timeout):
+        return f"no answer within {CALL_SECONDS} s"
     first: BaseException | None = fault
     while first is not None:
         if isinstance(first, OSError) and first.strerror:

@@ -12,7 +12,7 @@ import os
 import re
 from pathlib import Path
 
-from verifier.errors import BoxNotAsAsked, ImageFault, MachineFault
+from verifier.errors import BoxNotAsAsked, ImageFault, MachineFault, StorageFault
 from verifier.records import Assurance, BoxFacts, BoxSpec, Root
 from verifier.sandbox import attempts, cgroup, gpus, kernel, local, output, seccomp, syscalls
 from verifier.sandbox.attempts import Recording
@@ -26,6 +26,8 @@ DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 # torch and the C library look at the CPU they run on.
 MACHINE_FILES = ("/proc", "/sys/devices/system/cpu", "/sys/devices/system/node")
 SCOPE_ABI = 6
+# Of the 107 that the kernel takes for a socket some are for its name in the channel.
+CHANNEL_BYTES = 99
 # What starts ranks. Even a single one is met at a socket of the loopback.
 LAUNCHERS = frozenset({"torchrun", "torch.distributed.run", "torch.distributed.launch"})
 
@@ -193,6 +195,7 @@ class _Paths:
             self._places[spec.output.target] = spec.output.source
             self.writable.append(str(spec.output.source))
         if spec.channel is not None:
+            _require_short(spec.channel)
             self._places[CHANNEL] = spec.channel
             self.readable.append(str(spec.channel))
         self._places |= owned
@@ -203,6 +206,15 @@ class _Paths:
     def rewrite(self, text: str) -> str:
         """Each mount target that starts a path, replaced by its source."""
         return self._pattern.sub(lambda match: str(self._places[match.group()]), text)
+
+
+def _require_short(channel: Path) -> None:
+    """Raises StorageFault: a box that sees host paths cannot connect to a socket in that folder."""
+    if len(os.fsencode(channel)) > CHANNEL_BYTES:
+        raise StorageFault(
+            f"{channel}: too long a path for the socket in it",
+            remedy="set TMPDIR to a folder with a shorter name",
+        )
 
 
 def _reachable_uid(view: HostView) -> int:

@@ -16,6 +16,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -116,7 +117,7 @@ class ScorerBox:
         os.chmod(self._folder, 0o755)
         path = self._folder / "wire"
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-            listener.bind(str(path))
+            _bind(listener, path)
             os.chmod(path, 0o666)
             listener.listen()
             label = f"{self.phase}-seed-{self.setting.seed}"
@@ -332,6 +333,15 @@ class ScorerBox:
 
 def _tail(end: BoxEnd) -> str:
     return end.log[-LOG_SHOWN:]
+
+
+def _bind(listener: socket.socket, path: Path) -> None:
+    """Bind to `path`, however long: the kernel takes 107 bytes, so the folder goes by a number."""
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        listener.bind(f"/proc/self/fd/{folder}/{path.name}")
+    finally:
+        os.close(folder)
 
 
 def _arrays(frame: Frame) -> tuple[bytes, bytes]:

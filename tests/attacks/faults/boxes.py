@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests.attacks.faults import seeing
-from tests.attacks.faults.breaking import Broken, Stage, fault_row, finding_row, mended
+from tests.attacks.faults.breaking import Broken, NotPlayed, Stage, fault_row, finding_row, mended
 from tests.attacks.faults.scene import SAMPLED, Scene, composed, policy_at
 from tests.attacks.rows import Row
 from tests.cheats.catalog import HERE as CHEATS
@@ -76,13 +76,6 @@ def plays(stage: Stage) -> Iterator[tuple[str, functools.partial[Row]]]:
             "late in answer to SCORE",
         ),
         (
-            "a scorer that stops itself",
-            functools.partial(changed, STOPS, SHORT_ANSWERS),
-            1,
-            "protocol",
-            "late in answer to SCORE",
-        ),
-        (
             "training that never ends",
             functools.partial(changed, CHEATS / "trains_too_long", SHORT_TRAINING),
             1,
@@ -91,6 +84,18 @@ def plays(stage: Stage) -> Iterator[tuple[str, functools.partial[Row]]]:
         ),
     ):
         yield name, functools.partial(found, play, code=code, audit=audit, says=says)
+    # In a container it would be the first process, which nothing of its own can stop.
+    yield (
+        "a scorer that stops itself",
+        functools.partial(
+            found,
+            functools.partial(changed, STOPS, SHORT_ANSWERS),
+            code=1,
+            audit="protocol",
+            says="late in answer to SCORE",
+            backend="bubblewrap",
+        ),
+    )
     for phase in ("train", "score"):
         yield (
             f"a box that somebody removes in {phase}",
@@ -127,7 +132,8 @@ def removed(phase: str, made: Scene) -> Broken:
     seeing.until(made, phase, process)
     with contextlib.closing(seeing.engine(None)) as client:
         while not (running := seeing.held(first.mark).containers):
-            assert process.poll() is None, "it ended before it had a box"
+            if process.poll() is not None:
+                raise NotPlayed(f"it ended before it had a box: {made.ended(process).short}")
         for container in running:
             client.remove_container(container, force=True)
     return mended(made, made.ended(process), first, lambda: None)

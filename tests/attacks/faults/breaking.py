@@ -17,9 +17,13 @@ from tests.attacks.faults.kills import Proven, recorded, resumed, unbroken
 from tests.attacks.faults.scene import Cast, Ended, Scene, scene
 from tests.attacks.rows import Row
 from verifier import errors
-from verifier.errors import BrokenInvariant, LedgerUnfinished, MachineFault, RequestError
+from verifier.errors import LedgerUnfinished, MachineFault, RequestError
 from verifier.ledger import Ledger
 from verifier.records import Verdict
+
+
+class NotPlayed(Exception):
+    """A row came to nothing that can be compared: it is wrong, and this is why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ def mended(made: Scene, ended: Ended, first: seeing.Held, mend: Callable[[], obj
     """The fault is over: the same command again."""
     before, wrong = recorded(made), read_whole(made, finished=False)
     if wrong:
-        raise BrokenInvariant("; ".join(wrong))
+        raise NotPlayed("; ".join(wrong))
     mend()
     process = made.start()
     held = (first, seeing.mark_of(process))
@@ -105,9 +109,11 @@ def fault_row(
     )
 
 
-def finding_row(stage: Stage, play: Play, *, code: int, audit: str, says: str) -> Row:
+def finding_row(
+    stage: Stage, play: Play, *, code: int, audit: str, says: str, backend: str = "docker"
+) -> Row:
     """A finding about the submission: which audit, and what its reason says."""
-    with scene(stage.cast) as made:
+    with scene(stage.cast, backend) as made:
         broken = play(made)
         ended = broken.ended
         wrong = [] if ended.code == code else [f"ended with {ended.short}"]

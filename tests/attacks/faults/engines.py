@@ -20,11 +20,18 @@ from pathlib import Path
 import docker
 
 from tests.attacks.faults import seeing
-from tests.attacks.faults.breaking import Broken, Stage, fault_row, mended, met, read_whole
+from tests.attacks.faults.breaking import (
+    Broken,
+    NotPlayed,
+    Stage,
+    fault_row,
+    mended,
+    met,
+    read_whole,
+)
 from tests.attacks.faults.scene import Scene, scene
 from tests.attacks.rows import Row
 from verifier import owner, scratch
-from verifier.errors import BrokenInvariant
 
 NOWHERE = "unix:///nonexistent/docker.sock"
 STARTS_SECONDS = 60.0
@@ -44,14 +51,15 @@ def plays(stage: Stage) -> Iterator[tuple[str, functools.partial[Row]]]:
         "no bubblewrap, and bubblewrap asked for",
         functools.partial(machine, no_program, says="MissingTool", backend="bubblewrap"),
     )
-    for phase, says in (("train", "BoxLost"), ("score", "BoxLost"), ("replay", "Engine")):
+    # BoxLost, or EngineUnavailable where the next box is asked for first.
+    for phase in ("train", "score", "replay"):
         yield (
             f"an engine that is killed in {phase}",
-            functools.partial(machine, functools.partial(killed, stage, phase), says=says),
+            functools.partial(machine, functools.partial(killed, stage, phase), says="the engine"),
         )
     yield (
         "an engine that is stopped in score",
-        functools.partial(machine, functools.partial(stopped, stage), says="BoxLost"),
+        functools.partial(machine, functools.partial(stopped, stage), says="the engine"),
     )
 
 
@@ -101,7 +109,7 @@ class Engine:
         self.address = f"unix://{self._folder}/docker.sock"
 
     def start(self) -> None:
-        """Start it and wait for its answer. Raises BrokenInvariant when it gives none."""
+        """Start it and wait for its answer. Raises NotPlayed when it gives none."""
         (self._folder / "settings.json").write_text(json.dumps({"bridge": "none"}))
         words = ["dockerd", "--config-file", str(self._folder / "settings.json")]
         words += ["--iptables=false", "--host", self.address, "--data-root", str(self._data)]
@@ -117,7 +125,7 @@ class Engine:
         while not self._answers():
             if time.monotonic() > deadline or self._daemon.poll() is not None:
                 end = (self._folder / "log").read_text(errors="replace")[-500:]
-                raise BrokenInvariant(f"our own engine does not start: {end}")
+                raise NotPlayed(f"our own engine does not start: {end}")
             time.sleep(LOOK_SECONDS)
 
     def _answers(self) -> bool:
@@ -203,12 +211,13 @@ def stopped(stage: Stage, made: Scene) -> Broken:
 def wait_for_box(made: Scene, mark: seeing.Held, process: subprocess.Popen[bytes]) -> None:
     """Until the verifier has a box that runs."""
     while not seeing.held(mark.mark, made.settings["DOCKER_HOST"]).processes:
-        assert process.poll() is None, "it ended before it had a box"
+        if process.poll() is not None:
+            raise NotPlayed(f"it ended before it had a box: {made.ended(process).short}")
         time.sleep(LOOK_SECONDS)
 
 
 def checked(made: Scene, broken: Broken) -> Broken:
     """What is left must be looked for while the engine is there to be asked."""
-    left = seeing.left(made, *broken.held)
-    assert not left, f"left: {'; '.join(left)}"
+    if left := seeing.left(made, *broken.held):
+        raise NotPlayed(f"left: {'; '.join(left)}")
     return broken
