@@ -34,7 +34,7 @@ from verifier.wire import Kind
 
 EXAMPLES = int(os.environ.get("GUESTS", "25"))
 ROWS, WIDTH = 4, 8
-DOCUMENTS = (3, 1, -1, 7)
+DOCUMENTS = (3, 1, 9, 7)
 IDS = [documents(1).row(0)] * 3 + [documents(1).row(-1)]
 FRAME = next(iter(frames(IDS, WIDTH)))
 ASK = np.array([True, False, True, False])
