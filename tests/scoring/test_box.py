@@ -592,6 +592,21 @@ def test_a_wrong_distribution_is_named_with_its_document_and_token(
     assert fault.message.startswith(f"predicted {said}")
 
 
+def test_a_row_in_which_nothing_is_possible_is_no_distribution() -> None:
+    """Attack: the other rows are as they should be."""
+
+    class Impossible(FakeScorer):
+        def predict(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+            logs = super().predict(ids, lengths)
+            logs[2] = -np.inf
+            return logs
+
+    with ScorerBox(setting(Impossible), "replay") as box:
+        box.begin((7, 9, 0, -1))
+        with pytest.raises(Broke, match="no finite distribution for token 29 of document 0"):
+            box.predict(THIRD, ASK)
+
+
 def test_a_later_fault_is_not_blamed_on_an_earlier_document() -> None:
     """Each batch has its own documents, none of which is named before it is at fault."""
 

@@ -80,6 +80,22 @@ def test_a_pass_takes_the_time_of_its_answers_and_that_on_the_wall(clock: Clock)
     assert (result.busy_seconds, result.wall_seconds) == (4 * 2.0, 5 * 2.0)
 
 
+def test_as_many_boxes_work_at_a_time_as_there_are_scorers() -> None:
+    """Neither begins a batch before the other is there."""
+    both = threading.Barrier(2)
+
+    class Meets(FakeScorer):
+        alone = True
+
+        def begin(self, documents: int) -> None:
+            super().begin(documents)
+            if self.alone:
+                both.wait(5)
+            self.alone = False
+
+    assert passed(Meets, scorers=2).faults == ()
+
+
 def test_a_token_is_charged_before_it_may_be_learned_from() -> None:
     """Promise C3: SCORE of a chunk comes before its OBSERVE, RESET before every BEGIN."""
     calls: list[str] = []
@@ -114,16 +130,21 @@ def test_a_token_is_charged_before_it_may_be_learned_from() -> None:
 
 def test_a_stream_is_reset_once_and_played_in_one_box() -> None:
     """Promise: `stream` carries what was learned from document to document."""
-    resets: list[int] = []
+    calls: list[str] = []
 
     class Told(FakeScorer):
         def reset(self) -> None:
             super().reset()
-            resets.append(1)
+            calls.append("reset")
+
+        def begin(self, documents: int) -> None:
+            super().begin(documents)
+            calls.append("begin")
 
     made = scoring(Told, scorers=3, adaptation=Adaptation.STREAM)
     run_pass(made)
-    assert len(resets) == 2  # the fake's greeting, and the host's one RESET
+    # the fake's greeting, and the host's one RESET
+    assert calls == ["reset", "reset", *["begin"] * 4]
     assert isinstance(made.setting.sandbox, FakeSandbox)
     assert made.setting.sandbox.started == 1
 
