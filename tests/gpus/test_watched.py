@@ -127,6 +127,14 @@ def test_only_training_s_own_time_is_limited() -> None:
     )
 
 
+def test_a_script_s_use_is_shown_and_limited_elsewhere() -> None:
+    """Training's limit is not that of a script that scores itself."""
+    marks = (("box starts", 10.0), ("box started", 10.0), ("box ended", 20.0))
+    told = tuple(event(what, at, box="script") for what, at in marks)
+    script = GpuTrace({"0": used(11.0, 19.0, "script")}, told, full=False)
+    assert judged(script, RULES, "script", None) == Watched(shown=seconds(8.0, 8.25))
+
+
 @pytest.mark.parametrize(
     "events",
     [
