@@ -19,7 +19,8 @@ from tests.scoring.fake import (
     setting,
 )
 from verifier.errors import BoxLost
-from verifier.records import Adaptation, FaultKind
+from verifier.records import Adaptation, FaultKind, ProtocolFault
+from verifier.scoring.box import Broke
 from verifier.scoring.passing import Advance, PassResult, Scoring, run_pass, work
 from verifier.scoring.plan import plan
 
@@ -223,6 +224,32 @@ def test_the_busiest_of_several_is_how_long_it_took() -> None:
 
     assert work(setting(FakeScorer), "pass", 2, [3, 5], job) == (5.0, ())
     assert work(setting(FakeScorer), "pass", 1, [1, 2, 4], job, 1) == (7.0, ())
+
+
+def test_a_fault_leaves_the_time_of_those_that_had_none() -> None:
+    """Who was in the middle of a job counts with it; who broke the contract does not."""
+    fault = ProtocolFault(
+        seed=1, phase="pass", kind=FaultKind.NAN, request="SCORE", message="", document=None
+    )
+    broken: list[threading.Thread] = []
+    both = threading.Barrier(2, timeout=20)
+
+    def job(box: Any, item: int) -> None:
+        box.busy_seconds = 3.0
+        if item:
+            broken.append(threading.current_thread())
+        both.wait()
+        if item:
+            raise Broke(fault)
+        broken[0].join(20)
+
+    assert work(setting(FakeScorer), "pass", 2, [0, 1], job) == (3.0, (fault,))
+
+    def alone(box: Any, item: int) -> None:
+        box.busy_seconds = 3.0
+        raise Broke(fault)
+
+    assert work(setting(FakeScorer), "pass", 1, [0, 1], alone) == (0.0, (fault,))
 
 
 @pytest.mark.parametrize(
