@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.gpus.traced import CARD, OURS, card, event, look, times, trace
+from verifier.audits import gpufair
 from verifier.audits.gpufair import Fairness, fairness
 from verifier.audits.gputrace import Context, Gpu, Look
 
@@ -142,6 +143,28 @@ def test_a_tenth_of_a_long_run_may_be_blind(seconds: float, blind: int, said: li
     assert list(fairness(made, (10.0, 10.0 + seconds), AT_MOST).faults) == said
 
 
+def test_only_the_next_look_after_a_run_counts() -> None:
+    """Also where one fell on its last moment."""
+    late = card([*(look(at) for at in times(9.0, 20.0)), look(21.125)])
+    assert faults(late) == ["GPU 0: nobody looked at it for 1.1 s"]
+    later = card([*(look(at) for at in times(9.0, 20.125)), look(22.0)])
+    assert faults(later) == []
+
+
+def test_a_gap_is_blind_when_it_is_wider_than_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not when it is as wide."""
+    monkeypatch.setattr(gpufair, "BLIND_SECONDS", 0.375)
+    assert faults(without(*((at, at + 0.375) for at in range(11, 19)))) == []
+
+
+def test_a_short_run_is_measured_by_its_own_time() -> None:
+    """Half a second, of which the card was slowed for four hundredths."""
+    told = [look(at, violation_thermal_ns=40_000_000 * (at > 10.25)) for at in ALL]
+    fair = fairness(trace(card(told)), (10.0, 10.5), AT_MOST)
+    assert fair.faults == ("GPU 0: slowed by heat for 0.0 of 0.5 s, as its own counter says",)
+    assert fair.shown["looks_per_second"] == 10.0
+
+
 def test_a_moment_needs_no_number_of_looks() -> None:
     """A window of a second or less is between two looks; an empty one divides by nothing."""
     made = trace(card([look(at) for at in (9.875, 10.25, 10.625, 11.0, 11.375)]))
@@ -199,6 +222,10 @@ def nobody(pid: int) -> Context:
         ((nobody(9),), ["GPU 0: used by process 9, of which nobody can tell whose it is"]),
         (
             (Context(9, "box", "pass"),),
+            ["GPU 0: used by process 9, of which nobody can tell whose it is"],
+        ),
+        (
+            (Context(9, "unknown", "train"),),
             ["GPU 0: used by process 9, of which nobody can tell whose it is"],
         ),
         ((stranger(9), nobody(9)), ["GPU 0: used by process 9 besides"]),

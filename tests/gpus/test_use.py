@@ -9,7 +9,7 @@ import pytest
 
 from tests.gpus.traced import card, event, look, times, trace
 from verifier.audits.gputrace import Context, Gpu
-from verifier.audits.gpuuse import Outlived, Use, outlived, use_of
+from verifier.audits.gpuuse import LISTED_LATE_SECONDS, Outlived, Use, outlived, use_of
 
 TRAIN = Context(100, "box", "train")
 OTHERS = (Context(7, "foreign", ""), Context(8, "box", "pass"), Context(9, "unknown", "train"))
@@ -131,3 +131,13 @@ def test_without_its_end_nothing_outlives_a_box() -> None:
     assert outlived(told, "pack") is None
     later = trace(held(12.0, 23.0), events=(event("box ended", 22.0, box="train"),))
     assert outlived(later, "train") == Outlived(1.0, worked=False)
+    other = trace(held(12.0, 23.0), events=(event("box ended", 22.0, box="pack"),))
+    assert outlived(other, "train") == Outlived(3.0, worked=False)
+
+
+def test_a_context_listed_to_the_last_moment_that_it_may_be_is_gone() -> None:
+    """And not listed in the next one."""
+    last = 20.0 + LISTED_LATE_SECONDS
+    assert outlived(trace(card([look(last, (TRAIN,)), look(20.5)])), "train") is None
+    later = math.nextafter(last, math.inf)
+    assert outlived(trace(card([look(later, (TRAIN,))])), "train") is not None

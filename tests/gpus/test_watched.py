@@ -127,6 +127,29 @@ def test_only_training_s_own_time_is_limited() -> None:
     )
 
 
+def test_another_box_opens_and_closes_no_clock_of_training() -> None:
+    """What ran before it and after it is judged by itself."""
+    marks = (
+        ("box starts", 9.0, "other"),
+        ("box starts", 10.0, "train"),
+        ("box started", 10.0, "train"),
+        ("box ended", 20.0, "train"),
+        ("box ended", 22.0, "other"),
+    )
+    told = tuple(event(what, at, box=box) for what, at, box in marks)
+    visitor = (Context(7, "foreign", ""),)
+    seen = [look(at, visitor if at in {9.5, 21.0} else ()) for at in times(9, 24)]
+    assert judged(GpuTrace({"0": card(seen)}, told, full=False), RULES, "train", None).unfair == ""
+
+
+def test_a_script_s_use_is_shown_and_limited_elsewhere() -> None:
+    """Training's limit is not that of a script that scores itself."""
+    marks = (("box starts", 10.0), ("box started", 10.0), ("box ended", 20.0))
+    told = tuple(event(what, at, box="script") for what, at in marks)
+    script = GpuTrace({"0": used(11.0, 19.0, "script")}, told, full=False)
+    assert judged(script, RULES, "script", None) == Watched(shown=seconds(8.0, 8.25))
+
+
 @pytest.mark.parametrize(
     "events",
     [

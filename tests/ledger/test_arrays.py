@@ -161,8 +161,25 @@ def test_an_array_that_is_said_to_be_endless_is_refused(tmp_path: Path) -> None:
     """A hostile ledger could name a sparse file's true length and keep us hashing for days."""
     said = replace(stored(tmp_path, np.zeros(4, dtype=np.float32)), length=1 << 40)
     os.truncate(tmp_path / said.file, 4 << 40)
-    with pytest.raises(LedgerDamaged, match="longer than"):
+    with pytest.raises(LedgerDamaged, match="is said to be longer than") as caught:
         arrays.load(tmp_path, said, None)
+    assert caught.value.file == str(tmp_path / said.file)
+
+
+def test_the_longest_array_that_is_read_is_as_long_as_its_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four gigabytes; here four numbers."""
+    monkeypatch.setattr(arrays, "_LARGEST_BYTES", 16)
+    said = stored(tmp_path, np.zeros(4, dtype=np.float32))
+    assert len(arrays.load(tmp_path, said, None)) == 4
+
+
+def test_an_array_that_grows_while_it_is_read_is_read_no_further() -> None:
+    """One that says it is empty, and is not."""
+    nothing = hashlib.sha256().hexdigest()
+    said = Stored(file="cpuinfo", dtype="|u1", length=0, sha256=nothing, blocks=(), index="")
+    assert len(arrays.load(Path("/proc"), said, None)) == 0
 
 
 def test_nothing_is_read_through_a_link(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def spoilt(**changes: Any) -> bytes:
         (LINE.replace(b",", b", ", 1), "not written as the verifier writes it"),
         (LINE + b" ", "not written as the verifier writes it"),
         (LINE.replace(b'"arrays":{}', b'"arrays":{},"arrays":{}'), "not written as the verifier"),
-        (b"[]", "must have the keys"),
+        (b"[]", "must have the keys arrays, data, hash, kind, previous, seq"),
         (b"null", "must have the keys"),
         (canonical({"seq": 3}), "must have the keys"),
         (spoilt(more=1), "must have the keys"),

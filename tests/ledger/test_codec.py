@@ -170,7 +170,10 @@ IMAGE = samples.opening().image
         (samples.training(wall_seconds=(1.0,)), "'wall_seconds' must have 2 items"),
         (samples.training(cpu_seconds="1"), "'cpu_seconds' is a str, not a float"),
         (samples.training(cpu_seconds=True), "'cpu_seconds' is a bool, not a float"),
-        (samples.training(cpu_seconds=-(2**53) - 1), "an integer that a float does not hold"),
+        (
+            samples.training(cpu_seconds=-(2**53) - 1),
+            "'cpu_seconds' is an integer that a float does not hold",
+        ),
         (samples.training(cpu_seconds=10**400), "an integer that a float does not hold"),
     ],
 )

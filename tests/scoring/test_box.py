@@ -169,6 +169,43 @@ def test_a_hair_below_zero_is_hashed_as_zero(cost: float) -> None:
         assert box.score(FRAME).tobytes() == np.zeros((4, 8), "<f4").tobytes()
 
 
+@pytest.mark.parametrize("cost", [1e-7, 0.5, 1.0])
+def test_what_is_above_zero_is_charged_as_it_is(cost: float) -> None:
+    """However little."""
+    with ScorerBox(setting(lambda: Constant(cost)), "pass") as box:
+        box.begin()
+        assert box.score(FRAME)[0].tolist() == [np.float32(cost)] * 8
+
+
+@pytest.mark.parametrize("call", [ScorerBox.reset, ScorerBox.begin, lambda box: box.observe(FRAME)])
+def test_a_word_more_than_ok_is_a_fault(call: Callable[[ScorerBox], None]) -> None:
+    """Nobody would read it."""
+
+    def talk(stream: socket.socket) -> None:
+        _, size = wire.receive_header(stream)
+        wire.receive_exactly(stream, size)
+        wire.send(stream, wire.Kind.OK, b"more")
+        stream.recv(1)
+
+    with (
+        ScorerBox(setting(lambda: rogue_at_once(talk)), "pass") as box,
+        pytest.raises(Broke, match="answered 4 bytes where 0 were due"),
+    ):
+        call(box)
+
+
+def rogue_at_once(talk: Callable[[socket.socket], None]) -> Callable[[socket.socket], None]:
+    """A box that greets as it should and then leaves all to `talk`."""
+
+    def begin(stream: socket.socket) -> None:
+        _, size = wire.receive_header(stream)
+        wire.receive_exactly(stream, size)
+        wire.send(stream, wire.Kind.READY, b"{}")
+        talk(stream)
+
+    return begin
+
+
 @pytest.mark.parametrize(
     ("cost", "kind"),
     [(np.nan, FaultKind.NAN), (np.inf, FaultKind.INFINITE), (-0.1, FaultKind.NEGATIVE)],
@@ -627,6 +664,21 @@ def test_a_wrong_distribution_is_named_with_its_document_and_token(
     fault = caught.value.fault
     assert (fault.kind, fault.phase) == (kind, "replay")
     assert fault.message.startswith(f"predicted {said}")
+
+
+def test_a_row_in_which_nothing_is_possible_is_no_distribution() -> None:
+    """Attack: the other rows are as they should be."""
+
+    class Impossible(FakeScorer):
+        def predict(self, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+            logs = super().predict(ids, lengths)
+            logs[2] = -np.inf
+            return logs
+
+    with ScorerBox(setting(Impossible), "replay") as box:
+        box.begin((7, 9, 0, -1))
+        with pytest.raises(Broke, match="no finite distribution for token 29 of document 0"):
+            box.predict(THIRD, ASK)
 
 
 def test_a_later_fault_is_not_blamed_on_an_earlier_document() -> None:

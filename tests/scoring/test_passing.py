@@ -19,7 +19,8 @@ from tests.scoring.fake import (
     setting,
 )
 from verifier.errors import BoxLost
-from verifier.records import Adaptation, FaultKind
+from verifier.records import Adaptation, FaultKind, ProtocolFault
+from verifier.scoring.box import Broke
 from verifier.scoring.passing import Advance, PassResult, Scoring, run_pass, work
 from verifier.scoring.plan import plan
 
@@ -80,6 +81,22 @@ def test_a_pass_takes_the_time_of_its_answers_and_that_on_the_wall(clock: Clock)
     assert (result.busy_seconds, result.wall_seconds) == (4 * 2.0, 5 * 2.0)
 
 
+def test_as_many_boxes_work_at_a_time_as_there_are_scorers() -> None:
+    """Neither begins a batch before the other is there."""
+    both = threading.Barrier(2)
+
+    class Meets(FakeScorer):
+        alone = True
+
+        def begin(self, documents: int) -> None:
+            super().begin(documents)
+            if self.alone:
+                both.wait(5)
+            self.alone = False
+
+    assert passed(Meets, scorers=2).faults == ()
+
+
 def test_a_token_is_charged_before_it_may_be_learned_from() -> None:
     """Promise C3: SCORE of a chunk comes before its OBSERVE, RESET before every BEGIN."""
     calls: list[str] = []
@@ -114,16 +131,21 @@ def test_a_token_is_charged_before_it_may_be_learned_from() -> None:
 
 def test_a_stream_is_reset_once_and_played_in_one_box() -> None:
     """Promise: `stream` carries what was learned from document to document."""
-    resets: list[int] = []
+    calls: list[str] = []
 
     class Told(FakeScorer):
         def reset(self) -> None:
             super().reset()
-            resets.append(1)
+            calls.append("reset")
+
+        def begin(self, documents: int) -> None:
+            super().begin(documents)
+            calls.append("begin")
 
     made = scoring(Told, scorers=3, adaptation=Adaptation.STREAM)
     run_pass(made)
-    assert len(resets) == 2  # the fake's greeting, and the host's one RESET
+    # the fake's greeting, and the host's one RESET
+    assert calls == ["reset", "reset", *["begin"] * 4]
     assert isinstance(made.setting.sandbox, FakeSandbox)
     assert made.setting.sandbox.started == 1
 
@@ -202,6 +224,32 @@ def test_the_busiest_of_several_is_how_long_it_took() -> None:
 
     assert work(setting(FakeScorer), "pass", 2, [3, 5], job) == (5.0, ())
     assert work(setting(FakeScorer), "pass", 1, [1, 2, 4], job, 1) == (7.0, ())
+
+
+def test_a_fault_leaves_the_time_of_those_that_had_none() -> None:
+    """Who was in the middle of a job counts with it; who broke the contract does not."""
+    fault = ProtocolFault(
+        seed=1, phase="pass", kind=FaultKind.NAN, request="SCORE", message="", document=None
+    )
+    broken: list[threading.Thread] = []
+    both = threading.Barrier(2, timeout=20)
+
+    def job(box: Any, item: int) -> None:
+        box.busy_seconds = 3.0
+        if item:
+            broken.append(threading.current_thread())
+        both.wait()
+        if item:
+            raise Broke(fault)
+        broken[0].join(20)
+
+    assert work(setting(FakeScorer), "pass", 2, [0, 1], job) == (3.0, (fault,))
+
+    def alone(box: Any, item: int) -> None:
+        box.busy_seconds = 3.0
+        raise Broke(fault)
+
+    assert work(setting(FakeScorer), "pass", 1, [0, 1], alone) == (0.0, (fault,))
 
 
 @pytest.mark.parametrize(

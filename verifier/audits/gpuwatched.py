@@ -72,7 +72,7 @@ def judged(trace: GpuTrace, policy: Policy, phase: str, init_seconds: float | No
     fair = fairness(trace, window, policy.witness.throttled_at_most)
     use = use_of(trace, phase)
     spent = None if use is None else use.seconds((window[0], window[0]))
-    shown = {**fair.shown, **_times(use, spent, window)}
+    shown = {**fair.shown, **_times(use, window)}
     unknown = other_gpus([gpu.name for gpu in trace.gpus.values()], policy)
     if fair.unknown:
         unknown = unknown or f"not known: {_several(fair.unknown)}"
@@ -117,12 +117,13 @@ def _window(trace: GpuTrace, phase: str, init_seconds: float | None) -> Window |
     return opened, max(opened, ended[-1].at)
 
 
-def _times(use: Use | None, spent: Interval | None, window: Window) -> dict[str, Any]:
-    if use is None or spent is None:
+def _times(use: Use | None, window: Window) -> dict[str, Any]:
+    if use is None:
         return {"gpu_seconds_at_least": None, "gpu_seconds_at_most": None}
+    least, most = use.seconds((window[0], window[0]))
     return {
-        "gpu_seconds_at_least": spent[0],
-        "gpu_seconds_at_most": spent[1],
+        "gpu_seconds_at_least": least,
+        "gpu_seconds_at_most": most,
         "gpu_before_the_clock_seconds": max(0.0, window[0] - use.begins[1]),
     }
 

@@ -183,7 +183,7 @@ def _optional(hint: Any) -> Any:
 def _item_hints(hint: Any, length: int, key: str) -> tuple[Any, ...]:
     """The type of each of `length` items of `tuple[X, ...]` or `tuple[X, Y]`."""
     kinds = typing.get_args(hint)
-    if kinds[-1] is Ellipsis:
+    if Ellipsis in kinds:
         return (kinds[0],) * length
     if len(kinds) != length:
         raise Mismatch(key, f"must have {len(kinds)} items")

@@ -288,7 +288,8 @@ class ScorerBox:
         """Charges float32 [B, C] in nats; entries at padding are 0. Raises Broke."""
         size = 4 * self.setting.rows * self.setting.chunk
         body = self._ask(wire.Kind.SCORE, _arrays(frame), wire.Kind.COSTS, size)
-        costs = np.frombuffer(body, "<f4").astype(np.float32).reshape(self.setting.rows, -1)
+        costs = np.frombuffer(body, "<f4").astype(np.float32)
+        costs = costs.reshape(self.setting.rows, self.setting.chunk)
         real = np.arange(self.setting.chunk)[None, :] < frame.lengths[:, None]
         costs[~real] = 0.0
         first = frame.index * self.setting.chunk

@@ -68,7 +68,7 @@ class Cases:
         self.batches = scoring.batches
         self.width = scoring.setting.chunk
         self.rule, self.filler = rule, filler
-        excess = np.nan_to_num(blind - charges, nan=0.0, posinf=1e6)
+        excess = np.nan_to_num(blind - charges, posinf=1e6)
         self.excess = np.where(np.abs(excess) > rule.tau_nats, excess, 0.0)
 
     def worst_first(self) -> list[Case]:

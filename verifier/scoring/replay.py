@@ -63,7 +63,7 @@ def companion(ids: Ids) -> BlindRow:
 
 def everywhere(length: int) -> npt.NDArray[np.int64]:
     """All positions of a document of so many targets."""
-    return np.arange(length, dtype=np.int64)
+    return np.arange(length)
 
 
 def asked_everywhere(targets: Targets) -> dict[int, npt.NDArray[np.int64]]:
@@ -179,8 +179,8 @@ def ask_rows(
 
 def blind_costs(
     logs: npt.NDArray[np.float32], true_ids: Ids
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """(costs, log Σ), float32 [n] nats, of unnormalised logs [n, V], normalised in float64."""
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """(costs, log Σ), float64 [n] nats, of unnormalised logs [n, V]."""
     wide = logs.astype(np.float64)
     top = wide.max(axis=1)
     log_sums = top + np.log(np.exp(wide - top[:, None]).sum(axis=1))
