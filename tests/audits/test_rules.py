@@ -581,8 +581,9 @@ def test_the_denominator_is_the_documents_own_bytes(
 
 def test_the_competitions_table_is_reported_beside_the_count() -> None:
     """§5: any difference is said."""
-    found = make.with_held_out(make.evidence(), table_bytes=600)
-    assert "+15" in judge("bytes", found).reason
+    for table, said in ((600, "15 more"), (580, "5 fewer")):
+        found = make.with_held_out(make.evidence(), table_bytes=table)
+        assert f"({said} by the competition's table)" in judge("bytes", found).reason
 
 
 # ---------------------------------------------------------------- secrecy
