@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from tests.cheats.running import cheats_policy
 
 # A neighbour who comes or goes moves the pace of the reference work, and that would be no finding.
 ANY_PACE = {"drift_at_most: 0.2": "drift_at_most: 0.95"}
+STARTED_SECONDS = 0.5
+"""After its first process is there a box is soon running, as the engine sees it."""
 LITTLE_MEMORY = {"memory_bytes: 4294967296": "memory_bytes: 536870912"}
 TAKES_ALL = """
 def take_all():
@@ -131,9 +134,10 @@ def removed(phase: str, made: Scene) -> Broken:
     first = seeing.mark_of(process)
     seeing.until(made, phase, process)
     with contextlib.closing(seeing.engine(None)) as client:
-        while not (running := seeing.held(first.mark).containers):
+        while not seeing.held(first.mark).processes:
             if process.poll() is not None:
                 raise NotPlayed(f"it ended before it had a box: {made.ended(process).short}")
-        for container in running:
+        time.sleep(STARTED_SECONDS)
+        for container in seeing.held(first.mark).containers:
             client.remove_container(container, force=True)
     return mended(made, made.ended(process), first, lambda: None)

@@ -157,8 +157,10 @@ class Engine:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         for above in (self._folder, self._data):
-            for place in reversed(seeing.mounts_below(above)):
-                subprocess.run(["umount", "--lazy", place], check=False)
+            # An engine mounts its data folder over itself.
+            for place in (*reversed(seeing.mounts_below(above)), str(above)):
+                words = ["umount", "--lazy", place]
+                subprocess.run(words, check=False, stderr=subprocess.DEVNULL)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _started(self) -> list[int]:
