@@ -127,6 +127,7 @@ def test_what_is_read_is_bounded(
 ) -> None:
     """As much as the bound, and not a byte, line or GPU more."""
     monkeypatch.setattr(gputrace, bound, most)
+    monkeypatch.setattr(gputrace, "READ_BYTES", len(FULL))
     count = 1 if bound == "GPUS_AT_MOST" else 3
     assert isinstance(read_trace(raw(text * count)), GpuTrace)
     more = {
@@ -169,6 +170,7 @@ def test_what_breaks_off_or_is_no_gzip_is_not_read() -> None:
     """Half a trace could leave out the half that matters."""
     whole = packed([poll(), poll(at=2.0, until=2.1)])
     assert isinstance(read_trace(whole), GpuTrace)
+    assert read_trace(raw(b"")) == GpuTrace({}, (), full=False)
     assert read_trace(whole[:-12]) == Unreadable("line 1 of its trace breaks off")
     assert read_trace(raw(b'{"kind":"full"}')) == Unreadable("line 1 of its trace breaks off")
     assert read_trace(np.zeros(40, np.uint8)) == Unreadable("line 1 of its trace is no gzip")
@@ -423,6 +425,8 @@ def test_another_card_under_the_same_number_is_not_read() -> None:
     """Attack: begin on one card and go on on another; a card that told no name is none other."""
     told = made_up()
     other = {**told[0], "name": "NVIDIA H200", "at": 0.5}
-    assert isinstance(read_trace(packed([*told, other])), Unreadable)
+    found = read_trace(packed([*told, other]))
+    assert isinstance(found, Unreadable)
+    assert found.reason.endswith("tells of another card under the same number")
     assert isinstance(read_trace(packed([*told, {**other, "name": {"error": 3}}])), GpuTrace)
     assert isinstance(read_trace(packed([*told, told[0]])), GpuTrace)
