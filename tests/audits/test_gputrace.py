@@ -48,9 +48,10 @@ def poll(**changes: Any) -> dict[str, Any]:
         (json.dumps({"kind": "poll", "gpu": 0, "at": 1.0}), "has no name"),
         (json.dumps(poll(at="1")), "has no time"),
         (json.dumps(poll(at=True)), "has no time"),
-        ('{"kind": "poll", "at": NaN}', "has no time"),
-        ('{"kind": "poll", "at": 1e999}', "has no time"),
-        ('{"kind": "poll", "at": 1' + "0" * 400 + "}", "has a time beyond any"),
+        ('{"kind": "event", "event": "xid", "at": NaN}', "has no time"),
+        ('{"kind": "event", "event": "xid", "at": 1e999}', "has no time"),
+        ('{"kind": "event", "event": "xid", "at": 1' + "0" * 400 + "}", "has no time"),
+        ('{"kind": "event", "event": "xid", "at": -9007199254740993}', "has no time"),
         (json.dumps(poll(until=0.5)), "ends before it began"),
         (json.dumps({"kind": "poll", "at": 1.0, "contexts": []}), "has no time"),
         (json.dumps(poll(at=None)), "has no time"),
@@ -75,6 +76,22 @@ def test_a_line_that_no_witness_writes_makes_the_trace_unreadable(line: str, sai
     found = read_trace(raw(line.encode() + b"\n"))
     assert isinstance(found, Unreadable)
     assert found.reason.endswith(said)
+
+
+def test_a_time_may_be_as_large_as_a_float_counts() -> None:
+    """Whatever the clock began with."""
+    for at in (1 << 53, -(1 << 53)):
+        trace = read_trace(packed([{"kind": "event", "event": "xid", "at": at}]))
+        assert isinstance(trace, GpuTrace)
+        assert trace.events[0].at == float(at)
+
+
+def test_an_answer_of_another_shape_tells_nothing() -> None:
+    """Neither a crash nor a figure."""
+    trace = read_trace(packed([poll(violation_power=7, utilization=[1], mig="ab")]))
+    assert isinstance(trace, GpuTrace)
+    nothing = {"violation_power_ns": None, "utilization": None, "mig": None}
+    assert trace.gpus["0"].looks[0].figures == nothing
 
 
 def test_looks_stand_in_the_order_of_time() -> None:
@@ -110,6 +127,7 @@ def test_what_is_read_is_bounded(
 ) -> None:
     """As much as the bound, and not a byte, line or GPU more."""
     monkeypatch.setattr(gputrace, bound, most)
+    monkeypatch.setattr(gputrace, "READ_BYTES", len(FULL))
     count = 1 if bound == "GPUS_AT_MOST" else 3
     assert isinstance(read_trace(raw(text * count)), GpuTrace)
     more = {
@@ -152,6 +170,7 @@ def test_what_breaks_off_or_is_no_gzip_is_not_read() -> None:
     """Half a trace could leave out the half that matters."""
     whole = packed([poll(), poll(at=2.0, until=2.1)])
     assert isinstance(read_trace(whole), GpuTrace)
+    assert read_trace(raw(b"")) == GpuTrace({}, (), full=False)
     assert read_trace(whole[:-12]) == Unreadable("line 1 of its trace breaks off")
     assert read_trace(raw(b'{"kind":"full"}')) == Unreadable("line 1 of its trace breaks off")
     assert read_trace(np.zeros(40, np.uint8)) == Unreadable("line 1 of its trace is no gzip")
@@ -235,7 +254,16 @@ def test_every_figure_stands_where_the_driver_put_it() -> None:
 
 @pytest.mark.parametrize(
     ("mig", "told"),
-    [([0], 0), ([True], None), ([-1], None), ([], None), ({"0": 1}, None), (1, None)],
+    [
+        ([0], 0),
+        ([2**64 - 1], 2**64 - 1),
+        ([2**64], None),
+        ([True], None),
+        ([-1], None),
+        ([], None),
+        ({"0": 1}, None),
+        (1, None),
+    ],
 )
 def test_a_figure_is_a_whole_number_or_not_told(mig: Any, told: int | None) -> None:
     """0 is told; what stands elsewhere is not."""
@@ -397,6 +425,8 @@ def test_another_card_under_the_same_number_is_not_read() -> None:
     """Attack: begin on one card and go on on another; a card that told no name is none other."""
     told = made_up()
     other = {**told[0], "name": "NVIDIA H200", "at": 0.5}
-    assert isinstance(read_trace(packed([*told, other])), Unreadable)
+    found = read_trace(packed([*told, other]))
+    assert isinstance(found, Unreadable)
+    assert found.reason.endswith("tells of another card under the same number")
     assert isinstance(read_trace(packed([*told, {**other, "name": {"error": 3}}])), GpuTrace)
     assert isinstance(read_trace(packed([*told, told[0]])), GpuTrace)

@@ -44,6 +44,15 @@ def test_a_card_at_rest_is_fair_and_shown() -> None:
     }
 
 
+def test_the_card_that_was_looked_at_least_is_shown_in_hundredths() -> None:
+    """Of no card there is no look."""
+    fewer = card([look(at) for at in times(10.0, 12.875)])
+    made = trace(card(looks()), fewer)
+    assert fairness(made, (10.0, 13.0), AT_MOST).shown["looks_per_second"] == 8.0
+    assert fairness(trace(card(looks())), (10.0, 13.0), AT_MOST).shown["looks_per_second"] == 8.33
+    assert fairness(trace(), WINDOW, AT_MOST).shown["looks_per_second"] == 0.0
+
+
 def test_energy_is_added_up_over_cards_that_all_told_it() -> None:
     """From the last answer before the window to the first one after it."""
     told = [look(at, energy_mj=int(at * 1000)) for at in ALL]
@@ -83,6 +92,21 @@ def test_a_program_s_own_xids_are_shown_and_no_fault() -> None:
     assert fair.shown["xids_of_its_own"] == [13] * 16
     other = found(card(looks()), events=(event("xid", 11.0, gpu="0", code=79),))
     assert other.shown["xids_of_its_own"] == []
+
+
+@pytest.mark.parametrize("code", [[], {}, "13", 10**400, None])
+def test_a_code_that_is_no_number_is_no_program_s_own(code: Any) -> None:
+    """Attack: a trace that anybody wrote; it crashes nobody."""
+    fair = found(card(looks()), events=(event("xid", 11.0, gpu="0", code=code),))
+    assert len(fair.faults) == 1
+    assert fair.shown["xids_of_its_own"] == []
+
+
+@pytest.mark.parametrize("limit", [-1, 10**400, True, "700"])
+def test_a_limit_that_no_card_has_is_not_known(limit: Any) -> None:
+    """Attack: numbers that no float holds."""
+    fair = found(card(looks(), power_default_mw=limit))
+    assert (fair.faults, fair.unknown) == ((), ("the card's own power limit of GPU 0",))
 
 
 def test_a_full_trace_did_not_see_what_came_later() -> None:
@@ -286,6 +310,14 @@ def test_the_share_is_of_the_looks_that_told() -> None:
     assert fairness(at_limit, WINDOW, 0.5).faults == ()
 
 
+def test_one_answer_is_all_of_them() -> None:
+    """However few there are."""
+    made = trace(card([look(10.0, throttle_reasons=0x20), look(11.0)]))
+    assert fairness(made, (10.0, 10.5), 0.75).faults == (
+        "GPU 0: slowed by heat for 100% of the time",
+    )
+
+
 def test_causes_in_turn_are_added_up() -> None:
     """Each below the bound, together above it; one alone is named by itself."""
     reasons = {10.0: 0x20, 10.125: 0x80, 10.25: 0x08, 10.375: 0x02, 10.5: 0x40}
@@ -369,6 +401,12 @@ def test_a_figure_that_was_refused_once_or_never_asked_is_not_known(figure: str,
     ]
     for told in (refused, never):
         assert found(card(looks()), card(told)).unknown == (f"{said} of GPU 1",)
+
+
+def test_what_several_cards_did_not_tell_is_said_of_each() -> None:
+    """In their order."""
+    told = card(looks(15.0, 15.0, mig=None))
+    assert found(told, card(looks()), told).unknown == ("MIG of GPU 0", "MIG of GPU 2")
 
 
 def test_a_card_that_tells_nothing_is_known_for_nothing() -> None:

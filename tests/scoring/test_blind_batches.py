@@ -214,6 +214,9 @@ def test_each_request_asks_the_next_position_of_every_row() -> None:
         BlindRow(1, made.row(1), np.array([3])),
         BlindRow(EMPTY, made.row(0)[:5], np.zeros(0, dtype=np.int64)),
     ]
+    for frame in frames([row.ids for row in rows], 3):
+        for prefix, _, _ in ask_rows(rows, frame, 3):
+            assert (prefix.ids.dtype, prefix.lengths.dtype) == (np.int32, np.int32)
     told = [
         [
             (prefix.index, prefix.ids.tolist(), prefix.lengths.tolist(), ask.tolist(), at.tolist())

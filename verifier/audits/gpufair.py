@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from verifier.audits.gputrace import Gpu, GpuTrace, Look
+from verifier.audits.gputrace import Event, Gpu, GpuTrace, Look, whole
 
 LEAST_HERTZ = 5.0
+NANOSECONDS = 1e9
 GAP_SECONDS = 1.0
 BLIND_SECONDS, BLIND_SHARE = 0.4, 0.1
 """Between two looks that far apart somebody can come and go; so much of a run at most."""
@@ -81,10 +82,15 @@ def _driver(trace: GpuTrace, window: Window) -> Iterator[str]:
             continue
         if event.what == "driver lost":
             yield f"the driver went away (error {event.told.get('error')})"
-        elif event.what == "xid" and event.told.get("code") not in OWN_XIDS:
+        elif event.what == "xid" and not _own(event):
             yield f"GPU {event.told.get('gpu') or '?'}: Xid {event.told.get('code')}"
     if trace.full:
         yield "its trace is full: what came later was not watched"
+
+
+def _own(event: Event) -> bool:
+    """Whether a program's own fault brings such an Xid about."""
+    return whole(event.told.get("code")) in OWN_XIDS
 
 
 def _watched(gpu: Gpu, window: Window) -> Iterator[str]:
@@ -132,8 +138,9 @@ def _slowed(gpu: Gpu, looks: list[Look], window: Window, at_most: float) -> Iter
         yield f"slowed for {together:.0%} of the time, by several causes"
     grown = _grown(gpu, "violation_thermal_ns", window)
     spent = max(window[1] - window[0], 1e-9)
-    if grown is not None and grown / 1e9 / spent > at_most:
-        yield f"slowed by heat for {grown / 1e9:.1f} of {spent:.1f} s, as its own counter says"
+    if grown is not None and grown / NANOSECONDS / spent > at_most:
+        slowed = grown / NANOSECONDS
+        yield f"slowed by heat for {slowed:.1f} of {spent:.1f} s, as its own counter says"
 
 
 def _share(reasons: list[int], bits: int) -> float:
@@ -155,10 +162,10 @@ def _cut(gpu: Gpu, window: Window) -> Iterator[str]:
     if any(gpu.told("mps", *window)):
         yield "shared by MPS"
     limits = [limit for limit in gpu.told("power_limit_mw", *window) if limit is not None]
-    default = gpu.facts.get("power_default_mw")
-    if type(default) is int and limits and min(limits) < default:
+    default = whole(gpu.facts.get("power_default_mw"))
+    if default is not None and limits and min(limits) < default:
         yield f"held to {min(limits) / 1000:g} of {default / 1000:g} W"
-    if type(default) is int and limits and max(limits) > default:
+    if default is not None and limits and max(limits) > default:
         yield f"allowed {max(limits) / 1000:g} W, its own are {default / 1000:g}"
 
 
@@ -170,7 +177,7 @@ def _untold(gpu: Gpu, looks: list[Look], window: Window) -> Iterator[str]:
     if not any(look.contexts is not None for look in looks):
         yield "contexts"
     missing = [name for name in NEEDED if not _answers(gpu, name, window)]
-    missing += [] if type(gpu.facts.get("power_default_mw")) is int else ["power_default_mw"]
+    missing += ["power_default_mw"] if whole(gpu.facts.get("power_default_mw")) is None else []
     missing += [] if _answers(gpu, "power_limit_mw", window) else ["power_limit_mw"]
     yield from dict.fromkeys(WORDS[name] for name in missing)
     if gpu.facts.get("events") != "told":
@@ -198,7 +205,7 @@ def _shown(trace: GpuTrace, window: Window) -> dict[str, object]:
     looks = [sum(window[0] <= look.at <= window[1] for look in gpu.looks) for gpu in gpus]
     energy = [_grown(gpu, "energy_mj", window) for gpu in gpus]
     joules = [each / 1000 for each in energy if each is not None]
-    own = [e.told.get("code") for e in trace.of("xid") if e.told.get("code") in OWN_XIDS]
+    own = [event.told.get("code") for event in trace.of("xid") if _own(event)]
     return {
         "gpus_watched": [gpu.name for gpu in gpus],
         "looks_per_second": round(min(looks, default=0) / spent, 2),

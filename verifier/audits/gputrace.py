@@ -7,7 +7,6 @@ Neither is ever zero. Must never judge, and never read more than it can hold.
 from __future__ import annotations
 
 import json
-import math
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +20,8 @@ LINES_AT_MOST = 1 << 21
 GPUS_AT_MOST = 64
 CONTEXTS_AT_MOST = 1024
 READ_BYTES = 1 << 20
+LATEST_SECONDS = 1 << 53
+FIGURE_AT_MOST = (1 << 64) - 1
 GZIP = 31
 NAMELESS = "a GPU that told no name"
 
@@ -194,9 +195,7 @@ def _look(record: Record) -> Look:
     if until < at:
         raise _Wrong("ends before it began")
     figures = {
-        name: _whole(_within(record, place))
-        for name, place in FIGURES.items()
-        if place[0] in record
+        name: whole(_within(record, place)) for name, place in FIGURES.items() if place[0] in record
     }
     if "mps_contexts" in record:
         shared = _contexts(record["mps_contexts"])
@@ -244,21 +243,16 @@ def _within(record: Record, place: tuple[str | int, ...]) -> Any:
     return answer
 
 
-def _whole(answer: Any) -> int | None:
-    return answer if type(answer) is int and answer >= 0 else None
+def whole(answer: Any) -> int | None:
+    """A figure as NVML tells it, at most 64 bits; None for anything else."""
+    return answer if type(answer) is int and 0 <= answer <= FIGURE_AT_MOST else None
 
 
 def _time(record: Record, key: str) -> float:
-    value = record.get(key)
-    if type(value) not in {float, int}:
+    value: Any = record.get(key)
+    if type(value) not in {float, int} or not abs(value) <= LATEST_SECONDS:
         raise _Wrong("has no time")
-    try:
-        seconds = float(value or 0)
-    except OverflowError as wrong:
-        raise _Wrong("has a time beyond any") from wrong
-    if not math.isfinite(seconds):
-        raise _Wrong("has no time")
-    return seconds
+    return float(value)
 
 
 def _text(value: Any) -> str:

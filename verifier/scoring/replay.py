@@ -10,7 +10,6 @@ not given. So a prefix frame never holds anything at or after the position asked
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -171,7 +170,7 @@ def ask_rows(
     columns = np.arange(width)[None, :]
     for k in range(max(len(positions) for positions in inside)):
         ask = np.array([k < len(positions) for positions in inside])
-        position = np.array([int(p[k]) if k < len(p) else first for p in inside], dtype=np.int64)
+        position = np.array([int(p[k]) if k < len(p) else first for p in inside])
         lengths = (position - first).astype(np.int32)
         prefix = np.where(columns < lengths[:, None], frame.ids, 0)
         yield Frame(frame.index, prefix, lengths), ask, position
@@ -207,7 +206,7 @@ def replay_batch(
     box.reset()
     box.begin([row.document for row in rows])
     starts = np.array([targets.offsets[max(row.document, 0)] for row in rows])
-    for frame in itertools.islice(frames([row.ids for row in rows], width), last + 1):
+    for frame in frames([row.ids for row in rows], width):
         for prefix, ask, position in ask_rows(rows, frame, width):
             logs = box.predict(prefix, ask)
             where = (starts + position)[ask]
