@@ -181,6 +181,12 @@ def test_documents_that_are_shown_in_part_go_first_the_longest_of_them_before() 
     assert made[3] == [(0, [100, 101, 102, 103], [3]), (4, [122], [0]), whole(2)]
 
 
+def test_a_document_that_lacks_its_end_is_shown_in_part() -> None:
+    """One target is enough."""
+    made = batches_of(dict(asked_everywhere(MANY)) | {0: [4]})
+    assert documents_of(made) == [[5, 4, 3], [EMPTY, EMPTY, 7], [6, EMPTY, EMPTY], [0, 1, 2]]
+
+
 @pytest.mark.parametrize(("document", "row"), [(5, 0), (7, 2)])
 def test_one_document_is_replayed_alone(document: int, row: int) -> None:
     """Nobody else was asked."""

@@ -61,6 +61,14 @@ def test_the_plan_is_the_same_on_every_machine() -> None:
     )
 
 
+def test_rows_and_batches_are_shuffled_by_keys_of_their_own() -> None:
+    """Promise: many documents, pinned: a key that changed would be another plan."""
+    batches = plan([7 * n % 50 + 1 for n in range(60)], 4, Adaptation.DOCUMENT)
+    assert plan_digest(batches, 8, Adaptation.DOCUMENT) == (
+        "7d58edabc43d22d2d6365ffdaf8d46ef14aa7f8c3da9376081782fb8e1a613e0"
+    )
+
+
 @given(st.binary(max_size=8), st.lists(st.integers(), max_size=30))
 def test_shuffling_loses_nothing(key: bytes, items: list[int]) -> None:
     """Promise: a permutation is a permutation."""

@@ -233,6 +233,9 @@ def test_nothing_is_shown_behind_the_last_position_asked() -> None:
     ]
     assert course.calls[-1] == ("predict", [[], [], [], []])
     assert course.recorded().targets.tolist() == [*range(5, 9)]
+    other = Course()
+    assert other.steps.blind(case(kept=(3,)), [*others[:3], TARGETS.row(0)])
+    assert [call[0] for call in other.calls[3:]].count("observe") == 1
 
 
 def test_every_symbol_is_scored_in_the_place_of_the_true_one() -> None:

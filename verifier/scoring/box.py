@@ -204,7 +204,7 @@ class ScorerBox:
     ) -> bytes:
         if got == wire.Kind.ERROR:
             text = bytes(self._read(min(length, wire.ERROR_BYTES), patience))
-            raise self._broke(FaultKind.ERROR, text.decode("utf-8", "replace"))
+            raise self._broke(FaultKind.ERROR, text.decode(errors="replace"))
         if got != expected:
             known = got in wire.Kind._value2member_map_
             kind = FaultKind.UNREQUESTED if known else FaultKind.UNKNOWN_KIND

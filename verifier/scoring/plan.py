@@ -82,7 +82,7 @@ class Frame:
 
 def frames(rows: Sequence[Ids], width: int) -> Iterator[Frame]:
     """Cut rows of target ids (any lengths, empty allowed) into chunks of `width` columns."""
-    longest = max((len(row) for row in rows), default=0)
+    longest = max(len(row) for row in rows)
     for index in range(-(-longest // width)):
         ids = np.zeros((len(rows), width), dtype=np.int32)
         lengths = np.zeros(len(rows), dtype=np.int32)
