@@ -277,6 +277,7 @@ def test_where_fresh_boxes_were_asked_nothing_that_moved_there_is_no_example() -
     found = unrepeated(np.setdiff1d(np.arange(N), GAINED))
     assert found["reset"].outcome is Outcome.UNPROVEN
     assert found["reset"].reason.endswith("or left to chance")
+    assert found["reset"].advice == chain.FORGETS
     assert "example" not in found["reset"].evidence
 
 

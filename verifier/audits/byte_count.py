@@ -36,8 +36,7 @@ def read(evidence: Evidence, _: Policy) -> Reading:
         return unproven(reason, SPELL, **shown)
     reason = f"{held_out.document_bytes:,} bytes, spelled by the tokens"
     if held_out.table_bytes is not None and held_out.table_bytes != held_out.document_bytes:
-        more = held_out.table_bytes - held_out.document_bytes
-        reason += f" ({abs(more):,} {'more' if more > 0 else 'fewer'} by the competition's table)"
+        reason += f" ({held_out.table_bytes:,} by the competition's table)"
     return kept(reason, **shown)
 
 
