@@ -681,6 +681,14 @@ def test_a_row_in_which_nothing_is_possible_is_no_distribution() -> None:
             box.predict(THIRD, ASK)
 
 
+def test_before_a_batch_has_begun_no_document_is_named() -> None:
+    """Whoever asks so is told of the row."""
+    with ScorerBox(setting(lambda: Constant(np.nan)), "pass") as box:
+        with pytest.raises(Broke, match="charged NaN for token 0 of row 0"):
+            box.score(FRAME)
+        assert box.document is None
+
+
 def test_a_later_fault_is_not_blamed_on_an_earlier_document() -> None:
     """Each batch has its own documents, none of which is named before it is at fault."""
 

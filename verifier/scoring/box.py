@@ -116,7 +116,7 @@ class ScorerBox:
     def _open(self) -> None:
         os.chmod(self._folder, 0o755)
         path = self._folder / "wire"
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        with socket.socket(socket.AF_UNIX) as listener:
             _bind(listener, path)
             os.chmod(path, 0o666)
             listener.listen()
@@ -136,7 +136,6 @@ class ScorerBox:
             "threads": self.setting.threads,
         }
         self._ask(wire.Kind.HELLO, (json.dumps(greeting).encode(),), wire.Kind.READY, None)
-        self.busy_seconds = 0.0
 
     def _accept(self, listener: socket.socket) -> socket.socket:
         """The box's one connection; its early end or silence is a fault."""
@@ -193,8 +192,10 @@ class ScorerBox:
             raise self._broke(FaultKind.LATE, message, starved=patience.starved()) from None
         except (BrokenPipeError, ConnectionResetError, wire.WireClosed):
             raise self._broke(FaultKind.DIED, self._last_words()) from None
+        if first:
+            return body
         self.busy_seconds += time.monotonic() - patience.began
-        if self.busy_seconds > self.setting.budget_seconds and not first:
+        if self.busy_seconds > self.setting.budget_seconds:
             allowed = self.setting.budget_seconds
             raise self._broke(FaultKind.BUDGET, f"was busy for more than {allowed:.1f} s")
         return body
