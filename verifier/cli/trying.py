@@ -41,7 +41,7 @@ def try_(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
 ) -> int:
-    """Check in half a minute whether a scorer keeps its contract. What does not is explained.
+    """Check a scorer against its contract, in half a minute. What breaks it is explained.
 
     The pass and the blind replay of a verdict, on short pieces of the training side. The artifact
     of the last `verify` or `try` of the same folder is used again. Never a verdict. Exit code 0:
