@@ -626,6 +626,20 @@ def test_sums_are_off_one_if_by_more_than_two_tau() -> None:
     assert off_one(trial(HONEST, HONEST), summing(np.inf, 0, 0, 0), (True, {})) is not None
 
 
+@pytest.mark.parametrize("replayed", [True, False])
+def test_the_worst_sum_has_both_costs_where_the_replay_asked_it_too(replayed: bool) -> None:
+    """Every symbol is tried at places of the chain's own choice; a sampled replay may lack them."""
+    made = trial(HONEST, HONEST)
+    if not replayed:
+        less = replace(made.replay, targets=EVERYWHERE[1:], blind=HONEST[1:])
+        made = replace(made, replay=less)
+    found = off_one(made, summing(0.25, 0, 0, 0), (True, {}))
+    assert found is not None
+    said = " (it cost 3.3175 nats in the pass and 3.3175 blind)" if replayed else ""
+    assert found.reason.endswith(f"to 1.284{said}")
+    assert ("earlier_nats" in found.evidence["example"]) is replayed
+
+
 def test_sums_above_one_are_proven_by_a_p_below_the_one_agreed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
