@@ -89,7 +89,7 @@ def main(arguments: Sequence[str]) -> int:
     watch, found = watcher(quiet=False), []
     progress = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
-        out = Path(os.environ.get("OUT", "out")) / "attacks"
+        out = Path(os.environ.get("OUT", "out")).resolve() / "attacks"
         for line in lines(names, asked.only, out, watch):
             found.append(line)
             progress.print(said(line), markup=False)
