@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -33,6 +34,7 @@ from verifier.errors import (
     StorageFault,
 )
 from verifier.ledger import Ledger, arrays
+from verifier.ledger.lock import locked
 from verifier.records import Answer, Finding, HeldOutFacts, Pass, SeedScore, Training, Verdict
 
 FIRST_TWO = every_kind()[:2]
@@ -258,15 +260,45 @@ def test_another_verifier_at_work_is_said_and_not_waited_for(
     Ledger.resume(folder).close()
 
 
-@pytest.mark.parametrize("text", [b"", b"me", b"1" * 5000])
-def test_a_lock_without_a_number_names_nobody(tmp_path: Path, text: bytes) -> None:
+@pytest.mark.parametrize(
+    ("text", "named"), [(b"", ""), (b"me", ""), (b"1" * 5000, f", as process {'1' * 20}")]
+)
+def test_a_lock_without_a_number_names_nobody(tmp_path: Path, text: bytes, named: str) -> None:
     """A full disk took none, or somebody wrote there: the lock holds all the same."""
     folder = finished(tmp_path / "ledger", 0, 1)
     with Ledger.resume(folder):
         (folder / "ledger.lock").write_bytes(text)
-        with pytest.raises(RequestError, match="another verifier is at work") as refused:
+        with pytest.raises(RequestError) as refused:
             Ledger.resume(folder)
-    assert len(refused.value.message) < len(str(folder)) + 80
+    assert refused.value.message == f"another verifier is at work in {folder}{named}"
+
+
+def test_a_lock_that_cannot_be_read_names_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another user's, say."""
+
+    def closed(*_: object, **__: object) -> Any:
+        raise PermissionError("not yours")
+
+    with locked(tmp_path), monkeypatch.context() as patched:
+        patched.setattr(Path, "open", closed)
+        with pytest.raises(RequestError) as refused:
+            locked(tmp_path)
+    assert refused.value.message == f"another verifier is at work in {tmp_path}"
+
+
+def test_a_disk_that_takes_no_number_takes_the_lock(tmp_path: Path) -> None:
+    """The lock is the kernel's; only the next one is told less."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        held = locked(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with held, pytest.raises(RequestError) as refused:
+        locked(tmp_path)
+    assert refused.value.message == f"another verifier is at work in {tmp_path}"
 
 
 def test_a_lock_of_a_dead_process_is_no_obstacle(tmp_path: Path) -> None:

@@ -45,6 +45,13 @@ def test_the_parts_stand_in_the_protocols_order() -> None:
     ]
 
 
+def test_half_a_character_is_bytes_like_any_other() -> None:
+    """A ledger that anybody may write names what it likes: that is a root that differs."""
+    strange = replace(samples.opening(), verifier_version="\ud800")
+    parts = dict(root_parts(strange, samples.held_out(), WEIGHING, "d" * 64, samples.CHARGES))
+    assert parts["verifier"] == b"\xed\xa0\x80"
+
+
 OTHER = samples.opening()
 
 

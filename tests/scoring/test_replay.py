@@ -110,6 +110,7 @@ def test_a_cost_beyond_every_float_is_infinity_and_no_warning() -> None:
     costs, sums = blind_costs(logs, np.array([1]))
     assert np.isposinf(costs[0])
     assert sums[0] == logs[0, 0]
+    assert (costs.dtype, sums.dtype) == (np.float32, np.float32)
 
 
 @given(st.integers(0, 2**32 - 1))
